@@ -1,0 +1,129 @@
+# farfield.  make            build build/release/farfield        make run     serve until stopped
+#            make deps       packages to build and run            make demo    the main job, start to end
+#            make deps-test  packages to test and check           make test    every test (BUILD=asan|tsan too)
+#            make bench      timings, and build/bench.json        make check   what a change must pass
+#            make fuzz       a minute for each decoder            make format  lay out the source
+#            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
+# Settings of your own (CC, CFLAGS, …) go into config.mak.
+-include config.mak
+BUILD  ?= release
+PREFIX ?= /usr/local
+O      := build/$(BUILD)
+VERSION := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -1)
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+packages := gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-dev libpng-dev \
+  libjpeg62-turbo-dev zlib1g-dev libzip-dev libsqlite3-dev libsodium-dev libfreetype-dev \
+  fonts-dejavu-core curl ca-certificates
+packages_test := clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcurl4-openssl-dev \
+  python3 python3-numpy python3-pil git
+
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DSANITIZED
+CFLAGS_tsan    := -O1 -g -fsanitize=thread -DSANITIZED
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSANITIZED
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+  -Wformat=2 -Wundef -Wimplicit-fallthrough -Werror=implicit-function-declaration $(if $(STRICT),-Werror)
+libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium freetype2
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DFARFIELD_VERSION='"$(VERSION)"' -I. $(WARNINGS) $(CFLAGS_$(BUILD)) \
+  -fPIE -pthread -fno-math-errno $(CFLAGS) $(shell pkg-config --cflags $(libraries))
+ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+LIBS_core   := $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
+LIBS_server := $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium)
+LIBS_api    := $(shell pkg-config --libs jansson)
+
+sources  = $(sort $(foreach d,$1,$(wildcard $d/*.c $d/*/*.c)))
+core    := $(patsubst %.c,$O/%.o,$(call sources,core)) $O/core/sample/font.bin.o
+server  := $(patsubst %.c,$O/%.o,$(filter-out server/main.c,$(call sources,server))) \
+           $(patsubst %,$O/%.bin.o,$(sort $(wildcard migrations/*.sql)))
+api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
+           $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
+support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
+tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
+benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
+fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+ours    := $(call sources,core server api tests) $(sort $(wildcard core/*/*.h server/*.h server/*/*.h \
+           api/*.h api/*/*.h tests/*/*.h))
+
+.PHONY: all run demo deps deps-test install test bench fuzz check check-format check-headers lint format docs clean
+.SECONDARY:
+all: $O/farfield
+
+deps:
+	$(SUDO) apt-get install -y --no-install-recommends $(packages)
+deps-test: deps
+	$(SUDO) apt-get install -y --no-install-recommends $(packages_test)
+
+$O/farfield: $O/server/main.o $O/libapi.a $O/libserver.a $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
+$O/libcore.a:   $(core)
+$O/libserver.a: $(server)
+$O/libapi.a:    $(api)
+$O/%.a:
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# The kernels of an instruction set are compiled for it; which one runs is decided at start.
+ifeq ($(shell uname -m),x86_64)
+$O/core/nn/kernel_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$O/core/nn/kernel_avx2.o:   ISA := -O3 -mavx2 -mfma
+endif
+$O/core/nn/kernel_portable.o $O/core/nn/optimizer.o: ISA := -O3
+$O/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+-include $(shell find $O -name '*.d' 2>/dev/null)
+
+# Files that become part of the program: symbols _binary_<path with underscores>_start and _end.
+$O/%.bin.o: %
+	@mkdir -p $(@D)
+	$(LD) -r -b binary -z noexecstack -o $@ $<
+$O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
+	@mkdir -p $(@D)
+	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font
+
+# A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
+$(tests) $(benches): LIBS_test := $(shell pkg-config --libs cmocka libcurl 2>/dev/null)
+$(filter $O/tests/core/%,$(tests)) $(benches): $O/%: $O/%.o $(support) $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
+$(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
+$(filter $O/tests/api/% $O/tests/http/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
+$(fuzzers): $O/%: $O/%.o $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_core)
+
+run: all
+	$O/farfield serve
+demo: all
+	tests/demo.sh $O/farfield
+install: all
+	install -D $O/farfield $(DESTDIR)$(PREFIX)/bin/farfield
+test: all $(tests)
+	tests/run.sh $O $(patsubst $O/%,%,$(tests))
+bench: all $(benches)
+	tests/bench/run.sh $O build/bench.json $(benches)
+fuzz:
+	$(MAKE) BUILD=fuzz CC=clang fuzz-run
+fuzz-run: $(fuzzers)
+	tests/fuzz/run.sh $(fuzzers)
+
+check: check-format check-headers
+	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all
+	$(MAKE) CC=clang O=build/check-clang STRICT=1 all
+	$(MAKE) lint
+check-format:
+	clang-format --dry-run -Werror $(ours)
+format:
+	clang-format -i $(ours)
+check-headers:
+	@for h in $(filter %.h,$(ours)); do \
+	  $(CC) -x c $(ALL_CFLAGS) -Werror -fsyntax-only $$h || exit 1; done && echo "headers stand alone"
+lint:
+	clang-tidy --quiet -warnings-as-errors='*' $(filter %.c,$(filter-out tests/%,$(ours))) -- $(ALL_CFLAGS)
+	tests/lint.sh
+docs: all
+	$O/farfield help settings > docs/settings.md
+	python3 docs/make_api.py api/openapi.json > docs/api.md
+clean:
+	rm -rf build

@@ -1,0 +1,35 @@
+/*
+ * Every limit of core, with its reason.  Limits of the service (bodies, queues, connections) are
+ * settings: server/config.h.
+ */
+#ifndef CORE_BASE_LIMITS_H
+#define CORE_BASE_LIMITS_H
+
+enum {
+    LIMIT_DIMS = 3,     /* a field maps 1 to 3 coordinates */
+    LIMIT_CHANNELS = 4, /* grey, grey+alpha, RGB, RGBA */
+
+    LIMIT_IMAGE_PIXELS = 64 << 20, /* 64 Mi: 1 GiB as float RGBA, decodes in seconds */
+    LIMIT_IMAGE_SIDE =
+        1 << 20,            /* a side no format needs to pass; keeps products far from wrapping */
+    LIMIT_JPEG_SCANS = 100, /* progressive scans: each costs a pass over the whole picture */
+
+    LIMIT_NPY_DIMS = 8,
+    LIMIT_NPZ_MEMBERS = 2000,
+    LIMIT_NPZ_RATIO = 200, /* unpacked bytes for each packed one; deflate itself reaches 1032 */
+
+    LIMIT_TENSORS = 256,            /* of a weights file: 17 layers of 2 and the encoding's */
+    LIMIT_TENSORS_HEADER = 1 << 20, /* bytes of its JSON header */
+
+    LIMIT_WIDTH = 2048,
+    LIMIT_HIDDEN_LAYERS = 16,
+    LIMIT_FREQUENCIES = 4096, /* rows of B: 8,192 features, more than any published mapping */
+    LIMIT_BATCH = 1 << 20,
+    LIMIT_STEPS = 10000000,
+    LIMIT_THREADS = 256,
+};
+
+/* Unpacked bytes of an archive. */
+#define LIMIT_NPZ_UNPACKED ((size_t)2 << 30)
+
+#endif

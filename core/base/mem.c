@@ -1,0 +1,66 @@
+#include "core/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool mem_mul(size_t *out, size_t a, size_t b)
+{
+    size_t product;
+    if (__builtin_mul_overflow(a, b, &product))
+        return false;
+    *out = product;
+    return true;
+}
+
+bool mem_add(size_t *out, size_t a, size_t b)
+{
+    size_t sum;
+    if (__builtin_add_overflow(a, b, &sum))
+        return false;
+    *out = sum;
+    return true;
+}
+
+void *mem_alloc_array(size_t n, size_t size)
+{
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *mem_alloc(size_t size)
+{
+    return mem_alloc_array(1, size);
+}
+
+float *mem_alloc_floats(size_t n)
+{
+    size_t bytes;
+    if (!mem_mul(&bytes, n ? n : 1, sizeof(float)) || !mem_add(&bytes, bytes, MEM_ALIGNMENT - 1))
+        return NULL;
+    bytes -= bytes % MEM_ALIGNMENT;
+    float *p = aligned_alloc(MEM_ALIGNMENT, bytes);
+    if (p)
+        memset(p, 0, bytes);
+    return p;
+}
+
+void *mem_realloc_array(void *p, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!mem_mul(&bytes, n ? n : 1, size))
+        return NULL;
+    return realloc(p, bytes);
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *copy = mem_alloc(n);
+    if (copy)
+        memcpy(copy, text, n);
+    return copy;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}

@@ -1,0 +1,34 @@
+/*
+ * Domains: where a field lives.  Encodings and training act on `unit` coordinates, [0,1]^D with
+ * sample i of N at (i + 0.5) / N; users speak `source` coordinates (for an image: pixels, x right,
+ * y down, centre of the first pixel at 0.5, 0.5).  One affine map joins them:  unit = matrix *
+ * source + offset.
+ *
+ * Coordinates are float32 at the door.  Each is converted by the same arithmetic in double and
+ * rounded once, whatever the endpoint or format it came by: the same point always has the same
+ * value.
+ */
+#ifndef CORE_FIELD_DOMAIN_H
+#define CORE_FIELD_DOMAIN_H
+
+#include <stddef.h>
+
+#include "core/base/limits.h"
+
+struct domain {
+    size_t n_dims;
+    double matrix[LIMIT_DIMS][LIMIT_DIMS]; /* unit from source */
+    double offset[LIMIT_DIMS];
+};
+
+/* Pixels of an image: unit = (x / width, y / height). */
+struct domain domain_of_image(size_t width, size_t height);
+
+/* source, unit: [n, D]; may be the same array. */
+void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit);
+
+/* Gradients with respect to unit coordinates become gradients with respect to source coordinates,
+ * in place.  gradient: [n, C, D]. */
+void domain_gradient_to_source(const struct domain *d, size_t n, size_t n_outputs, float *gradient);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * A field: coordinates -> values.  Encoding, network and output activation over a domain.
+ *
+ *   value(x) = out(mlp(gamma(x))),   x in unit coordinates
+ *
+ * Letters: N points, D inputs, C outputs, P floats of the parameter block
+ *   [encoding's b and a][network's layers], laid out and padded as those headers say.
+ *
+ * A trained field is const and shared by any number of threads, each with a workspace of its own.
+ * While it trains, the trainer alone writes its parameters. A value depends on the point and the
+ * parameters alone: not on batch, neighbours, threads or workspace.
+ */
+#ifndef CORE_FIELD_FIELD_H
+#define CORE_FIELD_FIELD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/parallel.h"
+#include "core/base/status.h"
+#include "core/field/domain.h"
+#include "core/nn/encoding.h"
+#include "core/nn/mlp.h"
+
+struct kernel;
+
+/* network.n_inputs is set by field_create from the encoding. */
+struct field_spec {
+    struct encoding_spec encoding;
+    struct mlp_spec network;
+    struct domain domain;
+};
+
+struct field;
+
+/* A field with zero parameters.  kernel: as kernel_find gives; borrowed for ever (rows are static).
+ */
+enum status field_create(struct field **out, const struct field_spec *spec,
+                         const struct kernel *kernel, struct error *err) WARN_UNUSED;
+void field_free(struct field *f);
+
+/* Draw the initial parameters from the seed. */
+void field_init(struct field *f, const struct field_spec *spec, uint64_t seed);
+
+size_t field_n_inputs(const struct field *f);
+size_t field_n_outputs(const struct field *f);
+const struct domain *field_domain(const struct field *f);
+const struct encoding *field_encoding(const struct field *f);
+const struct mlp *field_mlp(const struct field *f);
+
+/* Numbers that are learned, as people count them (no padding; b and a only if trainable). */
+size_t field_n_parameters(const struct field *f);
+
+/* Bytes of memory that a field of this spec needs to be queried; and to be trained by n_threads. */
+size_t field_query_bytes(const struct field_spec *spec);
+size_t field_train_bytes(const struct field_spec *spec, size_t n_threads);
+
+/* Multiply-adds of one point forward (queries), for estimates of time. */
+double field_query_flops(const struct field_spec *spec);
+
+/* The block, [field_n_params], and the part of it that training changes: [*first, *first + *count).
+ */
+size_t field_n_params(const struct field *f);
+float *field_params(struct field *f);
+const float *field_params_const(const struct field *f);
+void field_trainable_range(const struct field *f, size_t *first, size_t *count);
+
+/* --- queries --- */
+
+/* Scratch memory of one thread, made once.  gradient: also room for field_gradient. */
+enum field_use { FIELD_VALUES, FIELD_GRADIENTS };
+struct field_workspace;
+enum status field_workspace_create(struct field_workspace **out, const struct field *f,
+                                   enum field_use use, struct error *err) WARN_UNUSED;
+void field_workspace_free(struct field_workspace *w);
+
+/* values: [n, C] at unit coordinates [n, D].  Any n. */
+void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
+                 float *values);
+
+/* gradient: [n, C, D], d value_c / d unit_d, by one reverse pass for each output; values may be
+ * NULL. The workspace was made for FIELD_GRADIENTS. */
+void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
+                    float *values, float *gradient);
+
+/* --- files --- */
+
+/* Append the field as safetensors: "encoding.b" [m, D] and "encoding.a" [m] (not for none),
+ * "layers.0.weight" [M, K], "layers.0.bias" [M], …  metadata: what the caller wants kept beside
+ * them. */
+struct tensor_metadata;
+enum status field_save(const struct field *f, const struct tensor_metadata *metadata,
+                       size_t n_metadata, struct buffer *out, struct error *err) WARN_UNUSED;
+
+/* Read the parameters back.  INVALID if a tensor is missing, has another shape, or is not finite.
+ */
+enum status field_load(struct field *f, const uint8_t *bytes, size_t n_bytes,
+                       struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * A task: the one seam between data and training.
+ *
+ * A task knows which points to evaluate, and what the loss of their values is.  Where values are
+ * seen directly (image, volume, shape) the measurement is the identity; where they are seen through
+ * a measurement A (a sum along lines, a Fourier transform, volume rendering), loss() applies A,
+ * compares, and gives d_values = A^T (residual).
+ *
+ *                 draw                      loss
+ *   (step, range) ----> coords [n, D] --net--> raw, values [n, C] ----> loss sum, d_raw [n, C]
+ *
+ * group_size: points that one measurement needs together: 1 pixel, S samples of a ray.  The trainer
+ * hands loss() whole groups, in tiles that one thread carries through both passes.
+ *
+ * Draws are a function of (seed, step, index) alone, so that tiles may be drawn in any order, on
+ * any thread, and again after a resume.  A task is immutable while it trains: shared by all
+ * threads. Implementations embed struct task as their first member and live in core/task.
+ */
+#ifndef CORE_FIELD_TASK_H
+#define CORE_FIELD_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/parallel.h"
+#include "core/base/status.h"
+#include "core/field/field.h"
+
+struct task;
+
+/* A tile of one step: points first … first + n - 1 of the batch. */
+struct task_tile {
+    uint64_t step;
+    size_t batch_size; /* points of the whole step */
+    size_t first, n;
+    float *coords;       /* [n, D]: written by draw */
+    float *targets;      /* [n, task->n_targets]: written by draw, read by loss */
+    const float *raw;    /* [n, C]: before the output activation */
+    const float *values; /* [n, C] */
+    float *d_raw;        /* [n, C]: written by loss */
+};
+
+/* A metric by name: "psnr", "test_psnr", "ssim", … */
+struct task_metric {
+    const char *key; /* static text */
+    double value;
+};
+enum { TASK_MAX_METRICS = 16 };
+
+struct task_metrics {
+    size_t n;
+    struct task_metric metric[TASK_MAX_METRICS];
+};
+
+/* EVALUATE_QUICK: a fixed subsample (at least 16,384 samples, or all), while training.
+ * EVALUATE_FULL: everything, at the end. */
+enum task_effort { EVALUATE_QUICK, EVALUATE_FULL };
+
+struct task_class {
+    const char *name; /* "image" */
+    void (*draw)(const struct task *t, struct task_tile *tile);
+
+    /* Writes d_raw, the gradient of the batch's loss; returns this tile's part of the loss. */
+    double (*loss)(const struct task *t, const struct task_tile *tile);
+
+    /* Appends the task's metrics.  The team computes; CANCELED when *stop becomes true. */
+    enum status (*evaluate)(const struct task *t, const struct field *f, struct team *team,
+                            enum task_effort effort, const volatile bool *stop,
+                            struct task_metrics *out, struct error *err);
+    void (*free)(struct task *t);
+};
+
+struct task {
+    const struct task_class *class;
+    size_t n_inputs;   /* D of the fields it can train */
+    size_t n_outputs;  /* C */
+    size_t group_size; /* points */
+    size_t n_targets;  /* floats of each point that draw writes and loss reads */
+    size_t n_samples;  /* training samples there are: what an epoch is */
+};
+
+void task_free(struct task *t); /* NULL is fine */
+
+/* Add a metric; extra ones past TASK_MAX_METRICS are a programmer's mistake. */
+void task_metrics_add(struct task_metrics *m, const char *key, double value);
+
+/* NULL if there is none. */
+const double *task_metrics_find(const struct task_metrics *m, const char *key);
+
+/* Evaluate a field on many points with the whole team: values [n, C] at unit coordinates [n, D].
+ * CANCELED when *stop (may be NULL) becomes true, NO_MEMORY. */
+enum status task_query(const struct field *f, struct team *team, size_t n, const float *unit,
+                       float *values, const volatile bool *stop, struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * The trainer: fits a field to a task by tiles, the same bytes every time.
+ *
+ * A step: every member of the team takes its fixed share of the batch's tiles; for each tile draw,
+ * encode, all layers forward, loss, all layers backward, gradients into a block of the member's
+ * own; a barrier; then each member updates its share of the parameters (summing the members'
+ * gradients in order) and rebuilds its share of the transposed weights.
+ *
+ * Same spec, seed, data and number of threads: same bytes.  A trainer that was saved and loaded
+ * goes on as if it had never stopped.  The loss is looked at every step: NaN or infinity ends it
+ * DIVERGED. core never logs and never reads the clock for what it computes: time only decides when
+ * to report.
+ */
+#ifndef CORE_FIELD_TRAINER_H
+#define CORE_FIELD_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/parallel.h"
+#include "core/field/field.h"
+#include "core/field/task.h"
+#include "core/nn/optimizer.h"
+#include "core/nn/schedule.h"
+
+/* Whichever end comes first counts.  At least one of steps, time_limit_seconds and target_psnr is
+ * set. */
+struct train_spec {
+    uint64_t steps;    /* 0: no end by steps */
+    size_t batch_size; /* points; whole groups are drawn: rounded up to group_size */
+    double learning_rate;
+    struct optimizer_spec optimizer;
+    struct schedule_spec schedule;
+    uint64_t seed;
+    double time_limit_seconds; /* of training, over all attempts; 0: none */
+    double target_psnr;        /* of test_psnr where the task has one; 0: none */
+};
+
+enum trainer_stop { STOPPED_BY_STEPS, STOPPED_BY_TIME_LIMIT, STOPPED_BY_TARGET_PSNR };
+
+/* "steps", "time_limit", "target_psnr": the contract's stopped_by. */
+const char *trainer_stop_name(enum trainer_stop stop);
+
+/* What the trainer tells while it runs, on the thread that called trainer_run, between steps. */
+struct trainer_sink {
+    void *context;
+    /* One number of a series.  seconds: of training since the first step, over all attempts. */
+    void (*metric)(void *context, const char *key, uint64_t step, double value, double seconds);
+    void (*progress)(void *context, uint64_t step, double seconds);
+    /* The field as it is now, worth showing (its metrics were finite). */
+    void (*snapshot)(void *context, const struct field *f, uint64_t step);
+    /* Now is a good time for trainer_save. */
+    void (*checkpoint)(void *context, uint64_t step);
+};
+
+struct trainer_intervals {
+    double loss_seconds;     /* metric "loss" and progress; 0.25 */
+    double snapshot_seconds; /* quick evaluation, its metrics, and a snapshot; 2, stretched so that
+                              * evaluation costs under 2 % of the time; the first one comes early */
+    double checkpoint_seconds; /* 30 */
+};
+
+struct trainer;
+
+/* field and task are borrowed until trainer_free; the field's parameters are as the caller left
+ * them (field_init for a new fit).  UNSUPPORTED if task and field do not fit each other. */
+enum status trainer_create(struct trainer **out, const struct train_spec *spec, struct field *field,
+                           const struct task *task, struct team *team,
+                           struct error *err) WARN_UNUSED;
+void trainer_free(struct trainer *t);
+
+/* Train until an end.  *stop is read every step: when it becomes true, returns CANCELED, state
+ * intact. DIVERGED when the loss is not finite.  *stopped_by is set on OK. */
+enum status trainer_run(struct trainer *t, const struct trainer_intervals *intervals,
+                        const struct trainer_sink *sink, const volatile bool *stop,
+                        enum trainer_stop *stopped_by, struct error *err) WARN_UNUSED;
+
+/* One step, for tests and measurements: returns the loss of its batch. */
+double trainer_step(struct trainer *t);
+
+uint64_t trainer_get_step(const struct trainer *t);  /* steps done */
+double trainer_get_seconds(const struct trainer *t); /* of training, over all attempts */
+
+/* Append a checkpoint (safetensors): weights, moments, step, seconds.  `spec` is kept in it as
+ * text, so that a checkpoint says what it belongs to. */
+enum status trainer_save(const struct trainer *t, const char *spec, struct buffer *out,
+                         struct error *err) WARN_UNUSED;
+
+/* Go on from a checkpoint of the same field and optimizer.  INVALID if it does not fit. */
+enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes,
+                         struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * JPEG <-> pixels, by libjpeg-turbo.  The EXIF orientation is applied; CMYK and YCCK are refused.
+ * Both functions may be called from any thread.
+ */
+#ifndef CORE_FORMAT_JPEG_H
+#define CORE_FORMAT_JPEG_H
+
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/data.h"
+
+/* Decode baseline or progressive, grey or colour.  INVALID for a broken file (warnings that mean
+ * damaged data count as broken), UNSUPPORTED for CMYK, TOO_LARGE past limits.h (pixels, scans),
+ * NO_MEMORY. */
+enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                        struct error *err) WARN_UNUSED;
+
+/* Encode 8-bit grey (channels 1) or RGB (3) pixels; quality 1..100.  Other channel counts:
+ * UNSUPPORTED. */
+enum status jpeg_encode(const uint8_t *pixels, size_t width, size_t height, size_t channels,
+                        int quality, struct buffer *out, struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * NPY and NPZ: arrays of numbers as NumPy writes them (format versions 1, 2, 3).
+ * Source: numpy.lib.format.  Object arrays (pickle) are refused.
+ */
+#ifndef CORE_FORMAT_NPY_H
+#define CORE_FORMAT_NPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/data.h"
+#include "core/base/limits.h"
+
+enum npy_type {
+    NPY_BOOL,
+    NPY_U8,
+    NPY_U16,
+    NPY_U32,
+    NPY_U64,
+    NPY_I8,
+    NPY_I16,
+    NPY_I32,
+    NPY_I64,
+    NPY_F16,
+    NPY_F32,
+    NPY_F64,
+    NPY_C64,
+    NPY_C128,
+};
+
+/* A view into the bytes it was parsed from. */
+struct npy_array {
+    enum npy_type type;
+    bool big_endian;
+    bool fortran_order;
+    size_t n_dims;
+    size_t shape[LIMIT_NPY_DIMS];
+    size_t n_elements;   /* product of the shape; 1 for a scalar */
+    const uint8_t *data; /* n_elements of the type's size: checked to be there */
+};
+
+/* Parse a file held in memory; out borrows from bytes.  INVALID (bad magic, header, shape, or a
+ * length that does not match), UNSUPPORTED (object, structured, string types), TOO_LARGE. */
+enum status npy_parse(const uint8_t *bytes, size_t n_bytes, struct npy_array *out,
+                      struct error *err) WARN_UNUSED;
+
+/* Element values as float, in C order whatever the file's order: out [n_elements].  Integers are
+ * not scaled; complex types are UNSUPPORTED; NaN or Inf (also after narrowing) is INVALID. */
+enum status npy_to_floats(const struct npy_array *a, float *out, struct error *err) WARN_UNUSED;
+
+/* An array [H,W] or [H,W,C] as an image: uint8 and uint16 (and bool) divided by their range, floats
+ * as they are, other types UNSUPPORTED. */
+enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                             struct error *err) WARN_UNUSED;
+
+/* Append the header of a little-endian float32 array in C order: the caller appends the data. */
+enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer *out,
+                              struct error *err) WARN_UNUSED;
+
+/* Append header and data. */
+enum status npy_encode_floats(const float *values, const size_t *shape, size_t n_dims,
+                              struct buffer *out, struct error *err) WARN_UNUSED;
+
+/* An NPZ archive held in memory: members are found by name without ".npy" and unpacked one at a
+ * time, under LIMIT_NPZ_* counted while unpacking.  By libzip. */
+struct npz;
+enum status npz_open(struct npz **out, const uint8_t *bytes, size_t n_bytes,
+                     struct error *err) WARN_UNUSED;
+void npz_close(struct npz *z);
+
+size_t npz_n_members(const struct npz *z);
+const char *npz_member_name(const struct npz *z, size_t i);
+
+/* Unpack one member and parse it; *storage owns the bytes that out borrows (mem_free).  NOT_FOUND.
+ */
+enum status npz_read(struct npz *z, const char *name, uint8_t **storage, struct npy_array *out,
+                     struct error *err) WARN_UNUSED;
+
+/* Append an NPZ (stored, not deflated) of float32 arrays. */
+struct npz_entry {
+    const char *name;
+    const float *values;
+    size_t n_dims;
+    size_t shape[LIMIT_NPY_DIMS];
+};
+enum status npz_encode(const struct npz_entry *entries, size_t n, struct buffer *out,
+                       struct error *err) WARN_UNUSED;
+
+#endif

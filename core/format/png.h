@@ -1,0 +1,28 @@
+/*
+ * PNG <-> pixels, by libpng.  Values are those stored: no gamma, no colour profile is applied.
+ * Both functions may be called from any thread.
+ */
+#ifndef CORE_FORMAT_PNG_H
+#define CORE_FORMAT_PNG_H
+
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/data.h"
+
+/* Decode a whole file of any colour type, depth and interlace.  Palettes and tRNS are expanded,
+ * depths 1, 2, 4 scaled to their range; an image without transparency gets no alpha channel. The
+ * header is held against limits.h before anything is allocated. *bits_per_channel: 8 or 16 (may be
+ * NULL). INVALID for a broken file (bad CRC, cut short, …), TOO_LARGE, NO_MEMORY.  The caller owns
+ * *out. */
+enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                       unsigned *bits_per_channel, struct error *err) WARN_UNUSED;
+
+/* Compression effort of png_encode: rendered answers are made once and thrown away. */
+enum png_effort { PNG_FAST, PNG_SMALL };
+
+/* Encode 8-bit pixels [height, width, channels], channels 1..4 as in struct image. */
+enum status png_encode(const uint8_t *pixels, size_t width, size_t height, size_t channels,
+                       enum png_effort effort, struct buffer *out, struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Optimizers: one update of a slice of the parameter block from the gradients of all threads.
+ *
+ *   adam  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;
+ *         w -= rate * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon)       Kingma and Ba 2015
+ *   sgd   w -= rate * g
+ *
+ * The same pass sums the threads' gradients in thread order (so that a result does not depend on
+ * who finished first) and zeroes them for the next step.
+ */
+#ifndef CORE_NN_OPTIMIZER_H
+#define CORE_NN_OPTIMIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum optimizer_type { OPTIMIZER_ADAM, OPTIMIZER_SGD };
+
+struct optimizer_spec {
+    enum optimizer_type type;
+    double beta1, beta2, epsilon; /* adam */
+};
+
+const char *optimizer_name(enum optimizer_type type);
+
+/* Blocks of moments it keeps beside the weights: 2 for adam, 0 for sgd. */
+size_t optimizer_n_moments(enum optimizer_type type);
+
+/* Update weights[0 … n-1].  t: number of this update, from 1.  moments: optimizer_n_moments
+ * pointers to slices like weights'.  gradients: n_gradients pointers to slices, summed in order,
+ * then zeroed. */
+void optimizer_update(const struct optimizer_spec *spec, uint64_t t, double rate, size_t n,
+                      float *weights, float *const *moments, float *const *gradients,
+                      size_t n_gradients);
+
+#endif

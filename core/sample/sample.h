@@ -1,0 +1,48 @@
+/*
+ * Sample data that the project makes itself: `farfield sample NAME`.  Same name, seed and size:
+ * same bytes.
+ */
+#ifndef CORE_SAMPLE_SAMPLE_H
+#define CORE_SAMPLE_SAMPLE_H
+
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/data.h"
+
+struct sample_spec {
+    uint64_t seed;
+    size_t size; /* side in pixels; 0 takes the sample's default (512) */
+};
+
+/* One row of the table of samples. */
+struct sample {
+    const char *name;        /* "picture" */
+    const char *description; /* one line for help */
+    const char *media_type;  /* of the bytes that make() appends */
+    enum status (*make)(const struct sample_spec *spec, struct buffer *out, struct error *err);
+};
+
+/* All samples, in the order of help. */
+const struct sample *sample_table(size_t *n);
+
+/* NULL if there is none. */
+const struct sample *sample_find(const char *name);
+
+/* The pictures behind the rows, for tests and tasks.  The caller owns *out. */
+
+/* A synthetic scene, RGB: gradients, edges at all angles, fine texture, so that every band is used.
+ */
+enum status sample_picture(const struct sample_spec *spec, struct image *out,
+                           struct error *err) WARN_UNUSED;
+
+/* Random strings in random sizes, colours and places on white, RGB (paper, 2D image task). */
+enum status sample_text(const struct sample_spec *spec, struct image *out,
+                        struct error *err) WARN_UNUSED;
+
+/* Modified Shepp-Logan, all 60 ellipse parameters perturbed by N(0,1)/20, grey, clipped to [0,1]
+ * (paper, CT task). */
+enum status sample_phantom(const struct sample_spec *spec, struct image *out,
+                           struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Task "image": the value of a field at a pixel's centre is the pixel's colour.
+ *
+ * Training samples are visited without replacement: each epoch is a permutation of them
+ * (rng_permute), so a batch as large as the data is the full batch, a larger one starts the next
+ * permutation. Coordinates: pixel i of N at (i + 0.5) / N.  (The paper's i / N differs by a
+ * constant shift.)
+ */
+#ifndef CORE_TASK_TASK_IMAGE_H
+#define CORE_TASK_TASK_IMAGE_H
+
+#include "core/base/data.h"
+#include "core/field/task.h"
+#include "core/nn/loss.h"
+
+enum holdout {
+    HOLDOUT_NONE,
+    HOLDOUT_ODD_PIXELS, /* train on even rows and columns, test on odd rows and columns; the rest
+                           unused */
+    HOLDOUT_FRACTION,   /* a random part of the pixels is the test set */
+};
+
+struct task_image_spec {
+    enum holdout holdout;
+    double holdout_fraction; /* of HOLDOUT_FRACTION, (0, 1) */
+    enum loss loss;
+    enum activation output_activation; /* of the field to be trained */
+    uint64_t seed;
+};
+
+/* image is borrowed until the task is freed.  INVALID if a holdout leaves no sample on either side.
+ */
+enum status task_image_create(struct task **out, const struct image *image,
+                              const struct task_image_spec *spec, struct error *err) WARN_UNUSED;
+
+#endif
