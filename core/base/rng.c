@@ -70,26 +70,44 @@ uint64_t rng_below(struct rng *r, uint64_t n)
     return x % n;
 }
 
-/* Four Feistel rounds over 2h bits, h the least with 2^2h >= n: at most 4n values, so the walk back
- * into 0 … n-1 takes under four tries on average. */
+/* A bijection of 64 bits in which every bit of x reaches every bit of the result (the finalizer of
+ * SplitMix64: Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+static uint32_t permute_round(uint32_t half, uint32_t key)
+{
+    uint64_t x = (uint64_t)(half ^ key) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 32) * 0x94D049BB133111EBu;
+    return (uint32_t)(x >> 32);
+}
+
+/* Four Feistel rounds over the fewest bits that hold n, in two halves that may differ by a bit:
+ * under 2n values, so the walk back into 0 … n-1 takes under two tries on average.  Keys and rounds
+ * are a few multiplications and not Philox, since an order of visits need not be as good as numbers
+ * are, and every training sample asks for one: 10 ns instead of 100. */
 uint64_t rng_permute(uint64_t seed, enum rng_stream stream, uint64_t epoch, uint64_t n, uint64_t i)
 {
-    unsigned half = 1;
-    while (half < 32 && n > (uint64_t)1 << (2 * half))
-        half++;
-    const uint32_t mask = half == 32 ? UINT32_MAX : ((uint32_t)1 << half) - 1;
+    if (n <= 1)
+        return 0;
+    const uint64_t key_01 = mix(seed + mix(epoch + mix((uint64_t)stream)));
+    const uint64_t key_23 = mix(key_01);
+
+    const unsigned n_bits = 64 - (unsigned)__builtin_clzll(n - 1);
+    const unsigned n_right = (n_bits + 1) / 2, n_left = n_bits - n_right;
+    const uint32_t left_mask = (uint32_t)(((uint64_t)1 << n_left) - 1);
+    const uint32_t right_mask = (uint32_t)(((uint64_t)1 << n_right) - 1);
     do {
-        uint32_t left = (uint32_t)(i >> half) & mask, right = (uint32_t)i & mask;
-        for (uint32_t round = 0; round < 4; round++) {
-            uint32_t counter[4] = {right, (uint32_t)stream | (round + 1) << 16, (uint32_t)epoch,
-                                   (uint32_t)(epoch >> 32)};
-            uint32_t word[4];
-            philox(seed, counter, word);
-            uint32_t next = left ^ (word[0] & mask);
-            left = right;
-            right = next;
-        }
-        i = (uint64_t)left << half | right;
+        uint32_t left = (uint32_t)(i >> n_right), right = (uint32_t)i & right_mask;
+        left ^= permute_round(right, (uint32_t)key_01) & left_mask;
+        right ^= permute_round(left, (uint32_t)(key_01 >> 32)) & right_mask;
+        left ^= permute_round(right, (uint32_t)key_23) & left_mask;
+        right ^= permute_round(left, (uint32_t)(key_23 >> 32)) & right_mask;
+        i = (uint64_t)left << n_right | right;
     } while (i >= n);
     return i;
 }

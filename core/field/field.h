@@ -35,7 +35,7 @@ struct field_spec {
 struct field;
 
 /* A field with zero parameters.  kernel: as kernel_find gives; borrowed for ever (rows are static).
- */
+ * INVALID with a place below "/encoding" or "/network". */
 enum status field_create(struct field **out, const struct field_spec *spec,
                          const struct kernel *kernel, struct error *err) WARN_UNUSED;
 void field_free(struct field *f);
@@ -48,19 +48,23 @@ size_t field_n_outputs(const struct field *f);
 const struct domain *field_domain(const struct field *f);
 const struct encoding *field_encoding(const struct field *f);
 const struct mlp *field_mlp(const struct field *f);
+const struct kernel *field_kernel(const struct field *f);
 
 /* Numbers that are learned, as people count them (no padding; b and a only if trainable). */
 size_t field_n_parameters(const struct field *f);
 
-/* Bytes of memory that a field of this spec needs to be queried; and to be trained by n_threads. */
+/* Estimates from a spec alone, a little high.  Bytes of memory of a field that one thread queries
+ * for values; and of one that n_threads train with Adam, evaluating now and then, without the
+ * task's data.  SIZE_MAX for a spec that field_create refuses. */
 size_t field_query_bytes(const struct field_spec *spec);
 size_t field_train_bytes(const struct field_spec *spec, size_t n_threads);
 
-/* Multiply-adds of one point forward (queries), for estimates of time. */
+/* Floating-point operations (two for each multiply-add) of one point forward, for estimates of
+ * time; 0 for a spec that field_create refuses. */
 double field_query_flops(const struct field_spec *spec);
 
-/* The block, [field_n_params], and the part of it that training changes: [*first, *first + *count).
- */
+/* The block, [field_n_params]: the encoding's part, encoding_n_params floats, then the network's.
+ * Training changes the part [*first, *first + *count). */
 size_t field_n_params(const struct field *f);
 float *field_params(struct field *f);
 const float *field_params_const(const struct field *f);
@@ -80,7 +84,8 @@ void field_query(const struct field *f, struct field_workspace *w, size_t n, con
                  float *values);
 
 /* gradient: [n, C, D], d value_c / d unit_d, by one reverse pass for each output; values may be
- * NULL. The workspace was made for FIELD_GRADIENTS. */
+ * NULL.  The workspace was made for FIELD_GRADIENTS.  Each call first transposes the weights: ask
+ * for many points at once. */
 void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
                     float *values, float *gradient);
 
@@ -93,8 +98,8 @@ struct tensor_metadata;
 enum status field_save(const struct field *f, const struct tensor_metadata *metadata,
                        size_t n_metadata, struct buffer *out, struct error *err) WARN_UNUSED;
 
-/* Read the parameters back.  INVALID if a tensor is missing, has another shape, or is not finite.
- */
+/* Read the parameters back; tensors of other names are ignored.  INVALID if a tensor is missing,
+ * has another shape or type, or is not finite: the field is then as it was. */
 enum status field_load(struct field *f, const uint8_t *bytes, size_t n_bytes,
                        struct error *err) WARN_UNUSED;
 

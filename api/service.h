@@ -1,0 +1,27 @@
+/*
+ * The service as handlers see it: what main has wired together.  Borrowed for as long as the server
+ * runs.
+ */
+#ifndef API_SERVICE_H
+#define API_SERVICE_H
+
+#include "server/config.h"
+#include "server/fields/compute.h"
+#include "server/fields/field_cache.h"
+#include "server/http/http.h"
+#include "server/jobs/events.h"
+#include "server/jobs/supervisor.h"
+#include "server/store/store.h"
+
+struct service {
+    const struct config *config;
+    struct store *store;
+    struct supervisor *supervisor;
+    struct events *events;
+    struct field_cache *fields;
+    struct compute *compute;
+    struct http_server *http;
+    volatile bool ready; /* set by main once all is up, cleared at SIGTERM */
+};
+
+#endif

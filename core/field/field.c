@@ -1,0 +1,328 @@
+#include "core/field/field.h"
+
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/nn/kernel.h"
+#include "core/nn/optimizer.h"
+
+struct field {
+    struct encoding *encoding;
+    struct mlp *mlp;
+    const struct kernel *kernel;
+    struct domain domain;
+    size_t n_inputs;   /* D */
+    size_t n_outputs;  /* C */
+    size_t n_encoding; /* floats of the encoding's part of params */
+    size_t n_params;
+    float *params;
+};
+
+struct field_workspace {
+    struct mlp_tile *tile;
+    /* FIELD_GRADIENTS only; of one tile but for the first: */
+    float *transposed;
+    float *values;   /* [MLP_TILE, C] */
+    float *d_values; /* [MLP_TILE, C] */
+    float *d_raw;    /* [MLP_TILE, C] */
+    float *d_input;  /* [MLP_TILE, ld] */
+    float *d_unit;   /* [MLP_TILE, D] */
+};
+
+enum status field_create(struct field **out, const struct field_spec *spec,
+                         const struct kernel *kernel, struct error *err)
+{
+    struct mlp_spec network = spec->network;
+    struct field *f = mem_alloc(sizeof *f);
+    if (!f)
+        return error_status(err, STATUS_NO_MEMORY);
+    f->kernel = kernel;
+    f->domain = spec->domain;
+    enum status status = encoding_create(&f->encoding, &spec->encoding, err);
+    if (status != STATUS_OK)
+        goto out;
+    network.n_inputs = encoding_n_features(f->encoding);
+    status = mlp_create(&f->mlp, &network, kernel, err);
+    if (status != STATUS_OK)
+        goto out;
+    f->n_inputs = encoding_n_inputs(f->encoding);
+    f->n_outputs = network.n_outputs;
+    if (spec->domain.n_dims != f->n_inputs) {
+        status = error_set(err, STATUS_INVALID, "/encoding",
+                           "the encoding takes %zu inputs, the domain has %zu", f->n_inputs,
+                           spec->domain.n_dims);
+        goto out;
+    }
+    f->n_encoding = encoding_n_params(f->encoding);
+    f->n_params = f->n_encoding + mlp_n_params(f->mlp);
+    f->params = mem_alloc_floats(f->n_params);
+    if (!f->params) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
+    *out = f;
+    f = NULL;
+out:
+    field_free(f);
+    return status;
+}
+
+void field_free(struct field *f)
+{
+    if (!f)
+        return;
+    encoding_free(f->encoding);
+    mlp_free(f->mlp);
+    mem_free(f->params);
+    mem_free(f);
+}
+
+void field_init(struct field *f, const struct field_spec *spec, uint64_t seed)
+{
+    encoding_init(f->encoding, &spec->encoding, seed, f->params);
+    mlp_init(f->mlp, seed, f->params + f->n_encoding);
+}
+
+size_t field_n_inputs(const struct field *f)
+{
+    return f->n_inputs;
+}
+
+size_t field_n_outputs(const struct field *f)
+{
+    return f->n_outputs;
+}
+
+const struct domain *field_domain(const struct field *f)
+{
+    return &f->domain;
+}
+
+const struct encoding *field_encoding(const struct field *f)
+{
+    return f->encoding;
+}
+
+const struct mlp *field_mlp(const struct field *f)
+{
+    return f->mlp;
+}
+
+const struct kernel *field_kernel(const struct field *f)
+{
+    return f->kernel;
+}
+
+size_t field_n_parameters(const struct field *f)
+{
+    size_t n = mlp_n_parameters(f->mlp);
+    if (encoding_is_trainable(f->encoding))
+        n += encoding_n_frequencies(f->encoding) * (f->n_inputs + 1);
+    return n;
+}
+
+size_t field_n_params(const struct field *f)
+{
+    return f->n_params;
+}
+
+float *field_params(struct field *f)
+{
+    return f->params;
+}
+
+const float *field_params_const(const struct field *f)
+{
+    return f->params;
+}
+
+void field_trainable_range(const struct field *f, size_t *first, size_t *count)
+{
+    *first = encoding_is_trainable(f->encoding) ? 0 : f->n_encoding;
+    *count = f->n_params - *first;
+}
+
+/* --- estimates --- */
+
+/* What a spec comes to.  Encoding and network without their numbers are small: they are made and
+ * freed to ask them. */
+struct outline {
+    size_t n_params, n_transposed, n_inputs, n_outputs;
+    size_t input_row; /* floats of a row of features, padded */
+    double multiply_adds;
+};
+
+static bool outline_of(const struct field_spec *spec, struct outline *out)
+{
+    struct mlp_spec network = spec->network;
+    struct encoding *encoding = NULL;
+    struct mlp *mlp = NULL;
+    bool ok = false;
+    if (encoding_create(&encoding, &spec->encoding, NULL) != STATUS_OK)
+        goto out;
+    network.n_inputs = encoding_n_features(encoding);
+    if (mlp_create(&mlp, &network, kernel_find(NULL), NULL) != STATUS_OK)
+        goto out;
+    *out = (struct outline){
+        .n_params = encoding_n_params(encoding) + mlp_n_params(mlp),
+        .n_transposed = mlp_n_transposed(mlp),
+        .n_inputs = encoding_n_inputs(encoding),
+        .n_outputs = network.n_outputs,
+        .input_row = network.n_inputs + 2 * MLP_LANES,
+        .multiply_adds = (double)(encoding_n_frequencies(encoding) * encoding_n_inputs(encoding)),
+    };
+    for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
+        size_t n_out, n_in;
+        mlp_layer_shape(mlp, l, &n_out, &n_in);
+        out->multiply_adds += (double)n_out * (double)n_in;
+    }
+    ok = true;
+out:
+    encoding_free(encoding);
+    mlp_free(mlp);
+    return ok;
+}
+
+/* Floats of a tile: rows of features, of each hidden layer (twice where sin keeps its argument)
+ * and of the output; for training, also gradient rows that go from layer to layer. */
+static size_t tile_floats(const struct outline *o, const struct mlp_spec *network, bool training)
+{
+    const size_t hidden_row = network->width + 2 * MLP_LANES;
+    const size_t widest = hidden_row > o->input_row ? hidden_row : o->input_row;
+    const size_t copies = network->activation == ACTIVATION_SIN ? 2 : 1;
+    const size_t n_kept = training ? network->n_hidden_layers * copies : 2;
+    return MLP_TILE *
+           (o->input_row + n_kept * hidden_row + 2 * MLP_LANES * 4 + (training ? 2 : 0) * widest);
+}
+
+/* Structures, stacks that are touched, rounding of allocations. */
+static const size_t overhead_bytes = 64 << 10;
+
+size_t field_query_bytes(const struct field_spec *spec)
+{
+    struct outline o;
+    if (!outline_of(spec, &o))
+        return SIZE_MAX;
+    return (o.n_params + tile_floats(&o, &spec->network, false)) * sizeof(float) + overhead_bytes;
+}
+
+size_t field_train_bytes(const struct field_spec *spec, size_t n_threads)
+{
+    struct outline o;
+    if (!outline_of(spec, &o))
+        return SIZE_MAX;
+    /* weights and moments, the threads' gradients, transposed weights */
+    const size_t blocks = 1 + optimizer_n_moments(OPTIMIZER_ADAM) + n_threads;
+    const size_t points = MLP_TILE * (o.n_inputs + 4 * o.n_outputs + o.input_row);
+    const size_t tiles = tile_floats(&o, &spec->network, true) + points /* of a step */
+                         + tile_floats(&o, &spec->network, false);      /* of an evaluation */
+    return (o.n_params * blocks + o.n_transposed + tiles * n_threads) * sizeof(float) +
+           overhead_bytes * (n_threads + 1);
+}
+
+double field_query_flops(const struct field_spec *spec)
+{
+    struct outline o;
+    return outline_of(spec, &o) ? 2.0 * o.multiply_adds : 0.0;
+}
+
+/* --- queries --- */
+
+enum status field_workspace_create(struct field_workspace **out, const struct field *f,
+                                   enum field_use use, struct error *err)
+{
+    struct field_workspace *w = mem_alloc(sizeof *w);
+    if (!w)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = mlp_tile_create(&w->tile, f->mlp, use == FIELD_GRADIENTS, err);
+    if (status != STATUS_OK)
+        goto out;
+    if (use == FIELD_GRADIENTS) {
+        size_t ld;
+        mlp_tile_input(w->tile, &ld);
+        w->transposed = mem_alloc_floats(mlp_n_transposed(f->mlp));
+        w->values = mem_alloc_floats(MLP_TILE * f->n_outputs);
+        w->d_values = mem_alloc_floats(MLP_TILE * f->n_outputs);
+        w->d_raw = mem_alloc_floats(MLP_TILE * f->n_outputs);
+        w->d_input = mem_alloc_floats(MLP_TILE * ld);
+        w->d_unit = mem_alloc_floats(MLP_TILE * f->n_inputs);
+        if (!w->transposed || !w->values || !w->d_values || !w->d_raw || !w->d_input ||
+            !w->d_unit) {
+            status = error_status(err, STATUS_NO_MEMORY);
+            goto out;
+        }
+    }
+    *out = w;
+    w = NULL;
+out:
+    field_workspace_free(w);
+    return status;
+}
+
+void field_workspace_free(struct field_workspace *w)
+{
+    if (!w)
+        return;
+    mlp_tile_free(w->tile);
+    mem_free(w->transposed);
+    mem_free(w->values);
+    mem_free(w->d_values);
+    mem_free(w->d_raw);
+    mem_free(w->d_input);
+    mem_free(w->d_unit);
+    mem_free(w);
+}
+
+/* One tile forward: n <= MLP_TILE points. */
+static void query_tile(const struct field *f, struct field_workspace *w, size_t n,
+                       const float *unit, float *values)
+{
+    size_t ld;
+    float *input = mlp_tile_input(w->tile, &ld);
+    encoding_forward(f->encoding, f->kernel, f->params, n, unit, input, ld);
+    mlp_forward(f->mlp, f->params + f->n_encoding, w->tile, n, NULL, values);
+}
+
+void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
+                 float *values)
+{
+    for (size_t first = 0; first < n; first += MLP_TILE) {
+        size_t count = n - first < MLP_TILE ? n - first : MLP_TILE;
+        query_tile(f, w, count, unit + first * f->n_inputs, values + first * f->n_outputs);
+    }
+}
+
+/* One tile back to its coordinates, once for each output.  gradient: [n, C, D] of this tile. */
+static void gradient_tile(const struct field *f, struct field_workspace *w, size_t n,
+                          const float *unit, float *gradient)
+{
+    const size_t n_outputs = f->n_outputs, n_inputs = f->n_inputs;
+    const enum activation output = mlp_get_spec(f->mlp)->output_activation;
+    size_t ld;
+    const float *input = mlp_tile_input(w->tile, &ld);
+    for (size_t c = 0; c < n_outputs; c++) {
+        for (size_t i = 0; i < n * n_outputs; i++)
+            w->d_values[i] = i % n_outputs == c ? 1.0f : 0.0f;
+        mlp_output_backward(output, n * n_outputs, w->values, w->d_values, w->d_raw);
+        mlp_backward(f->mlp, w->transposed, w->tile, n, w->d_raw, NULL, w->d_input);
+        encoding_backward(f->encoding, f->params, n, unit, input, w->d_input, ld, NULL, w->d_unit);
+        for (size_t i = 0; i < n; i++)
+            memcpy(gradient + (i * n_outputs + c) * n_inputs, w->d_unit + i * n_inputs,
+                   n_inputs * sizeof *gradient);
+    }
+}
+
+void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
+                    float *values, float *gradient)
+{
+    mlp_transpose(f->mlp, f->params + f->n_encoding, w->transposed, 0, 1);
+    for (size_t first = 0; first < n; first += MLP_TILE) {
+        const size_t count = n - first < MLP_TILE ? n - first : MLP_TILE;
+        const float *tile_unit = unit + first * f->n_inputs;
+        query_tile(f, w, count, tile_unit, w->values);
+        if (values)
+            memcpy(values + first * f->n_outputs, w->values,
+                   count * f->n_outputs * sizeof *values);
+        gradient_tile(f, w, count, tile_unit, gradient + first * f->n_outputs * f->n_inputs);
+    }
+}

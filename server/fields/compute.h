@@ -1,0 +1,43 @@
+/*
+ * The compute pool: threads that evaluate fields for queries and renders.
+ *
+ * Work comes as a number of points and a function from a range of points to their coordinates.  It
+ * is cut into slices of a few thousand points; slices of all requests under way are taken in turn,
+ * so a small query does not wait for a large render.  Very small requests run on the caller's
+ * thread. The same arithmetic everywhere: a point's value does not depend on how the work was cut.
+ */
+#ifndef SERVER_FIELDS_COMPUTE_H
+#define SERVER_FIELDS_COMPUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/status.h"
+#include "core/field/field.h"
+
+struct compute;
+
+enum status compute_start(struct compute **out, size_t n_threads, struct error *err) WARN_UNUSED;
+void compute_stop(struct compute *c);
+
+/* Write unit coordinates [n, D] of points first … first + n - 1.  Called on any thread, for
+ * disjoint ranges. */
+typedef void (*compute_points)(void *context, size_t first, size_t n, float *unit);
+
+struct compute_request {
+    const struct field *field;
+    size_t n_points;
+    compute_points points;
+    void *context;
+    float *values;   /* [n_points, C], or NULL */
+    float *gradient; /* [n_points, C, D] with respect to unit coordinates, or NULL */
+};
+
+/* Evaluate and wait.  NO_MEMORY; CANCELED while the pool stops. */
+enum status compute_run(struct compute *c, const struct compute_request *request,
+                        struct error *err) WARN_UNUSED;
+
+/* Seconds this machine needs for so many operations of queries (from a measurement at start). */
+double compute_estimate_seconds(const struct compute *c, double flops);
+
+#endif

@@ -1,0 +1,303 @@
+/*
+ * The store: everything that must survive.  All SQL of the project stands behind this header.
+ *
+ *   DIR/main.db   queue, metadata, metrics, events          (SQLite, WAL, synchronous=FULL)
+ *   DIR/blob.db   weights and checkpoints in 1 MiB chunks   (the same)
+ *   DIR/blobs/    uploaded datasets, named by SHA-256
+ *   DIR/tmp/      uploads under way, emptied at start
+ *   DIR/lock      held while the store is open: a second server refuses to start
+ *
+ * Promises: a function that returns OK has made its change durable.  A dataset row never names a
+ * missing file; a file or blob without a row is garbage and is swept.  Job states move as
+ * server/jobs/queue.h draws.
+ *
+ * Threads: every function may be called from any thread.  Writes are posted to the one thread that
+ * owns the read-write connections and the caller waits for its transaction; reads use a pool of
+ * read-only connections.  Never call from a thread of the HTTP pool.
+ *
+ * Rows are plain structs; text members that can be long are heap strings owned by the row and
+ * released by the row's deinit.  A row given out by a function that failed is untouched.
+ */
+#ifndef SERVER_STORE_STORE_H
+#define SERVER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/buffer.h"
+#include "core/base/status.h"
+#include "server/store/id.h"
+
+struct store;
+
+/* Create or open, take the lock (CONFLICT if another server holds it), migrate (UNSUPPORTED if the
+ * database is newer than this program), check, recover: jobs that were running become queued again
+ * (restarts never count against a job), DIR/tmp is emptied, orphan files and blobs are swept. */
+enum status store_open(struct store **out, const char *folder, struct error *err) WARN_UNUSED;
+void store_close(struct store *s);
+
+/* Folder for uploads under way (same file system as the blobs). */
+const char *store_temporary_folder(const struct store *s);
+
+/* A cheap read, for /readyz. */
+enum status store_check(struct store *s, struct error *err) WARN_UNUSED;
+
+/* --- lists --- */
+
+/* Newest first.  cursor: "" for the first page, else next_cursor of the page before; INVALID at
+ * "/cursor" if it is not one of ours.  Stable under inserts: it names the last id seen. */
+enum { CURSOR_SIZE = 64 };
+struct page {
+    size_t limit; /* 1..200 */
+    char cursor[CURSOR_SIZE];
+};
+
+/* --- datasets --- */
+
+enum { KIND_SIZE = 16, NAME_SIZE = 132, MEDIA_TYPE_SIZE = 64, SHA256_TEXT_SIZE = 65 };
+
+struct dataset_row {
+    char id[ID_SIZE];
+    char kind[KIND_SIZE]; /* "image" */
+    char name[NAME_SIZE];
+    char media_type[MEDIA_TYPE_SIZE];
+    uint64_t bytes;
+    char sha256[SHA256_TEXT_SIZE];
+    char *info_json; /* object */
+    int64_t created_ms;
+};
+void dataset_row_deinit(struct dataset_row *row);
+
+struct dataset_list {
+    size_t n;
+    struct dataset_row *rows;
+    char next_cursor[CURSOR_SIZE]; /* "" on the last page */
+};
+void dataset_list_deinit(struct dataset_list *list);
+
+/* Make an uploaded file a dataset.  path: in the temporary folder, complete; it is fsynced, renamed
+ * to blobs/<sha256>, the folder fsynced, the row committed, in this order.  row: id and created_ms
+ * are filled in.  If a dataset of this kind with these bytes exists: *row becomes that one,
+ * *existed = true, and path is removed.  NO_SPACE, IO.  On failure path is removed too. */
+enum status store_dataset_insert(struct store *s, struct dataset_row *row, const char *path,
+                                 bool *existed, struct error *err) WARN_UNUSED;
+enum status store_dataset_get(struct store *s, const char *id, struct dataset_row *out,
+                              struct error *err) WARN_UNUSED;
+/* By content: NOT_FOUND if these bytes are not there as this kind. */
+enum status store_dataset_find(struct store *s, const char *kind, const char *sha256,
+                               struct dataset_row *out, struct error *err) WARN_UNUSED;
+enum status store_dataset_list(struct store *s, const struct page *page, struct dataset_list *out,
+                               struct error *err) WARN_UNUSED;
+/* CONFLICT while a queued or running job needs it.  The file goes when no dataset has its bytes. */
+enum status store_dataset_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;
+/* An open read-only descriptor of the original bytes; the caller closes it. */
+enum status store_dataset_open(struct store *s, const char *sha256, int *fd,
+                               struct error *err) WARN_UNUSED;
+
+/* --- jobs --- */
+
+enum job_status { JOB_QUEUED, JOB_RUNNING, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELED };
+const char *job_status_name(enum job_status status); /* "queued", … */
+bool job_status_parse(const char *text, enum job_status *out);
+bool job_status_is_end(enum job_status status);
+
+struct job_row {
+    char id[ID_SIZE];
+    char task[KIND_SIZE]; /* "image" */
+    enum job_status status;
+    char phase[16]; /* "", "loading", "training", "evaluating", "saving" */
+    uint64_t step;
+    uint64_t steps;     /* 0: no number of steps was asked for */
+    double seconds;     /* of training, over all attempts */
+    double eta_seconds; /* negative: unknown */
+    double progress;    /* 0..1 */
+    unsigned attempt;   /* 0 before the first */
+    unsigned crashes;   /* of its workers: the third ends it */
+    bool cancel_requested;
+    char dataset_id[ID_SIZE];
+    char field_id[ID_SIZE];  /* from the first moment */
+    char parent_id[ID_SIZE]; /* of a resumed job: whose checkpoint it starts from; or "" */
+    char stopped_by[16];     /* "" unless succeeded */
+    char error_class[16];    /* "" unless failed */
+    char *error_detail;      /* NULL unless failed */
+    char *request_json;      /* what the caller wrote */
+    char *spec_json;         /* everything resolved */
+    char *labels_json;       /* object of strings */
+    char checkpoint_sha256[SHA256_TEXT_SIZE]; /* the last one, or "" */
+    uint64_t checkpoint_step;
+    int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+};
+void job_row_deinit(struct job_row *row);
+
+struct job_filter {
+    bool by_status;
+    enum job_status status;
+    const char *dataset_id;              /* or NULL */
+    const char *label_key, *label_value; /* or NULL */
+};
+struct job_list {
+    size_t n;
+    struct job_row *rows;
+    char next_cursor[CURSOR_SIZE];
+};
+void job_list_deinit(struct job_list *list);
+
+/* Idempotency-Key: the answer of the first request is kept for 24 h. */
+struct idempotency {
+    const char *key;            /* NULL: none was sent */
+    const char *request_sha256; /* of method, path and body */
+};
+
+/* Insert a queued job and its idempotency record in one transaction.  row: task, dataset_id,
+ * parent_id, checkpoint of the parent, the three JSON texts and steps are read; id, field_id and
+ * created_ms are filled in.  NOT_FOUND if the dataset is gone; BUSY if max_queued jobs wait. With a
+ * known key: same request_sha256 -> OK, *row is the job of the first request, *existed = true;
+ * another -> INVALID at "Idempotency-Key". */
+enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
+                             uint64_t max_queued, bool *existed, struct error *err) WARN_UNUSED;
+enum status store_job_get(struct store *s, const char *id, struct job_row *out,
+                          struct error *err) WARN_UNUSED;
+enum status store_job_list(struct store *s, const struct job_filter *filter,
+                           const struct page *page, struct job_list *out,
+                           struct error *err) WARN_UNUSED;
+/* 1 for the next to run; 0 if it is not queued. */
+enum status store_job_queue_position(struct store *s, const char *id, uint64_t *out,
+                                     struct error *err) WARN_UNUSED;
+/* Jobs of each status, for /metrics. */
+enum status store_job_count(struct store *s, uint64_t counts[JOB_CANCELED + 1],
+                            struct error *err) WARN_UNUSED;
+
+/* Claim the oldest queued job: running, attempt + 1, started_ms set on the first.  NOT_FOUND if
+ * there is none. */
+enum status store_job_claim(struct store *s, struct job_row *out, struct error *err) WARN_UNUSED;
+
+/* queued -> canceled at once; running -> the flag is set (*was_running = true); canceled: nothing
+ * to do; another end state: CONFLICT. */
+enum status store_job_cancel(struct store *s, const char *id, bool *was_running,
+                             struct error *err) WARN_UNUSED;
+
+/* What a running worker reports; fenced by (id, attempt): CONFLICT if the job is not running with
+ * this attempt any more. */
+struct metric_point {
+    char key[24];
+    uint64_t step;
+    double value;
+    double seconds;
+};
+struct job_event { /* one line of the SSE log */
+    uint64_t seq;  /* given by the store: 1, 2, … within the job */
+    char type[12]; /* "state", "progress", "metric", "snapshot", "done" */
+    char *data_json;
+};
+struct job_report {
+    char phase[16];
+    uint64_t step;
+    double seconds, eta_seconds, progress;
+    const struct metric_point *points;
+    size_t n_points;
+    struct job_event *events; /* seq is filled in */
+    size_t n_events;
+};
+enum status store_job_report(struct store *s, const char *id, unsigned attempt,
+                             struct job_report *report, struct error *err) WARN_UNUSED;
+
+/* Remember a checkpoint that store_blob_put has stored; the last two of a job are kept. */
+enum status store_job_checkpoint(struct store *s, const char *id, unsigned attempt,
+                                 const char *sha256, uint64_t step, struct error *err) WARN_UNUSED;
+
+/* The end of an attempt, in one transaction with the field it publishes and the last events:
+ *   succeeded           field published
+ *   canceled            the last good snapshot published, if there is one
+ *   failed              the same
+ *   queued (again)      the attempt was lost; `crashed` counts it against the job
+ * weights_sha256: a stored blob, or "" for no field.  Fenced like a report. */
+struct field_row;
+struct job_end {
+    enum job_status status;
+    bool crashed;
+    char stopped_by[16];
+    char error_class[16];
+    const char *error_detail;
+    const struct field_row *field; /* NULL: publish none */
+    struct job_event *events;
+    size_t n_events;
+};
+enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
+                             struct error *err) WARN_UNUSED;
+
+/* Metrics.  keys: n_keys names, 0 for all.  since_step: points after this step (negative: all). */
+struct metric_series {
+    size_t n;
+    struct metric_point *points; /* by key, then step */
+};
+enum status store_job_metrics(struct store *s, const char *id, const char *const *keys,
+                              size_t n_keys, int64_t since_step, struct metric_series *out,
+                              struct error *err) WARN_UNUSED;
+/* The latest point of each key. */
+enum status store_job_latest_metrics(struct store *s, const char *id, struct metric_series *out,
+                                     struct error *err) WARN_UNUSED;
+void metric_series_deinit(struct metric_series *m);
+
+/* Events after a sequence number, oldest first, at most limit. */
+struct event_list {
+    size_t n;
+    struct job_event *events;
+};
+enum status store_job_events(struct store *s, const char *id, uint64_t after, size_t limit,
+                             struct event_list *out, struct error *err) WARN_UNUSED;
+void event_list_deinit(struct event_list *list);
+
+/* --- fields --- */
+
+struct field_row {
+    char id[ID_SIZE];
+    char job_id[ID_SIZE];
+    char dataset_id[ID_SIZE];
+    char task[KIND_SIZE];
+    uint64_t step;
+    uint64_t bytes; /* of the weights file */
+    char weights_sha256[SHA256_TEXT_SIZE];
+    char *spec_json;    /* the job's resolved spec */
+    char *summary_json; /* n_inputs, n_outputs, n_parameters, domain */
+    char *metrics_json; /* evaluated on everything */
+    int64_t created_ms;
+};
+void field_row_deinit(struct field_row *row);
+
+struct field_list {
+    size_t n;
+    struct field_row *rows;
+    char next_cursor[CURSOR_SIZE];
+};
+void field_list_deinit(struct field_list *list);
+
+enum status store_field_get(struct store *s, const char *id, struct field_row *out,
+                            struct error *err) WARN_UNUSED;
+/* The job that is training a field with this id, queued or running: NOT_FOUND else. */
+enum status store_field_job(struct store *s, const char *id, struct job_row *out,
+                            struct error *err) WARN_UNUSED;
+enum status store_field_list(struct store *s, const struct page *page, struct field_list *out,
+                             struct error *err) WARN_UNUSED;
+/* Its blob goes too if nothing else has it. */
+enum status store_field_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;
+
+/* --- blobs --- */
+
+/* Store bytes under their SHA-256 (written to sha256_out); stored once however often it is put. */
+enum status store_blob_put(struct store *s, const uint8_t *bytes, size_t n, char *sha256_out,
+                           struct error *err) WARN_UNUSED;
+enum status store_blob_size(struct store *s, const char *sha256, uint64_t *out,
+                            struct error *err) WARN_UNUSED;
+/* Read [offset, offset + n) into out. */
+enum status store_blob_read(struct store *s, const char *sha256, uint64_t offset, size_t n,
+                            uint8_t *out, struct error *err) WARN_UNUSED;
+/* Read all of it and check its hash (INTERNAL if it does not match); the caller frees *out with
+ * mem_free. */
+enum status store_blob_get(struct store *s, const char *sha256, uint8_t **out, size_t *n,
+                           struct error *err) WARN_UNUSED;
+
+/* SHA-256 of bytes as 64 hexadecimal digits. */
+void sha256_text(const void *bytes, size_t n, char out[SHA256_TEXT_SIZE]);
+
+#endif
