@@ -88,6 +88,10 @@ void task_metrics_add(struct task_metrics *m, const char *key, double value);
 /* NULL if there is none. */
 const double *task_metrics_find(const struct task_metrics *m, const char *key);
 
+/* Whether a flag is raised that a signal handler or another thread may raise; NULL never is.  Who
+ * raises it on another thread uses an atomic store. */
+bool task_stopped(const volatile bool *stop);
+
 /* Evaluate a field on many points with the whole team: values [n, C] at unit coordinates [n, D].
  * CANCELED when *stop (may be NULL) becomes true, NO_MEMORY. */
 enum status task_query(const struct field *f, struct team *team, size_t n, const float *unit,

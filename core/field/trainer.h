@@ -1,15 +1,12 @@
 /*
- * The trainer: fits a field to a task by tiles, the same bytes every time.
- *
- * A step: every member of the team takes its fixed share of the batch's tiles; for each tile draw,
- * encode, all layers forward, loss, all layers backward, gradients into a block of the member's
- * own; a barrier; then each member updates its share of the parameters (summing the members'
- * gradients in order) and rebuilds its share of the transposed weights.
+ * The trainer: fits a field to a task, the same bytes every time.  stepper.h has the arithmetic of
+ * a step, checkpoint.h what is kept; here are the schedule, the ends, and when to tell what.
  *
  * Same spec, seed, data and number of threads: same bytes.  A trainer that was saved and loaded
  * goes on as if it had never stopped.  The loss is looked at every step: NaN or infinity ends it
- * DIVERGED. core never logs and never reads the clock for what it computes: time only decides when
- * to report.
+ * DIVERGED.  core never logs and never reads the clock for what it computes: time decides when to
+ * report and when to end, and it is the progress of a cosine schedule where no number of steps is
+ * given (cosine without steps and time limit stays at progress 0).
  */
 #ifndef CORE_FIELD_TRAINER_H
 #define CORE_FIELD_TRAINER_H
@@ -35,7 +32,8 @@ struct train_spec {
     struct schedule_spec schedule;
     uint64_t seed;
     double time_limit_seconds; /* of training, over all attempts; 0: none */
-    double target_psnr;        /* of test_psnr where the task has one; 0: none */
+    double target_psnr;        /* of test_psnr where the task has one, looked at whenever the field
+                                * is evaluated; 0: none */
 };
 
 enum trainer_stop { STOPPED_BY_STEPS, STOPPED_BY_TIME_LIMIT, STOPPED_BY_TARGET_PSNR };
@@ -43,41 +41,46 @@ enum trainer_stop { STOPPED_BY_STEPS, STOPPED_BY_TIME_LIMIT, STOPPED_BY_TARGET_P
 /* "steps", "time_limit", "target_psnr": the contract's stopped_by. */
 const char *trainer_stop_name(enum trainer_stop stop);
 
-/* What the trainer tells while it runs, on the thread that called trainer_run, between steps. */
+/* What the trainer tells while it runs, on the thread that called trainer_run, between steps.
+ * step: steps done.  A callback may be NULL. */
 struct trainer_sink {
     void *context;
     /* One number of a series.  seconds: of training since the first step, over all attempts. */
     void (*metric)(void *context, const char *key, uint64_t step, double value, double seconds);
     void (*progress)(void *context, uint64_t step, double seconds);
-    /* The field as it is now, worth showing (its metrics were finite). */
+    /* The field as it is now, worth showing: its parameters and metrics are finite. */
     void (*snapshot)(void *context, const struct field *f, uint64_t step);
-    /* Now is a good time for trainer_save. */
+    /* Now is a good time for trainer_save: the parameters are finite. */
     void (*checkpoint)(void *context, uint64_t step);
 };
 
 struct trainer_intervals {
     double loss_seconds;     /* metric "loss" and progress; 0.25 */
     double snapshot_seconds; /* quick evaluation, its metrics, and a snapshot; 2, stretched so that
-                              * evaluation costs under 2 % of the time; the first one comes early */
+                              * they cost under 2 % of the time; the first one comes early */
     double checkpoint_seconds; /* 30 */
 };
 
 struct trainer;
 
-/* field and task are borrowed until trainer_free; the field's parameters are as the caller left
- * them (field_init for a new fit).  UNSUPPORTED if task and field do not fit each other. */
+/* field, task and team are borrowed until trainer_free; the field's parameters are as the caller
+ * left them (field_init for a new fit).  INVALID with a place below "/train", UNSUPPORTED if task
+ * and field do not fit each other. */
 enum status trainer_create(struct trainer **out, const struct train_spec *spec, struct field *field,
                            const struct task *task, struct team *team,
                            struct error *err) WARN_UNUSED;
 void trainer_free(struct trainer *t);
 
-/* Train until an end.  *stop is read every step: when it becomes true, returns CANCELED, state
- * intact. DIVERGED when the loss is not finite.  *stopped_by is set on OK. */
+/* Train until an end.  *stop (may be NULL) is read at every tile: when it becomes true, the step
+ * under way is abandoned and CANCELED returned, the state as after the step before.  DIVERGED when
+ * loss or parameters are not finite; the error names step and loss.  *stopped_by is set on OK.
+ * The last evaluation over all samples is the caller's. */
 enum status trainer_run(struct trainer *t, const struct trainer_intervals *intervals,
                         const struct trainer_sink *sink, const volatile bool *stop,
                         enum trainer_stop *stopped_by, struct error *err) WARN_UNUSED;
 
-/* One step, for tests and measurements: returns the loss of its batch. */
+/* One step, for tests and measurements: returns the loss of its batch, before the update.  Seconds
+ * do not pass. */
 double trainer_step(struct trainer *t);
 
 uint64_t trainer_get_step(const struct trainer *t);  /* steps done */

@@ -3,10 +3,13 @@
  *
  * One register-tile product serves the forward pass, the input gradient and the weight gradient
  * through strides; the epilogues that follow it are fused.  Every row of the table computes the
- * same function; the portable one is plain C and is the others' twin in the tests.
+ * same functions; the portable one is plain C and is the others' twin in the tests.
  *
- * For one row of C the order of additions is fixed (k ascending, one accumulator), so a row's
- * result depends neither on how many rows are computed together nor on which they are.
+ * For one row of C the order of additions is fixed (k ascending, one accumulator that starts at
+ * zero), so a row's result depends neither on how many rows are computed together nor on which they
+ * are.  NaN goes through every function: a diverged fit is seen in its loss.
+ *
+ * Kernels are pure and keep no state: any number of threads may use them.  They cannot fail.
  */
 #ifndef CORE_NN_KERNEL_H
 #define CORE_NN_KERNEL_H
@@ -15,16 +18,19 @@
 
 enum gemm_epilogue {
     GEMM_STORE, /* C = A B + bias (bias may be NULL) */
-    GEMM_RELU,  /* C = max(A B + bias, 0) */
-    GEMM_MASK,  /* C = A B where mask > 0, else 0: backward through relu; mask is [m, ldmask] */
+    GEMM_RELU,  /* C = max(A B + bias, 0) (bias may be NULL) */
+    GEMM_MASK,  /* C = A B where mask > 0, else 0: backward through relu; mask is [m, mask_row] */
     GEMM_ACCUMULATE, /* C += A B */
 };
 
+/* Columns of a panel come in lanes of 16: one AVX-512 register, two of AVX2. */
+enum { KERNEL_LANES = 16 };
+
 /*
- * C [m, n] from A [m, k] and a panel B [k, n], n a multiple of 16, n <= MLP_PANEL.
+ * C [m, n] from A [m, k] and a panel B [k, n]; n is 16, 32, 48 or 64, m and k are any.
  * A(i, p) = a[i * a_row + p * a_step]: a_row 1, a_step ld reads a transposed matrix.
- * B rows are contiguous, b_step floats apart; C rows are c_row floats apart.
- * b, c, bias and mask rows are aligned to 64 bytes.
+ * B rows are contiguous, b_step floats apart; C rows are c_row floats apart.  C overlaps neither A
+ * nor B.  Rows of b, c, bias and mask are best aligned to 64 bytes; nothing breaks if they are not.
  */
 struct gemm {
     size_t m, n, k;
@@ -45,12 +51,23 @@ struct kernel {
 
     void (*gemm)(const struct gemm *g);
 
-    /* Rows of a Fourier encoding: for i < n, j < m (m a multiple of 16):
+    /* Rows of a Fourier encoding: for i < n, j < m (m a multiple of 16), n_dims 1 … 3:
      *   u = sum_d x[i, d] b[d * m + j];  out[i * ld + j] = a[j] sin(2 pi u),
-     *   out[i * ld + cos_offset + j] = a[j] cos(2 pi u).  Turns are reduced to [-1/8, 1/8] first;
-     * the error of sine and cosine is under 1e-6 for |u| up to 2^20. */
+     *   out[i * ld + cos_offset + j] = a[j] cos(2 pi u).
+     * The products are reduced to a part of a turn before any rounding can hurt: sine and cosine
+     * are within 1e-6 of those of the exact u for |u| up to 2^20.
+     * cos_offset lies in m - 15 … m: the last sines may reach into the cosines' place and are then
+     * overwritten by them, so that padding of b and a (both 0) between the two takes no room.
+     * ld >= cos_offset + m. */
     void (*fourier)(size_t n, size_t n_dims, const float *x, size_t m, const float *b,
                     const float *a, float *out, size_t ld, size_t cos_offset);
+
+    /* h[i] = sin(omega h[i]) for i < n, n a multiple of 16; slope[i] = omega cos(omega h[i]) unless
+     * slope is NULL.  Sine and cosine are within 1e-6. */
+    void (*sine)(size_t n, double omega, float *h, float *slope);
+
+    /* h[i] = tanh(h[i]) for i < n, n a multiple of 16; within 1e-6, and in [-1, 1]. */
+    void (*tanh)(size_t n, float *h);
 };
 
 /* All rows this program was built with and this processor can run, best first; *n >= 1. */

@@ -1,0 +1,73 @@
+/*
+ * JSON at the edge: bytes <-> json_t, and the one reader of settings.
+ *
+ * Bodies are refused when they hold a NUL, are nested too deep, repeat a member, or are not JSON.
+ * Settings are read by tables: one row says a member's name, type, range, whether null is allowed,
+ * and where it goes.  Unknown members, wrong types and values out of range are added to a
+ * problem_list with their JSON pointer: "'width' must be an integer in 1..2048, got 4096".
+ */
+#ifndef API_CODEC_JSON_H
+#define API_CODEC_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/problem.h"
+#include "core/base/buffer.h"
+
+/* Read a whole body.  *out is the caller's (json_decref).  A broken text is a syntax problem (400);
+ * repeated members, numbers beyond double or int64, and nesting past max_depth are INVALID. */
+enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
+                             struct problem_list *problems) WARN_UNUSED;
+
+/* A body that must be an object. */
+enum status codec_json_parse_object(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
+                                    struct problem_list *problems) WARN_UNUSED;
+
+/* JSON text that this program wrote itself (a row's spec_json, a worker's answer).  NULL if it is
+ * not an object; the caller's (json_decref). */
+json_t *codec_json_own(const char *text);
+
+/* Append compact text.  value is borrowed; NULL is NO_MEMORY (so that builders need no checks). */
+enum status codec_json_append(const json_t *value, struct buffer *out,
+                              struct error *err) WARN_UNUSED;
+
+/* The same as a string; the caller frees it with mem_free. */
+enum status codec_json_text(const json_t *value, char **out, struct error *err) WARN_UNUSED;
+
+/* --- settings by tables --- */
+
+enum member_type {
+    MEMBER_INTEGER, /* uint64_t at offset */
+    MEMBER_NUMBER,  /* double at offset */
+    MEMBER_BOOL,    /* bool at offset */
+    MEMBER_NAME,    /* one of `names`: int at offset (an enum's value) */
+    MEMBER_CUSTOM,  /* known here, read by the caller */
+};
+
+struct member {
+    const char *name;
+    enum member_type type;
+    double min, max;  /* inclusive … */
+    bool is_min_open; /* … but for this */
+    bool is_max_open;
+    bool is_nullable;         /* null reads as 0 */
+    size_t offset;            /* in the struct that is read into */
+    const char *fallback;     /* default, as JSON text; NULL: none, the member must be given */
+    const char *const *names; /* MEMBER_NAME: indexed by value, ended by NULL */
+    const char *const *later; /* MEMBER_NAME: promised names, ended by NULL: UNSUPPORTED */
+};
+
+/* Read the members of `object` (at `pointer`) that are present into *target; absent ones are left
+ * alone.  Unknown ones are problems.  target NULL: only check. */
+enum status codec_json_members(const json_t *object, const char *pointer,
+                               const struct member *members, size_t n, void *target,
+                               struct problem_list *problems);
+
+/* One value against one row. */
+enum status codec_json_member(const json_t *value, const char *pointer, const struct member *member,
+                              void *target, struct problem_list *problems);
+
+#endif

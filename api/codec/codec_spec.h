@@ -1,0 +1,93 @@
+/*
+ * Specs: what a job is asked to do.
+ *
+ *   request body + preset + dataset  ──codec_spec_resolve──►  resolved spec (JSON, complete)
+ *   resolved spec (JSON)             ──codec_spec_read─────►  struct spec, what core understands
+ *
+ * The resolved spec is what a job shows under `spec` and can be posted again as it is:
+ *   {dataset_id, task, preset, field: {encoding, network}, train: {…}, measure: {}}
+ * It holds every setting, so that a later version with other defaults reads it as it was meant.
+ * Sizes that come from the data (outputs, domain) are not settings and not in it: they travel in
+ * struct spec_facts, and in a weights file's metadata (see codec_spec_summary).
+ */
+#ifndef API_CODEC_SPEC_H
+#define API_CODEC_SPEC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/problem.h"
+#include "core/base/data.h"
+#include "core/field/field.h"
+#include "core/field/trainer.h"
+#include "core/task/task_image.h"
+#include "server/store/store.h"
+
+enum task_type { TASK_IMAGE };
+const char *spec_task_name(enum task_type task);
+
+/* What a dataset says about the fields it can train. */
+struct spec_facts {
+    size_t width, height, channels;
+};
+
+enum precision { PRECISION_FP32, PRECISION_AUTO };
+
+/* A spec as core understands it.  Owns b and a. */
+struct spec {
+    enum task_type task;
+    struct field_spec field; /* n_outputs and domain: spec_set_facts */
+    struct train_spec train; /* 0 where the spec has null */
+    enum loss loss;
+    enum precision precision; /* both mean fp32 now */
+    enum holdout holdout;
+    double holdout_fraction;
+    double *b, *a; /* encoding `explicit`, else NULL */
+};
+
+void spec_deinit(struct spec *s);
+
+/* Set what comes from the data: outputs and domain. */
+void spec_set_facts(struct spec *s, const struct spec_facts *facts);
+
+/* The task's own part. */
+struct task_image_spec spec_task_image(const struct spec *s);
+
+/* --- request -> resolved spec --- */
+
+/* `dataset_id` of a job's body: an id of the right form, or a problem at "/dataset_id". */
+enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
+                                  struct problem_list *problems) WARN_UNUSED;
+
+/* What a dataset row says.  INVALID if its info does not. */
+enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
+                             struct error *err) WARN_UNUSED;
+
+/* Fill in and check a job's body (an object).  *spec and *labels are the caller's (json_decref);
+ * *out, if not NULL, is the same spec for core with its facts set (spec_deinit). */
+enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset, json_t **spec,
+                               json_t **labels, struct spec *out,
+                               struct problem_list *problems) WARN_UNUSED;
+
+/* The body of POST …/resume over the parent's resolved spec: new steps, no time limit.  Steps not
+ * beyond the parent's checkpoint are a problem at "/train/steps". */
+enum status codec_spec_resume(const json_t *body, const struct job_row *parent, json_t **spec,
+                              uint64_t *steps, struct problem_list *problems) WARN_UNUSED;
+
+/* --- resolved spec -> core --- */
+
+/* Facts stay unset.  INVALID if it is not a spec this program could have written. */
+enum status codec_spec_read(const char *spec_json, struct spec *out, struct error *err) WARN_UNUSED;
+
+/* --- what a field says about itself --- */
+
+/* {n_inputs, n_outputs, n_parameters, domain: {…}} of a field; NULL when out of memory. */
+json_t *codec_spec_summary(const struct field *f, const struct spec_facts *facts);
+
+/* The facts in a summary's text. */
+enum status codec_spec_summary_facts(const char *summary_json, struct spec_facts *out,
+                                     struct error *err) WARN_UNUSED;
+
+#endif

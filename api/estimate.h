@@ -1,0 +1,34 @@
+/*
+ * Estimates: what a job or a request will cost on this machine, before it is begun.
+ */
+#ifndef API_ESTIMATE_H
+#define API_ESTIMATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/codec/codec_spec.h"
+#include "core/field/field.h"
+#include "server/config.h"
+#include "server/fields/compute.h"
+
+struct estimate {
+    double seconds;        /* of training; the time limit where that comes first */
+    uint64_t memory_bytes; /* of the worker: field, optimizer, threads, data */
+    uint64_t steps;        /* that fit into it */
+};
+
+/* spec: with its facts.  compute may be NULL: seconds are then those of the time limit or 0. */
+struct estimate estimate_job(const struct spec *spec, const struct spec_facts *facts,
+                             size_t n_threads, const struct compute *compute);
+
+/* INVALID, with both figures, for a job that would pass config->job_memory_bytes. */
+enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
+                               const struct config *config, struct error *err) WARN_UNUSED;
+
+/* INVALID, with both figures, for a query or render that would pass config->request_seconds. */
+enum status estimate_check_request(const struct field *field, size_t n_points, bool has_gradient,
+                                   const struct config *config, const struct compute *compute,
+                                   struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Presets: named recipes as data.  What a job's body leaves out comes from here (contract §3).
+ *
+ *   fast    best result in a short time (the default)
+ *   paper   the paper's own settings for the task
+ */
+#ifndef API_PRESETS_H
+#define API_PRESETS_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "api/codec/codec_spec.h"
+#include "server/config.h"
+#include "server/fields/compute.h"
+
+struct preset {
+    const char *name;
+    enum task_type task;
+    const char *description;
+    const char *settings; /* JSON object: field, train; every member has a value */
+};
+
+const struct preset *presets_table(size_t *n);
+
+/* NULL if there is none. */
+const struct preset *presets_find(const char *name, enum task_type task);
+const char *presets_default(void);
+
+/* The answer of GET /v1/presets: {"items": [{name, task, description, parameters, estimate}]}.
+ * estimate: for a 512 x 512 RGB picture on this machine.  NULL when out of memory. */
+json_t *presets_list(const struct compute *compute, const struct config *config);
+
+#endif

@@ -1,0 +1,293 @@
+#include "core/field/stepper.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+enum {
+    MAX_MOMENTS = 2,
+    KERNEL_ROWS = 6,   /* rows that the vector kernels compute together: others cost as much */
+    TILE_OVERHEAD = 4, /* cost of a tile beyond its rows, in rows: weights and gradients pass by */
+    UPDATE_GRANULE = 16, /* floats: one cache line belongs to one member */
+};
+
+/* What one member works with. */
+struct worker {
+    struct mlp_tile *tile;
+    float *gradient; /* block */
+    float *coords;   /* [MLP_TILE, D] */
+    float *targets;  /* [MLP_TILE, n_targets] */
+    float *raw;      /* [MLP_TILE, C] */
+    float *values;   /* [MLP_TILE, C] */
+    float *d_raw;    /* [MLP_TILE, C] */
+    float *d_input;  /* [MLP_TILE, ld]; NULL unless the encoding is trained */
+};
+
+struct stepper {
+    struct field *field;
+    const struct task *task;
+    struct team *team;
+    struct optimizer_spec optimizer;
+    size_t n_members;
+    size_t batch_size, tile_size, n_tiles; /* points, points, tiles */
+
+    struct worker *worker; /* [n_members] */
+    float *transposed;
+    float *moment[MAX_MOMENTS];
+    double *tile_loss; /* [n_tiles] */
+
+    /* The step under way: written by member 0 before the run, but for `abandoned`, which any member
+     * raises before the first barrier and all read after it. */
+    uint64_t step;
+    double rate;
+    const volatile bool *stop;
+    atomic_bool abandoned;
+    double loss; /* written by member 0 */
+};
+
+/* Points of a tile: whole groups, chosen so that members have equal work and rows of the kernels
+ * are full.  A function of its arguments alone, since it decides the order of additions. */
+static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_members)
+{
+    size_t best = group_size, best_cost = SIZE_MAX;
+    for (size_t size = group_size; size <= MLP_TILE; size += group_size) {
+        size_t n_tiles = (batch_size + size - 1) / size;
+        size_t most_tiles = (n_tiles + n_members - 1) / n_members;
+        size_t rows = (size + KERNEL_ROWS - 1) / KERNEL_ROWS * KERNEL_ROWS;
+        size_t cost = most_tiles * (rows + TILE_OVERHEAD);
+        if (cost <= best_cost) {
+            best = size;
+            best_cost = cost;
+        }
+    }
+    return best;
+}
+
+static enum status worker_init(struct worker *w, const struct field *f, const struct task *task,
+                               struct error *err)
+{
+    const size_t n_outputs = field_n_outputs(f);
+    enum status status = mlp_tile_create(&w->tile, field_mlp(f), true, err);
+    if (status != STATUS_OK)
+        return status;
+    size_t ld;
+    mlp_tile_input(w->tile, &ld);
+    const bool trains_encoding = encoding_is_trainable(field_encoding(f));
+    w->gradient = mem_alloc_floats(field_n_params(f));
+    w->coords = mem_alloc_floats(MLP_TILE * field_n_inputs(f));
+    w->targets = mem_alloc_floats(MLP_TILE * task->n_targets);
+    w->raw = mem_alloc_floats(MLP_TILE * n_outputs);
+    w->values = mem_alloc_floats(MLP_TILE * n_outputs);
+    w->d_raw = mem_alloc_floats(MLP_TILE * n_outputs);
+    w->d_input = trains_encoding ? mem_alloc_floats(MLP_TILE * ld) : NULL;
+    if (!w->gradient || !w->coords || !w->targets || !w->raw || !w->values || !w->d_raw ||
+        (trains_encoding && !w->d_input))
+        return error_status(err, STATUS_NO_MEMORY);
+    return STATUS_OK;
+}
+
+static void worker_deinit(struct worker *w)
+{
+    mlp_tile_free(w->tile);
+    mem_free(w->gradient);
+    mem_free(w->coords);
+    mem_free(w->targets);
+    mem_free(w->raw);
+    mem_free(w->values);
+    mem_free(w->d_raw);
+    mem_free(w->d_input);
+}
+
+static enum status check_fit(const struct field *f, const struct task *task, struct error *err)
+{
+    if (task->n_inputs != field_n_inputs(f) || task->n_outputs != field_n_outputs(f))
+        return error_set(err, STATUS_UNSUPPORTED, "",
+                         "the task '%s' needs a field of %zu inputs and %zu outputs, got %zu and "
+                         "%zu",
+                         task->class->name, task->n_inputs, task->n_outputs, field_n_inputs(f),
+                         field_n_outputs(f));
+    if (task->group_size == 0 || task->group_size > MLP_TILE)
+        return error_set(err, STATUS_UNSUPPORTED, "",
+                         "a measurement of %zu points does not fit into a tile of %d",
+                         task->group_size, MLP_TILE);
+    return STATUS_OK;
+}
+
+enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
+                           size_t batch_size, struct field *field, const struct task *task,
+                           struct team *team, struct error *err)
+{
+    enum status status = check_fit(field, task, err);
+    if (status != STATUS_OK)
+        return status;
+    struct stepper *s = mem_alloc(sizeof *s);
+    if (!s)
+        return error_status(err, STATUS_NO_MEMORY);
+    s->field = field;
+    s->task = task;
+    s->team = team;
+    s->optimizer = *optimizer;
+    s->n_members = team_size(team);
+    s->batch_size = batch_size;
+    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_members);
+    s->n_tiles = (batch_size + s->tile_size - 1) / s->tile_size;
+    atomic_init(&s->abandoned, false);
+
+    bool complete = true;
+    for (size_t i = 0; i < optimizer_n_moments(optimizer->type); i++) {
+        s->moment[i] = mem_alloc_floats(field_n_params(field));
+        complete = complete && s->moment[i];
+    }
+    s->transposed = mem_alloc_floats(mlp_n_transposed(field_mlp(field)));
+    s->tile_loss = mem_alloc_array(s->n_tiles, sizeof *s->tile_loss);
+    s->worker = mem_alloc_array(s->n_members, sizeof *s->worker);
+    if (!complete || !s->transposed || !s->tile_loss || !s->worker) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
+    for (size_t i = 0; i < s->n_members; i++) {
+        status = worker_init(&s->worker[i], field, task, err);
+        if (status != STATUS_OK)
+            goto out;
+    }
+    stepper_parameters_changed(s);
+    *out = s;
+    s = NULL;
+out:
+    stepper_free(s);
+    return status;
+}
+
+void stepper_free(struct stepper *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; s->worker && i < s->n_members; i++)
+        worker_deinit(&s->worker[i]);
+    mem_free(s->worker);
+    mem_free(s->transposed);
+    for (size_t i = 0; i < MAX_MOMENTS; i++)
+        mem_free(s->moment[i]);
+    mem_free(s->tile_loss);
+    mem_free(s);
+}
+
+float *const *stepper_moments(const struct stepper *s)
+{
+    return s->moment;
+}
+
+/* The network's part of the field's parameters, or of a block shaped like them. */
+static size_t network_offset(const struct stepper *s)
+{
+    return encoding_n_params(field_encoding(s->field));
+}
+
+void stepper_parameters_changed(struct stepper *s)
+{
+    mlp_transpose(field_mlp(s->field), field_params_const(s->field) + network_offset(s),
+                  s->transposed, 0, 1);
+}
+
+/* One tile forward and backward; returns its part of the loss. */
+static double run_tile(const struct stepper *s, struct worker *w, size_t number)
+{
+    const struct encoding *encoding = field_encoding(s->field);
+    const struct mlp *mlp = field_mlp(s->field);
+    const float *params = field_params_const(s->field);
+    const size_t first = number * s->tile_size;
+    const size_t n_left = s->batch_size - first;
+    struct task_tile tile = {
+        .step = s->step,
+        .batch_size = s->batch_size,
+        .first = first,
+        .n = n_left < s->tile_size ? n_left : s->tile_size,
+        .coords = w->coords,
+        .targets = w->targets,
+        .raw = w->raw,
+        .values = w->values,
+        .d_raw = w->d_raw,
+    };
+    size_t ld;
+    float *input = mlp_tile_input(w->tile, &ld);
+
+    s->task->class->draw(s->task, &tile);
+    encoding_forward(encoding, field_kernel(s->field), params, tile.n, w->coords, input, ld);
+    mlp_forward(mlp, params + network_offset(s), w->tile, tile.n, w->raw, w->values);
+    double loss = s->task->class->loss(s->task, &tile);
+    mlp_backward(mlp, s->transposed, w->tile, tile.n, w->d_raw, w->gradient + network_offset(s),
+                 w->d_input);
+    if (w->d_input)
+        encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, w->gradient,
+                          NULL);
+    return loss;
+}
+
+static void run_tiles(struct stepper *s, size_t member)
+{
+    size_t first, count;
+    team_share(s->n_tiles, 1, s->n_members, member, &first, &count);
+    for (size_t i = first; i < first + count; i++) {
+        if (task_stopped(s->stop))
+            atomic_store(&s->abandoned, true);
+        if (atomic_load_explicit(&s->abandoned, memory_order_relaxed))
+            return;
+        s->tile_loss[i] = run_tile(s, &s->worker[member], i);
+    }
+}
+
+/* The member's share of the update, which zeroes the gradients it has read. */
+static void update(struct stepper *s, size_t member)
+{
+    float *moments[MAX_MOMENTS], *gradients[LIMIT_THREADS];
+    size_t begin, n_trained, first, count;
+    field_trainable_range(s->field, &begin, &n_trained);
+    team_share(n_trained, UPDATE_GRANULE, s->n_members, member, &first, &count);
+    first += begin;
+    for (size_t i = 0; i < optimizer_n_moments(s->optimizer.type); i++)
+        moments[i] = s->moment[i] + first;
+    for (size_t i = 0; i < s->n_members; i++)
+        gradients[i] = s->worker[i].gradient + first;
+    optimizer_update(&s->optimizer, s->step + 1, s->rate, count, field_params(s->field) + first,
+                     moments, gradients, s->n_members);
+}
+
+static void step_member(void *context, size_t member)
+{
+    struct stepper *s = context;
+    run_tiles(s, member);
+    team_barrier(s->team);
+
+    /* Every member comes to the same decision from the same numbers. */
+    const bool abandoned = atomic_load(&s->abandoned);
+    double loss = 0.0;
+    for (size_t i = 0; i < s->n_tiles && !abandoned; i++)
+        loss += s->tile_loss[i];
+    if (member == 0)
+        s->loss = loss;
+    if (abandoned || !isfinite(loss)) {
+        memset(s->worker[member].gradient, 0, field_n_params(s->field) * sizeof(float));
+        return;
+    }
+    update(s, member);
+    team_barrier(s->team);
+    mlp_transpose(field_mlp(s->field), field_params_const(s->field) + network_offset(s),
+                  s->transposed, member, s->n_members);
+}
+
+enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
+                               const volatile bool *stop, double *loss)
+{
+    s->step = step;
+    s->rate = rate;
+    s->stop = stop;
+    atomic_store(&s->abandoned, false);
+    team_run(s->team, step_member, s);
+    if (atomic_load(&s->abandoned))
+        return STEP_ABANDONED;
+    *loss = s->loss;
+    return isfinite(s->loss) ? STEP_DONE : STEP_NOT_FINITE;
+}

@@ -1,0 +1,51 @@
+/*
+ * The stepper: the arithmetic of one training step, without clock, schedule or reports.
+ *
+ *   every member: its share of the batch's tiles: draw, encode, forward, loss, backward into a
+ *                 gradient block of its own                                          | barrier
+ *   every member: the batch's loss, summed in tile order; its share of the parameters updated from
+ *                 all gradient blocks in member order                                | barrier
+ *   every member: its share of the transposed weights rebuilt
+ *
+ * Blocks (gradients, moments) are shaped like the field's parameters.  Between steps all gradients
+ * are zero.  A step allocates nothing.
+ */
+#ifndef CORE_FIELD_STEPPER_H
+#define CORE_FIELD_STEPPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/parallel.h"
+#include "core/field/field.h"
+#include "core/field/task.h"
+#include "core/nn/optimizer.h"
+
+struct stepper;
+
+/* field, task and team are borrowed until stepper_free.  batch_size: points, a multiple of the
+ * task's group.  UNSUPPORTED if task and field do not fit each other, NO_MEMORY. */
+enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
+                           size_t batch_size, struct field *field, const struct task *task,
+                           struct team *team, struct error *err) WARN_UNUSED;
+void stepper_free(struct stepper *s);
+
+enum step_outcome {
+    STEP_DONE,
+    STEP_ABANDONED,  /* *stop was raised: parameters and moments are as before the step */
+    STEP_NOT_FINITE, /* so is the loss, and parameters and moments are as before the step */
+};
+
+/* Step number `step`, from 0.  *loss: of the batch, before the update; not written if abandoned.
+ * stop may be NULL. */
+enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
+                               const volatile bool *stop, double *loss);
+
+/* The optimizer's memory, optimizer_n_moments blocks. */
+float *const *stepper_moments(const struct stepper *s);
+
+/* To be called when the field's parameters were changed by someone else. */
+void stepper_parameters_changed(struct stepper *s);
+
+#endif

@@ -1,0 +1,310 @@
+#include "core/field/trainer.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/field/checkpoint.h"
+#include "core/field/stepper.h"
+
+/* The first snapshot comes as soon as there may be something to see. */
+static const double first_snapshot_seconds = 0.1;
+/* Evaluations and snapshots take at most one in so many seconds. */
+static const double evaluation_share = 50.0;
+
+struct trainer {
+    struct train_spec spec;
+    struct field *field;
+    const struct task *task;
+    struct team *team;
+    struct stepper *stepper;
+    uint64_t step;  /* steps done */
+    double seconds; /* of training, as of the last look at the clock */
+};
+
+const char *trainer_stop_name(enum trainer_stop stop)
+{
+    static const char *const names[] = {
+        [STOPPED_BY_STEPS] = "steps",
+        [STOPPED_BY_TIME_LIMIT] = "time_limit",
+        [STOPPED_BY_TARGET_PSNR] = "target_psnr",
+    };
+    return names[stop];
+}
+
+static enum status check_spec(const struct train_spec *spec, struct error *err)
+{
+    if (spec->steps == 0 && !(spec->time_limit_seconds > 0.0) && !(spec->target_psnr > 0.0))
+        return error_set(err, STATUS_INVALID, "/train/steps",
+                         "one of 'steps', 'time_limit_seconds', 'target_psnr' must be set");
+    if (spec->batch_size == 0 || spec->batch_size > LIMIT_BATCH)
+        return error_set(err, STATUS_INVALID, "/train/batch_size",
+                         "'batch_size' must be 1..%d, got %zu", LIMIT_BATCH, spec->batch_size);
+    if (!isfinite(spec->learning_rate) || spec->learning_rate <= 0.0)
+        return error_set(err, STATUS_INVALID, "/train/learning_rate",
+                         "'learning_rate' must be positive, got %g", spec->learning_rate);
+    return STATUS_OK;
+}
+
+enum status trainer_create(struct trainer **out, const struct train_spec *spec, struct field *field,
+                           const struct task *task, struct team *team, struct error *err)
+{
+    enum status status = check_spec(spec, err);
+    if (status != STATUS_OK)
+        return status;
+    struct trainer *t = mem_alloc(sizeof *t);
+    if (!t)
+        return error_status(err, STATUS_NO_MEMORY);
+    *t = (struct trainer){.spec = *spec, .field = field, .task = task, .team = team};
+    const size_t group = task->group_size ? task->group_size : 1;
+    const size_t batch_size = (spec->batch_size + group - 1) / group * group;
+    status = stepper_create(&t->stepper, &spec->optimizer, batch_size, field, task, team, err);
+    if (status == STATUS_OK) {
+        *out = t;
+        t = NULL;
+    }
+    trainer_free(t);
+    return status;
+}
+
+void trainer_free(struct trainer *t)
+{
+    if (!t)
+        return;
+    stepper_free(t->stepper);
+    mem_free(t);
+}
+
+uint64_t trainer_get_step(const struct trainer *t)
+{
+    return t->step;
+}
+
+double trainer_get_seconds(const struct trainer *t)
+{
+    return t->seconds;
+}
+
+enum status trainer_save(const struct trainer *t, const char *spec, struct buffer *out,
+                         struct error *err)
+{
+    const struct checkpoint c = {t->step, t->seconds};
+    return checkpoint_encode(&c, t->field, t->spec.optimizer.type, stepper_moments(t->stepper), spec,
+                             out, err);
+}
+
+enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes, struct error *err)
+{
+    struct checkpoint c;
+    enum status status = checkpoint_decode(&c, t->field, t->spec.optimizer.type,
+                                           stepper_moments(t->stepper), bytes, n_bytes, err);
+    if (status != STATUS_OK)
+        return status;
+    t->step = c.step;
+    t->seconds = c.seconds;
+    stepper_parameters_changed(t->stepper);
+    return STATUS_OK;
+}
+
+/* --- steps --- */
+
+static double learning_rate(const struct trainer *t)
+{
+    double progress = 0.0;
+    if (t->spec.steps > 0)
+        progress = (double)t->step / (double)t->spec.steps;
+    else if (t->spec.time_limit_seconds > 0.0)
+        progress = t->seconds / t->spec.time_limit_seconds;
+    if (progress > 1.0)
+        progress = 1.0;
+    return t->spec.learning_rate * schedule_factor(&t->spec.schedule, t->step, progress);
+}
+
+static enum step_outcome advance(struct trainer *t, const volatile bool *stop, double *loss)
+{
+    enum step_outcome outcome = stepper_step(t->stepper, t->step, learning_rate(t), stop, loss);
+    if (outcome == STEP_DONE)
+        t->step++;
+    return outcome;
+}
+
+double trainer_step(struct trainer *t)
+{
+    double loss = 0.0;
+    advance(t, NULL, &loss);
+    return loss;
+}
+
+/* --- a run --- */
+
+/* Times are seconds of training. */
+struct run {
+    struct trainer *trainer;
+    const struct trainer_intervals *intervals;
+    const struct trainer_sink *sink;
+    const volatile bool *stop;
+    double clock_start;     /* what the clock showed at second 0 of the training */
+    double loss;            /* of the last step */
+    double next_loss, next_snapshot, next_checkpoint; /* when they are due */
+};
+
+static double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void look_at_clock(struct run *r)
+{
+    r->trainer->seconds = clock_seconds() - r->clock_start;
+}
+
+static void report_metric(const struct run *r, const char *key, double value)
+{
+    const struct trainer *t = r->trainer;
+    if (r->sink->metric)
+        r->sink->metric(r->sink->context, key, t->step, value, t->seconds);
+}
+
+static void report_loss(struct run *r)
+{
+    const struct trainer *t = r->trainer;
+    report_metric(r, "loss", r->loss);
+    if (r->sink->progress)
+        r->sink->progress(r->sink->context, t->step, t->seconds);
+    r->next_loss = t->seconds + r->intervals->loss_seconds;
+}
+
+static enum status diverged(const struct run *r, const char *what, struct error *err)
+{
+    return error_set(err, STATUS_DIVERGED, "", "%s not finite after step %llu, its loss was %g",
+                     what, (unsigned long long)r->trainer->step, r->loss);
+}
+
+/* A relu can hide a broken weight from the loss. */
+static enum status check_parameters(const struct run *r, struct error *err)
+{
+    const struct field *f = r->trainer->field;
+    const float *params = field_params_const(f);
+    for (size_t i = 0; i < field_n_params(f); i++)
+        if (!isfinite(params[i]))
+            return diverged(r, "the parameters are", err);
+    return STATUS_OK;
+}
+
+/* Evaluate, report, give out a snapshot.  *reached: the target, if there is one. */
+static enum status evaluate(struct run *r, bool *reached, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    struct task_metrics metrics = {0};
+    const double begin = t->seconds;
+    enum status status = check_parameters(r, err);
+    if (status == STATUS_OK)
+        status = t->task->class->evaluate(t->task, t->field, t->team, EVALUATE_QUICK, r->stop,
+                                          &metrics, err);
+    if (status != STATUS_OK)
+        return status;
+
+    bool finite = true;
+    for (size_t i = 0; i < metrics.n; i++)
+        finite = finite && isfinite(metrics.metric[i].value);
+    for (size_t i = 0; i < metrics.n && finite; i++)
+        report_metric(r, metrics.metric[i].key, metrics.metric[i].value);
+    if (finite && r->sink->snapshot)
+        r->sink->snapshot(r->sink->context, t->field, t->step);
+    const double *psnr = task_metrics_find(&metrics, "test_psnr");
+    if (!psnr)
+        psnr = task_metrics_find(&metrics, "psnr");
+    *reached = finite && psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
+
+    look_at_clock(r);
+    const double cost = t->seconds - begin;
+    r->next_snapshot = begin + fmax(r->intervals->snapshot_seconds, evaluation_share * cost);
+    return STATUS_OK;
+}
+
+static enum status give_checkpoint(struct run *r, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    enum status status = check_parameters(r, err);
+    if (status != STATUS_OK)
+        return status;
+    if (r->sink->checkpoint)
+        r->sink->checkpoint(r->sink->context, t->step);
+    look_at_clock(r);
+    r->next_checkpoint = t->seconds + r->intervals->checkpoint_seconds;
+    return STATUS_OK;
+}
+
+/* Whether steps or time are over. */
+static bool is_over(const struct trainer *t, enum trainer_stop *stopped_by)
+{
+    if (t->spec.steps > 0 && t->step >= t->spec.steps) {
+        *stopped_by = STOPPED_BY_STEPS;
+        return true;
+    }
+    if (t->spec.time_limit_seconds > 0.0 && t->seconds >= t->spec.time_limit_seconds) {
+        *stopped_by = STOPPED_BY_TIME_LIMIT;
+        return true;
+    }
+    return false;
+}
+
+/* A step and what is due after it.  *over: the run has come to an end of its own. */
+static enum status run_step(struct run *r, bool *over, enum trainer_stop *stopped_by,
+                            struct error *err)
+{
+    struct trainer *t = r->trainer;
+    enum status status = STATUS_OK;
+    switch (advance(t, r->stop, &r->loss)) {
+    case STEP_DONE:
+        break;
+    case STEP_ABANDONED:
+        return error_status(err, STATUS_CANCELED);
+    case STEP_NOT_FINITE:
+        return error_set(err, STATUS_DIVERGED, "", "the loss of step %llu is not finite: %g",
+                         (unsigned long long)t->step + 1, r->loss);
+    }
+    look_at_clock(r);
+    *over = is_over(t, stopped_by);
+    if (!*over && t->seconds >= r->next_snapshot) {
+        status = evaluate(r, over, err);
+        *stopped_by = STOPPED_BY_TARGET_PSNR; /* counts only if over */
+    }
+    if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
+        report_loss(r);
+    if (status == STATUS_OK && !*over && t->seconds >= r->next_checkpoint)
+        status = give_checkpoint(r, err);
+    return status;
+}
+
+enum status trainer_run(struct trainer *t, const struct trainer_intervals *intervals,
+                        const struct trainer_sink *sink, const volatile bool *stop,
+                        enum trainer_stop *stopped_by, struct error *err)
+{
+    struct run r = {
+        .trainer = t,
+        .intervals = intervals,
+        .sink = sink,
+        .stop = stop,
+        .clock_start = clock_seconds() - t->seconds,
+        .next_loss = t->seconds,
+        .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
+        .next_checkpoint = t->seconds + intervals->checkpoint_seconds,
+    };
+    enum trainer_stop end = STOPPED_BY_STEPS;
+    bool over = is_over(t, &end);
+    while (!over) {
+        enum status status = run_step(&r, &over, &end, err);
+        if (status != STATUS_OK)
+            return status;
+        if (!over && task_stopped(stop))
+            return error_status(err, STATUS_CANCELED);
+    }
+    enum status status = check_parameters(&r, err);
+    if (status == STATUS_OK)
+        *stopped_by = end;
+    return status;
+}

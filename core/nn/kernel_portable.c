@@ -1,0 +1,123 @@
+/*
+ * Kernels in plain C, for processors without a row of their own, and the twin that the other rows
+ * are tested against.  The compiler makes of them what the processor's vectors allow.
+ */
+#include <math.h>
+
+#include "core/nn/kernel_rows.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { TILE_ROWS = 2 };
+
+/* Rows `row` … row + rows - 1 and 16 columns from `column` of C; rows is a constant. */
+INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t column)
+{
+    float sum[TILE_ROWS][KERNEL_LANES] = {{0}};
+    const float *a = g->a + row * g->a_row, *b = g->b + column;
+    for (size_t p = 0; p < g->k; p++, a += g->a_step, b += g->b_step)
+#pragma GCC unroll 2
+        for (size_t i = 0; i < rows; i++)
+#pragma GCC unroll 16
+            for (size_t j = 0; j < KERNEL_LANES; j++)
+                sum[i][j] += a[i * g->a_row] * b[j];
+
+    for (size_t i = 0; i < rows; i++) {
+        float *c = g->c + (row + i) * g->c_row + column;
+        for (size_t j = 0; j < KERNEL_LANES; j++) {
+            float v = sum[i][j];
+            switch (g->epilogue) {
+            case GEMM_STORE:
+            case GEMM_RELU:
+                if (g->bias)
+                    v += g->bias[column + j];
+                if (g->epilogue == GEMM_RELU && v < 0) /* false for NaN, which stays */
+                    v = 0;
+                break;
+            case GEMM_MASK:
+                if (!(g->mask[(row + i) * g->mask_row + column + j] > 0))
+                    v = 0;
+                break;
+            case GEMM_ACCUMULATE:
+                v += c[j];
+                break;
+            }
+            c[j] = v;
+        }
+    }
+}
+
+static void gemm(const struct gemm *g)
+{
+    for (size_t column = 0; column < g->n; column += KERNEL_LANES) {
+        size_t row = 0;
+        for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
+            tile(TILE_ROWS, g, row, column);
+        for (; row < g->m; row++)
+            tile(1, g, row, column);
+    }
+}
+
+/* The part of a turn that is left of u, within [-1/2, 1/2].  Products of two floats are exact in
+ * double. */
+INLINE double part_of_turn(double u)
+{
+    return u - rint(u);
+}
+
+INLINE void sine_cosine(double turn, float *sine, float *cosine)
+{
+    const double quarter = rint(4 * turn);
+    const float r = (float)(turn - 0.25 * quarter), z = r * r;
+    const float s = r * (SINE_0 + z * (SINE_1 + z * (SINE_2 + z * SINE_3)));
+    const float c = 1 + z * (COSINE_1 + z * (COSINE_2 + z * (COSINE_3 + z * COSINE_4)));
+    const int q = (int)quarter & 3;
+    *sine = q == 0 ? s : q == 1 ? c : q == 2 ? -s : -c;
+    *cosine = q == 0 ? c : q == 1 ? -s : q == 2 ? -c : s;
+}
+
+static void fourier(size_t n, size_t n_dims, const float *x, size_t m, const float *b,
+                    const float *a, float *out, size_t ld, size_t cos_offset)
+{
+    for (size_t i = 0; i < n; i++, x += n_dims, out += ld)
+        for (size_t j = m; j-- > 0;) { /* from the end: cosines overwrite the sines' padding */
+            double turn = 0;
+            for (size_t d = 0; d < n_dims; d++)
+                turn += part_of_turn((double)x[d] * (double)b[d * m + j]);
+            float sine, cosine;
+            sine_cosine(part_of_turn(turn), &sine, &cosine);
+            out[j] = a[j] * sine;
+            out[cos_offset + j] = a[j] * cosine;
+        }
+}
+
+static void sine_rows(size_t n, double omega, float *h, float *slope)
+{
+    for (size_t i = 0; i < n; i++) {
+        float sine, cosine;
+        sine_cosine(part_of_turn((double)h[i] * (omega / TWO_PI)), &sine, &cosine);
+        h[i] = sine;
+        if (slope)
+            slope[i] = (float)omega * cosine;
+    }
+}
+
+static void tanh_rows(size_t n, float *h)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = h[i] > TANH_END ? TANH_END : h[i] < -TANH_END ? -TANH_END : h[i];
+        const float y = x * x;
+        const float p = TANH_P0 + y * (TANH_P1 + y * (TANH_P2 + y * (TANH_P3 + y * TANH_P4)));
+        const float q = TANH_Q0 + y * (TANH_Q1 + y * (TANH_Q2 + y * (TANH_Q3 + y * TANH_Q4)));
+        const float t = x * p / q;
+        h[i] = t > 1 ? 1 : t < -1 ? -1 : t;
+    }
+}
+
+const struct kernel kernel_portable = {
+    .name = "portable",
+    .gemm = gemm,
+    .fourier = fourier,
+    .sine = sine_rows,
+    .tanh = tanh_rows,
+};
