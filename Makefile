@@ -39,6 +39,7 @@ server  := $(patsubst %.c,$O/%.o,$(filter-out server/main.c,$(call sources,serve
 api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
            $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
+support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_%,$(wildcard tests/http/*.c)))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -71,7 +72,7 @@ endif
 $O/core/nn/kernel_portable.o $O/core/nn/optimizer.o: ISA := -O3
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 -include $(shell find $O -name '*.d' 2>/dev/null)
 
 # Files that become part of the program: symbols _binary_<path with underscores>_start and _end.
@@ -90,6 +91,7 @@ $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
 $(filter $O/tests/api/% $O/tests/http/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
+$(filter $O/tests/http/%,$(tests)): $(support_http)
 $(fuzzers): $O/%: $O/%.o $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_core)
 
@@ -120,7 +122,8 @@ check-headers:
 	@for h in $(filter %.h,$(ours)); do \
 	  $(CC) -x c $(ALL_CFLAGS) -Werror -fsyntax-only $$h || exit 1; done && echo "headers stand alone"
 lint:
-	clang-tidy --quiet -warnings-as-errors='*' $(filter %.c,$(filter-out tests/%,$(ours))) -- $(ALL_CFLAGS)
+	printf '%s\n' $(filter %.c,$(filter-out tests/%,$(ours))) | xargs -P $$(nproc) -I{} \
+	  clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CFLAGS)
 	tests/lint.sh
 docs: all
 	$O/farfield help settings > docs/settings.md

@@ -2,11 +2,16 @@
  * The table of job kinds: what a worker process can run, and how a spec becomes a field.
  *
  *   "fit"      dataset + resolved spec -> snapshots, metrics, weights
- *   "inspect"  uploaded bytes -> what they are ({kind, media_type, info}), or why not
+ *   "inspect"  uploaded bytes -> what they are, or why not
  *
  * Questions of "inspect": {"kind": "image" or null, "media_type": a hint or null,
- * "preview_width": pixels, optional}.  Its answer: {"kind", "media_type", "info": {…},
- * "preview_png_base64": where asked}.
+ * "preview_width": pixels, optional}.  Its answer: {"kind", "media_type", "info": {shape, width,
+ * height, channels, bits_per_channel, warnings}, "preview_png_base64": where asked}.
+ *
+ * A weights file's metadata: "format" ("farfield-field-1"), "spec" (task, field and training of
+ * the resolved spec, without the numbers of b and a, which are tensors), "summary" (n_inputs,
+ * n_outputs, n_parameters, domain), "step".  It names no ids: same data, settings, seed and number
+ * of threads, same bytes, in any service.
  */
 #ifndef API_JOBS_H
 #define API_JOBS_H
@@ -25,5 +30,9 @@ enum status jobs_open_field(const char *spec_json, const uint8_t *weights, size_
 /* The run functions of the table. */
 enum status job_fit(struct worker *w, struct error *err);
 enum status job_inspect(struct worker *w, struct error *err);
+
+/* What "inspect" does, without a process.  *answer: JSON text (mem_free). */
+enum status job_inspect_answer(const char *question, const uint8_t *bytes, size_t n, char **answer,
+                               struct error *err) WARN_UNUSED;
 
 #endif

@@ -5,6 +5,9 @@
 #ifndef API_SERVICE_H
 #define API_SERVICE_H
 
+#include <stdatomic.h>
+#include <stdint.h>
+
 #include "server/config.h"
 #include "server/fields/compute.h"
 #include "server/fields/field_cache.h"
@@ -20,8 +23,11 @@ struct service {
     struct events *events;
     struct field_cache *fields;
     struct compute *compute;
-    struct http_server *http;
-    volatile bool ready; /* set by main once all is up, cleared at SIGTERM */
+    int64_t started_ms; /* clock_now_ms at the start, for the uptime */
+
+    /* Requests may come before main has the server in hand: NULL until then. */
+    _Atomic(struct http_server *) http;
+    atomic_bool ready; /* set by main once all is up, cleared at SIGTERM */
 };
 
 #endif

@@ -38,6 +38,9 @@ struct config {
     uint64_t request_seconds;   /* estimated work of one request */
     uint64_t field_cache_bytes; /* weights kept for queries */
     uint64_t shutdown_seconds;
+
+    size_t handlers;      /* threads that run request handlers */
+    size_t handler_queue; /* requests that may wait for one */
 };
 
 /* argv: the arguments after the subcommand ("--listen", "127.0.0.1:0", "--workers=2", …).

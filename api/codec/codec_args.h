@@ -44,7 +44,8 @@ enum status codec_args_page(const struct http_request *r, struct page *out,
                             struct problem_list *problems);
 
 /* Which of the offered media types (ended by NULL, the first is preferred) does an Accept header
- * allow?  Quality values, ranges ("image/<star>") and absence are understood.  False: none (406).
+ * allow?  Quality values, ranges ("image/" and a star) and absence are understood.  False: none
+ * (406).
  */
 bool codec_accept(const char *accept, const char *const *offers, size_t *out);
 

@@ -20,8 +20,4 @@ json_t *codec_job_latest(const struct metric_series *latest);
 /* {"series": {"psnr": [[step, value, seconds], …]}} */
 json_t *codec_job_series(const struct metric_series *series);
 
-/* Data of a "state" event, and of a "done" one, as text (mem_free); NULL when out of memory. */
-char *codec_job_state_event(const struct job_row *row);
-char *codec_job_done_event(const struct job_row *row);
-
 #endif

@@ -37,37 +37,52 @@ enum status codec_json_append(const json_t *value, struct buffer *out,
 /* The same as a string; the caller frees it with mem_free. */
 enum status codec_json_text(const json_t *value, char **out, struct error *err) WARN_UNUSED;
 
+/* A measured number as a JSON real: nine digits are more than it is worth, and read well. */
+json_t *codec_json_measured(double value);
+
+/* Write the JSON pointer of a member (RFC 6901: "~" and "/" of its name escaped). */
+enum { POINTER_SIZE = 96 };
+void codec_json_pointer(char out[POINTER_SIZE], const char *parent, const char *name);
+
 /* --- settings by tables --- */
 
 enum member_type {
     MEMBER_INTEGER, /* uint64_t at offset */
     MEMBER_NUMBER,  /* double at offset */
+    MEMBER_NUMBERS, /* `count` doubles at offset */
     MEMBER_BOOL,    /* bool at offset */
-    MEMBER_NAME,    /* one of `names`: int at offset (an enum's value) */
-    MEMBER_CUSTOM,  /* known here, read by the caller */
+    MEMBER_NAME,    /* one of `names`: int (an enum's value) at offset */
+    MEMBER_CUSTOM,  /* known here, checked and read by the caller */
 };
 
 struct member {
     const char *name;
     enum member_type type;
-    double min, max;  /* inclusive … */
-    bool is_min_open; /* … but for this */
-    bool is_max_open;
-    bool is_nullable;         /* null reads as 0 */
+    double min, max;               /* inclusive … */
+    bool is_min_open, is_max_open; /* … but for these */
+    bool is_nullable;              /* null is written as 0 */
+    size_t count;
     size_t offset;            /* in the struct that is read into */
-    const char *fallback;     /* default, as JSON text; NULL: none, the member must be given */
-    const char *const *names; /* MEMBER_NAME: indexed by value, ended by NULL */
-    const char *const *later; /* MEMBER_NAME: promised names, ended by NULL: UNSUPPORTED */
+    const char *fallback;     /* JSON text of the default; NULL: the member has none */
+    const char *const *names; /* indexed by value, ended by NULL; "" cannot be chosen */
+    const char *const *later; /* texts that are promised for later, ended by NULL: UNSUPPORTED */
+    const char *with, *with_value; /* it has a meaning only where this member is this text */
 };
 
-/* Read the members of `object` (at `pointer`) that are present into *target; absent ones are left
- * alone.  Unknown ones are problems.  target NULL: only check. */
-enum status codec_json_members(const json_t *object, const char *pointer,
-                               const struct member *members, size_t n, void *target,
-                               struct problem_list *problems);
-
-/* One value against one row. */
+/* One value against one row; target may be NULL: only check. */
 enum status codec_json_member(const json_t *value, const char *pointer, const struct member *member,
                               void *target, struct problem_list *problems);
+
+/* The members of an object that are there, into *target (may be NULL); absent ones are left alone.
+ * A value that is no object, and unknown members, are problems. */
+enum status codec_json_members(json_t *object, const char *pointer, const struct member *members,
+                               size_t n, void *target, struct problem_list *problems);
+
+/* Fill in an object: each row's value is the caller's, else the base's, else the row's default; a
+ * row without any is a problem.  caller and base may be NULL; the base is trusted.  *out is the
+ * caller's (json_decref), its members in the rows' order, numbers as JSON reals. */
+enum status codec_json_resolve(json_t *caller, const json_t *base, const char *pointer,
+                               const struct member *members, size_t n, json_t **out,
+                               struct problem_list *problems) WARN_UNUSED;
 
 #endif

@@ -78,13 +78,17 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
 
 /* --- resolved spec -> core --- */
 
-/* Facts stay unset.  INVALID if it is not a spec this program could have written. */
+/* Facts stay unset.  INVALID if it is not a spec that this program could have written. */
 enum status codec_spec_read(const char *spec_json, struct spec *out, struct error *err) WARN_UNUSED;
+enum status codec_spec_read_json(json_t *spec, struct spec *out,
+                                 struct problem_list *problems) WARN_UNUSED;
 
 /* --- what a field says about itself --- */
 
-/* {n_inputs, n_outputs, n_parameters, domain: {…}} of a field; NULL when out of memory. */
-json_t *codec_spec_summary(const struct field *f, const struct spec_facts *facts);
+/* {n_inputs, n_outputs, n_parameters, domain} of the field of a spec with its facts; NULL when out
+ * of memory.  domain: {axes, units, shape [H, W], bbox [x0, y0, x1, y1], source_from_unit: {matrix,
+ * offset}}, with source = matrix * unit + offset. */
+json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *facts);
 
 /* The facts in a summary's text. */
 enum status codec_spec_summary_facts(const char *summary_json, struct spec_facts *out,

@@ -1,5 +1,6 @@
 #include "core/field/checkpoint.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,9 @@ enum status checkpoint_encode(const struct checkpoint *c, const struct field *f,
                               enum optimizer_type optimizer, float *const *moments,
                               const char *spec, struct buffer *out, struct error *err)
 {
+    const size_t n_moments = optimizer_n_moments(optimizer);
     const int64_t step = (int64_t)c->step;
+    assert(n_moments < MAX_BLOCKS);
     const struct tensor_metadata metadata[] = {
         {"format", "farfield checkpoint 1"},
         {"optimizer", optimizer_name(optimizer)},
@@ -24,7 +27,7 @@ enum status checkpoint_encode(const struct checkpoint *c, const struct field *f,
     if (!set)
         return error_status(err, STATUS_NO_MEMORY);
     enum status status = tensor_set_add_block(set, f, prefixes[0], field_params_const(f), err);
-    for (size_t i = 0; i < optimizer_n_moments(optimizer) && status == STATUS_OK; i++)
+    for (size_t i = 0; i < n_moments && status == STATUS_OK; i++)
         status = tensor_set_add_block(set, f, prefixes[1 + i], moments[i], err);
     if (status == STATUS_OK) {
         tensor_set_add(set, "train.step", TENSOR_I64, 1, &step);
@@ -51,8 +54,8 @@ static enum status read_number(const struct safetensors *file, const char *name,
 static enum status read_header(const struct safetensors *file, enum optimizer_type optimizer,
                                struct checkpoint *out, struct error *err)
 {
-    int64_t step;
-    double seconds;
+    int64_t step = 0;
+    double seconds = 0.0;
     enum status status = read_number(file, "train.step", TENSOR_I64, &step, err);
     if (status == STATUS_OK)
         status = read_number(file, "train.seconds", TENSOR_F64, &seconds, err);
@@ -77,21 +80,26 @@ enum status checkpoint_decode(struct checkpoint *c, struct field *f, enum optimi
     const size_t n_params = field_n_params(f);
     struct safetensors *file = NULL;
     float *block[MAX_BLOCKS] = {0};
-    struct checkpoint header;
+    struct checkpoint header = {0};
+    assert(n_blocks >= 1 && n_blocks <= MAX_BLOCKS);
     enum status status = safetensors_parse(&file, bytes, n_bytes, err);
     if (status == STATUS_OK)
         status = read_header(file, optimizer, &header, err);
     for (size_t i = 0; i < n_blocks && status == STATUS_OK; i++) {
         block[i] = mem_alloc_floats(n_params);
-        status = block[i] ? field_tensors_read(f, prefixes[i], file, block[i], err)
-                          : error_status(err, STATUS_NO_MEMORY);
+        if (!block[i]) {
+            status = error_status(err, STATUS_NO_MEMORY);
+            goto out;
+        }
+        status = field_tensors_read(f, prefixes[i], file, block[i], err);
     }
-    if (status == STATUS_OK) {
-        memcpy(field_params(f), block[0], n_params * sizeof(float));
-        for (size_t i = 1; i < n_blocks; i++)
-            memcpy(moments[i - 1], block[i], n_params * sizeof(float));
-        *c = header;
-    }
+    if (status != STATUS_OK)
+        goto out;
+    memcpy(field_params(f), block[0], n_params * sizeof(float));
+    for (size_t i = 1; i < n_blocks; i++)
+        memcpy(moments[i - 1], block[i], n_params * sizeof(float));
+    *c = header;
+out:
     for (size_t i = 0; i < n_blocks; i++)
         mem_free(block[i]);
     safetensors_free(file);

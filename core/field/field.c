@@ -168,7 +168,7 @@ static bool outline_of(const struct field_spec *spec, struct outline *out)
         .n_transposed = mlp_n_transposed(mlp),
         .n_inputs = encoding_n_inputs(encoding),
         .n_outputs = network.n_outputs,
-        .input_row = network.n_inputs + 2 * MLP_LANES,
+        .input_row = network.n_inputs + (size_t)2 * MLP_LANES,
         .multiply_adds = (double)(encoding_n_frequencies(encoding) * encoding_n_inputs(encoding)),
     };
     for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
@@ -187,16 +187,17 @@ out:
  * and of the output; for training, also gradient rows that go from layer to layer. */
 static size_t tile_floats(const struct outline *o, const struct mlp_spec *network, bool training)
 {
-    const size_t hidden_row = network->width + 2 * MLP_LANES;
+    const size_t hidden_row = network->width + (size_t)2 * MLP_LANES;
     const size_t widest = hidden_row > o->input_row ? hidden_row : o->input_row;
     const size_t copies = network->activation == ACTIVATION_SIN ? 2 : 1;
+    const size_t output_rows = 4 * (o->n_outputs + (size_t)2 * MLP_LANES);
     const size_t n_kept = training ? network->n_hidden_layers * copies : 2;
     return MLP_TILE *
-           (o->input_row + n_kept * hidden_row + 2 * MLP_LANES * 4 + (training ? 2 : 0) * widest);
+           (o->input_row + n_kept * hidden_row + output_rows + (training ? 2 : 0) * widest);
 }
 
 /* Structures, stacks that are touched, rounding of allocations. */
-static const size_t overhead_bytes = 64 << 10;
+static const size_t overhead_bytes = (size_t)64 << 10;
 
 size_t field_query_bytes(const struct field_spec *spec)
 {
@@ -321,8 +322,7 @@ void field_gradient(const struct field *f, struct field_workspace *w, size_t n, 
         const float *tile_unit = unit + first * f->n_inputs;
         query_tile(f, w, count, tile_unit, w->values);
         if (values)
-            memcpy(values + first * f->n_outputs, w->values,
-                   count * f->n_outputs * sizeof *values);
+            memcpy(values + first * f->n_outputs, w->values, count * f->n_outputs * sizeof *values);
         gradient_tile(f, w, count, tile_unit, gradient + first * f->n_outputs * f->n_inputs);
     }
 }

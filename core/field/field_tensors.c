@@ -117,8 +117,8 @@ static enum status read_tensor(const struct safetensors *file, const char *prefi
     memcpy(out, t->data, n * sizeof *out); /* the file's bytes may lie unaligned */
     for (size_t i = 0; i < n; i++)
         if (!isfinite(out[i]))
-            return error_set(err, STATUS_INVALID, "", "tensor '%s' holds a number that is not finite",
-                             full);
+            return error_set(err, STATUS_INVALID, "",
+                             "tensor '%s' holds a number that is not finite", full);
     return STATUS_OK;
 }
 
@@ -132,16 +132,17 @@ enum status field_tensors_read(const struct field *f, const char *prefix,
         struct pair p = pair_at(f, i, &layer);
         float *matrix = mem_alloc_floats(p.n_rows * p.n_columns);
         float *row = mem_alloc_floats(p.n_rows);
-        if (!matrix || !row)
+        if (!matrix || !row) {
             status = error_status(err, STATUS_NO_MEMORY);
-        if (status == STATUS_OK)
+        } else {
             status = read_tensor(file, prefix, p.matrix_name, p.n_rows, p.n_columns, matrix, err);
-        if (status == STATUS_OK)
-            status = read_tensor(file, prefix, p.row_name, p.n_rows, 0, row, err);
-        if (status == STATUS_OK && layer == SIZE_MAX)
-            encoding_import(field_encoding(f), block, matrix, row);
-        else if (status == STATUS_OK)
-            mlp_import_layer(field_mlp(f), network, layer, matrix, row);
+            if (status == STATUS_OK)
+                status = read_tensor(file, prefix, p.row_name, p.n_rows, 0, row, err);
+            if (status == STATUS_OK && layer == SIZE_MAX)
+                encoding_import(field_encoding(f), block, matrix, row);
+            else if (status == STATUS_OK)
+                mlp_import_layer(field_mlp(f), network, layer, matrix, row);
+        }
         mem_free(matrix);
         mem_free(row);
     }

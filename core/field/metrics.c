@@ -5,8 +5,8 @@
  */
 #include "core/field/metrics.h"
 
+#include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "core/base/mem.h"
 
@@ -56,9 +56,10 @@ static void set_window(struct ssim_rows *s, size_t width, size_t height)
         size = SSIM_WINDOW;
     s->size = size % 2 ? size : size - 1;
     s->n_across = width - s->size + 1;
+    const size_t middle = s->size / 2;
     double sum = 0.0;
     for (size_t i = 0; i < s->size; i++) {
-        double x = (double)i - (double)(s->size / 2);
+        double x = (double)i - (double)middle;
         s->weight[i] = exp(-x * x / (2.0 * ssim_sigma * ssim_sigma));
         sum += s->weight[i];
     }
@@ -77,6 +78,7 @@ static void filter_row(struct ssim_rows *s, const struct image *a, const struct 
         s->a[x] = clip((double)row_a[x * channels]);
         s->b[x] = clip((double)row_b[x * channels]);
     }
+    assert(s->size > 0);
     double *out = s->ring + y % s->size * N_MOMENTS * n;
     for (size_t x = 0; x < n; x++) {
         double sum[N_MOMENTS] = {0};

@@ -34,9 +34,13 @@ bool task_stopped(const volatile bool *stop)
 /* Points between two looks at the stop flag: some milliseconds of the largest network. */
 enum { POINTS_PER_LOOK = 4 * MLP_TILE };
 
+struct query_seat {
+    struct field_workspace *workspace;
+};
+
 struct query {
     const struct field *field;
-    struct field_workspace **workspace; /* [n_members] */
+    struct query_seat *seat; /* [n_members] */
     size_t n_members, n;
     const float *unit;
     float *values;
@@ -52,7 +56,7 @@ static void query_member(void *context, size_t member)
     const size_t end = first + count;
     while (first < end && !task_stopped(q->stop)) {
         size_t n = end - first < POINTS_PER_LOOK ? end - first : POINTS_PER_LOOK;
-        field_query(q->field, q->workspace[member], n, q->unit + first * n_inputs,
+        field_query(q->field, q->seat[member].workspace, n, q->unit + first * n_inputs,
                     q->values + first * n_outputs);
         first += n;
     }
@@ -63,19 +67,19 @@ enum status task_query(const struct field *f, struct team *team, size_t n, const
 {
     struct query q = {.field = f, .n = n, .unit = unit, .values = values, .stop = stop};
     q.n_members = team_size(team);
-    q.workspace = mem_alloc_array(q.n_members, sizeof *q.workspace);
-    if (!q.workspace)
+    q.seat = mem_alloc_array(q.n_members, sizeof *q.seat);
+    if (!q.seat)
         return error_status(err, STATUS_NO_MEMORY);
     enum status status = STATUS_OK;
     for (size_t i = 0; i < q.n_members && status == STATUS_OK; i++)
-        status = field_workspace_create(&q.workspace[i], f, FIELD_VALUES, err);
+        status = field_workspace_create(&q.seat[i].workspace, f, FIELD_VALUES, err);
     if (status == STATUS_OK) {
         team_run(team, query_member, &q);
         if (task_stopped(stop))
             status = error_status(err, STATUS_CANCELED);
     }
     for (size_t i = 0; i < q.n_members; i++)
-        field_workspace_free(q.workspace[i]);
-    mem_free(q.workspace);
+        field_workspace_free(q.seat[i].workspace);
+    mem_free(q.seat);
     return status;
 }

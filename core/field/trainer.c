@@ -10,6 +10,8 @@
 
 /* The first snapshot comes as soon as there may be something to see. */
 static const double first_snapshot_seconds = 0.1;
+/* Of Adam: still a normal float. */
+static const double min_epsilon = 1e-30;
 /* Evaluations and snapshots take at most one in so many seconds. */
 static const double evaluation_share = 50.0;
 
@@ -44,6 +46,12 @@ static enum status check_spec(const struct train_spec *spec, struct error *err)
     if (!isfinite(spec->learning_rate) || spec->learning_rate <= 0.0)
         return error_set(err, STATUS_INVALID, "/train/learning_rate",
                          "'learning_rate' must be positive, got %g", spec->learning_rate);
+    const struct optimizer_spec *o = &spec->optimizer;
+    if (o->type == OPTIMIZER_ADAM && !(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 &&
+                                       o->beta2 < 1.0 && o->epsilon >= min_epsilon))
+        return error_set(err, STATUS_INVALID, "/train/optimizer",
+                         "adam needs betas in [0, 1) and an epsilon of at least %g, got %g, %g, %g",
+                         min_epsilon, o->beta1, o->beta2, o->epsilon);
     return STATUS_OK;
 }
 
@@ -90,8 +98,8 @@ enum status trainer_save(const struct trainer *t, const char *spec, struct buffe
                          struct error *err)
 {
     const struct checkpoint c = {t->step, t->seconds};
-    return checkpoint_encode(&c, t->field, t->spec.optimizer.type, stepper_moments(t->stepper), spec,
-                             out, err);
+    return checkpoint_encode(&c, t->field, t->spec.optimizer.type, stepper_moments(t->stepper),
+                             spec, out, err);
 }
 
 enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes, struct error *err)
@@ -144,8 +152,8 @@ struct run {
     const struct trainer_intervals *intervals;
     const struct trainer_sink *sink;
     const volatile bool *stop;
-    double clock_start;     /* what the clock showed at second 0 of the training */
-    double loss;            /* of the last step */
+    double clock_start; /* what the clock showed at second 0 of the training */
+    double loss;        /* of the last step */
     double next_loss, next_snapshot, next_checkpoint; /* when they are due */
 };
 
@@ -194,7 +202,7 @@ static enum status check_parameters(const struct run *r, struct error *err)
     return STATUS_OK;
 }
 
-/* Evaluate, report, give out a snapshot.  *reached: the target, if there is one. */
+/* Evaluate, report, give out a snapshot.  *reached: whether the target is, if there is one. */
 static enum status evaluate(struct run *r, bool *reached, struct error *err)
 {
     struct trainer *t = r->trainer;
@@ -271,7 +279,8 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     *over = is_over(t, stopped_by);
     if (!*over && t->seconds >= r->next_snapshot) {
         status = evaluate(r, over, err);
-        *stopped_by = STOPPED_BY_TARGET_PSNR; /* counts only if over */
+        if (*over)
+            *stopped_by = STOPPED_BY_TARGET_PSNR;
     }
     if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
         report_loss(r);
@@ -300,8 +309,6 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         enum status status = run_step(&r, &over, &end, err);
         if (status != STATUS_OK)
             return status;
-        if (!over && task_stopped(stop))
-            return error_status(err, STATUS_CANCELED);
     }
     enum status status = check_parameters(&r, err);
     if (status == STATUS_OK)

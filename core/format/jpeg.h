@@ -11,13 +11,14 @@
 #include "core/base/data.h"
 
 /* Decode baseline or progressive, grey or colour.  INVALID for a broken file (warnings that mean
- * damaged data count as broken), UNSUPPORTED for CMYK, TOO_LARGE past limits.h (pixels, scans),
- * NO_MEMORY. */
+ * damaged data count as broken, those about remarks in the file do not), UNSUPPORTED for CMYK and
+ * 12 bits, TOO_LARGE past limits.h (pixels, scans), NO_MEMORY.  The caller owns *out. */
 enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
                         struct error *err) WARN_UNUSED;
 
-/* Encode 8-bit grey (channels 1) or RGB (3) pixels; quality 1..100.  Other channel counts:
- * UNSUPPORTED. */
+/* Append 8-bit grey (channels 1) or RGB (3) pixels; quality 1..100.  Other channel counts are
+ * UNSUPPORTED; INVALID, TOO_LARGE (side, or the buffer's maximum), NO_MEMORY.  *out is then as it
+ * was. */
 enum status jpeg_encode(const uint8_t *pixels, size_t width, size_t height, size_t channels,
                         int quality, struct buffer *out, struct error *err) WARN_UNUSED;
 

@@ -40,8 +40,10 @@ struct npy_array {
     const uint8_t *data; /* n_elements of the type's size: checked to be there */
 };
 
-/* Parse a file held in memory; out borrows from bytes.  INVALID (bad magic, header, shape, or a
- * length that does not match), UNSUPPORTED (object, structured, string types), TOO_LARGE. */
+/* Parse a file held in memory; out borrows from bytes.  The data must have the length that the
+ * shape asks for: bytes too many are refused like bytes too few (numpy would ignore them), since a
+ * file that says two things is not to be guessed at.  INVALID (bad magic, header, shape, length),
+ * UNSUPPORTED (versions; object, structured, string types), TOO_LARGE (shape, dimensions). */
 enum status npy_parse(const uint8_t *bytes, size_t n_bytes, struct npy_array *out,
                       struct error *err) WARN_UNUSED;
 
@@ -62,12 +64,15 @@ enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer 
 enum status npy_encode_floats(const float *values, const size_t *shape, size_t n_dims,
                               struct buffer *out, struct error *err) WARN_UNUSED;
 
-/* An NPZ archive held in memory: members are found by name without ".npy" and unpacked one at a
- * time, under LIMIT_NPZ_* counted while unpacking.  By libzip. */
+/* An NPZ archive held in memory, by libzip: members are found by name without ".npy" and unpacked
+ * one at a time.  Opening holds what the archive declares against LIMIT_NPZ_* (the ratio is that of
+ * all members to the archive's bytes); unpacking never makes more than was declared.  INVALID
+ * (broken, empty, or two members of one name), UNSUPPORTED (encrypted, or packed otherwise than by
+ * deflate), TOO_LARGE, NO_MEMORY.  bytes are borrowed until npz_close.  One thread at a time. */
 struct npz;
 enum status npz_open(struct npz **out, const uint8_t *bytes, size_t n_bytes,
                      struct error *err) WARN_UNUSED;
-void npz_close(struct npz *z);
+void npz_close(struct npz *z); /* NULL is fine */
 
 size_t npz_n_members(const struct npz *z);
 const char *npz_member_name(const struct npz *z, size_t i);
@@ -77,7 +82,7 @@ const char *npz_member_name(const struct npz *z, size_t i);
 enum status npz_read(struct npz *z, const char *name, uint8_t **storage, struct npy_array *out,
                      struct error *err) WARN_UNUSED;
 
-/* Append an NPZ (stored, not deflated) of float32 arrays. */
+/* Append an NPZ (stored, not deflated) of n >= 1 float32 arrays: same arrays, same bytes. */
 struct npz_entry {
     const char *name;
     const float *values;

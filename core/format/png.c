@@ -9,6 +9,7 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
@@ -19,8 +20,10 @@ enum {
     SIGNATURE_BYTES = 8,
     HEADER_BYTES = 33, /* signature and the IHDR chunk, which comes first */
 
-    /* Larger chunks other than IDAT are refused; what a picture needs (palette, transparency, EXIF
-     * up to 64 KiB) is far smaller, but skipped ones (profiles, texts) can be long. */
+    CHUNK_BYTES = 12, /* of a chunk around its body: length, type, CRC */
+
+    /* What libpng may keep of one chunk, and of how many: the chunks that are looked at need less
+     * than a kilobyte. */
     MAX_CHUNK_BYTES = 8 << 20,
     MAX_KEPT_CHUNKS = 8,
 
@@ -96,9 +99,11 @@ static void on_read(png_structp png, png_bytep bytes, size_t n)
 static void on_write(png_structp png, png_bytep bytes, size_t n)
 {
     struct writer *w = png_get_io_ptr(png);
-    w->trouble.status = buffer_append(w->out, bytes, n, w->trouble.err);
-    if (w->trouble.status != STATUS_OK)
+    enum status status = buffer_append(w->out, bytes, n, w->trouble.err);
+    if (status != STATUS_OK) {
+        w->trouble.status = status;
         png_error(png, "no room");
+    }
 }
 
 static void on_flush(png_structp png)
@@ -125,13 +130,11 @@ static enum status check_header(const uint8_t *bytes, size_t n_bytes, struct err
 
 static void set_limits(struct reader *r)
 {
-    static const png_byte exif_chunk[] = "eXIf";
     png_set_user_limits(r->png, LIMIT_IMAGE_SIDE, LIMIT_IMAGE_SIDE);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(r->png, MAX_KEPT_CHUNKS);
-    /* Only IHDR, PLTE, tRNS, IDAT, IEND and eXIf are looked at. */
+    /* Only IHDR, PLTE, tRNS, IDAT and IEND are looked at; the others are skipped unread. */
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_AS_DEFAULT, exif_chunk, 1);
 }
 
 /* Decode into r->image, whose values are then still integers at the front of their memory. */
@@ -153,10 +156,10 @@ static enum status read_samples(struct reader *r)
     int n_passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
     r->bits = png_get_bit_depth(r->png, r->info);
-    r->trouble.status =
+    enum status status =
         image_create(&r->image, width, height, png_get_channels(r->png, r->info), r->trouble.err);
-    if (r->trouble.status != STATUS_OK)
-        return r->trouble.status;
+    if (status != STATUS_OK)
+        return status;
 
     size_t row = png_get_rowbytes(r->png, r->info);
     for (int pass = 0; pass < n_passes; pass++)
@@ -166,17 +169,27 @@ static enum status read_samples(struct reader *r)
     return r->trouble.status;
 }
 
-/* Turn r->image as the file's EXIF block says, if it has one. */
-static enum status turn_upright(struct reader *r)
+/* The orientation told by the file's eXIf chunk.  libpng would allocate whatever length that chunk
+ * claims; here it is read where it stands. */
+static unsigned find_orientation(const uint8_t *bytes, size_t n_bytes)
 {
-    png_bytep tiff = NULL;
-    png_uint_32 n_bytes = 0;
-    if (png_get_eXIf_1(r->png, r->info, &n_bytes, &tiff) == 0)
-        return STATUS_OK;
-    unsigned orientation = exif_orientation(tiff, n_bytes);
-    if (orientation == EXIF_UPRIGHT)
-        return STATUS_OK;
+    const uint8_t *at = bytes + HEADER_BYTES, *end = bytes + n_bytes;
+    while (end - at >= CHUNK_BYTES) {
+        size_t n = png_get_uint_32(at);
+        const uint8_t *type = at + 4, *body = at + 8;
+        if (n > (size_t)(end - at) - CHUNK_BYTES || memcmp(type, "IEND", 4) == 0)
+            break;
+        if (memcmp(type, "eXIf", 4) == 0 &&
+            png_get_uint_32(body + n) == crc32(0, type, (uInt)(n + 4)))
+            return exif_orientation(body, n);
+        at = body + n + 4;
+    }
+    return EXIF_UPRIGHT;
+}
 
+/* Turn r->image, which stands as it is stored. */
+static enum status turn_upright(struct reader *r, unsigned orientation)
+{
     const struct image *stored = &r->image;
     struct exif_placement p = exif_place(orientation, stored->width, stored->height);
     struct image upright;
@@ -219,7 +232,9 @@ enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
         pixels_widen_u16(r.image.values, n);
     else
         pixels_widen_u8(r.image.values, n);
-    status = turn_upright(&r);
+    unsigned orientation = find_orientation(bytes, n_bytes);
+    if (orientation != EXIF_UPRIGHT)
+        status = turn_upright(&r, orientation);
     if (status != STATUS_OK)
         goto out;
     *out = r.image;

@@ -11,8 +11,10 @@
 #include "core/base/data.h"
 
 /* Decode a whole file of any colour type, depth and interlace.  Palettes and tRNS are expanded,
- * depths 1, 2, 4 scaled to their range; an image without transparency gets no alpha channel. The
- * header is held against limits.h before anything is allocated. *bits_per_channel: 8 or 16 (may be
+ * depths 1, 2, 4 scaled to their range; an image without transparency gets no alpha channel.  An
+ * EXIF orientation is applied.  Other remarks, and bytes after the end, are ignored.  The header is
+ * held against limits.h, and against the file's length, before anything is allocated; memory is
+ * that of *out and two rows (twice *out where EXIF turns it).  *bits_per_channel: 8 or 16 (may be
  * NULL). INVALID for a broken file (bad CRC, cut short, …), TOO_LARGE, NO_MEMORY.  The caller owns
  * *out. */
 enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
@@ -21,7 +23,8 @@ enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
 /* Compression effort of png_encode: rendered answers are made once and thrown away. */
 enum png_effort { PNG_FAST, PNG_SMALL };
 
-/* Encode 8-bit pixels [height, width, channels], channels 1..4 as in struct image. */
+/* Append 8-bit pixels [height, width, channels], channels 1..4 as in struct image.  INVALID,
+ * TOO_LARGE (side, or the buffer's maximum), NO_MEMORY; *out is then as it was. */
 enum status png_encode(const uint8_t *pixels, size_t width, size_t height, size_t channels,
                        enum png_effort effort, struct buffer *out, struct error *err) WARN_UNUSED;
 

@@ -1,9 +1,15 @@
 /*
  * safetensors: named tensors and a string map in one file.
  * Source: huggingface/safetensors README.  Layout: u64 little-endian header length, a JSON header
- *   {"__metadata__": {"k": "v"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0,
- * 24]}, …} padded with blanks so that the data is 8-byte aligned, then the data without gaps. Files
- * are treated as hostile: every length, overlap and product is checked before use.
+ * padded with blanks so that the data is 8-byte aligned, then the data without gaps:
+ *
+ *   {"__metadata__": {"k": "v"},
+ *    "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
+ *
+ * Files are treated as hostile: every length, overlap and product is checked before use.
+ * We write tensors of large elements first, so that each is aligned to its elements; a file of
+ * others that does not do so, or does not pad its header, is UNSUPPORTED, as are other types and
+ * more than 3 dimensions.
  */
 #ifndef CORE_FORMAT_SAFETENSORS_H
 #define CORE_FORMAT_SAFETENSORS_H
@@ -21,7 +27,8 @@ struct tensor {
     enum tensor_type type;
     size_t n_dims; /* 0..3 */
     size_t shape[3];
-    const void *data; /* little endian, C order; aligned to 8 in a parsed file whose bytes are */
+    const void *data; /* little endian, C order; in a parsed file whose bytes are aligned to 8,
+                         aligned to its elements */
 };
 
 struct tensor_metadata {

@@ -13,10 +13,10 @@
  *   gaussian     b_ji ~ N(0, sigma^2), drawn once from the seed, m = n
  *   explicit     the caller's b [m, D] and a [m]
  *
- * Source: Tancik et al. 2020, section 4 and the authors' notebooks (where "positional" has the "-
- * 1"). normalize divides every a_j by ||a||; rotate turns every b_j by 45 degrees (about z, then
- * about x in 3-D) so that no frequency lies along an axis; trainable makes b and a parameters of
- * the field.
+ * Source: Tancik et al. 2020, section 4 and the authors' notebooks (where "positional" has the
+ * "- 1").  Vectors along the axes come axis by axis: j = axis * n + i.  normalize divides every a_j
+ * by ||a||; rotate turns every b_j by 45 degrees (about z, then about x in 3-D) so that no
+ * frequency lies along an axis; trainable makes b and a parameters of the field.
  *
  * Letters: N points, D inputs, F features, m frequencies.
  * An encoding is immutable once created: any number of threads may use it.  Its numbers (b, a) live
@@ -40,16 +40,21 @@ enum encoding_type {
     ENCODING_EXPLICIT,
 };
 
+enum {
+    ENCODING_MAX_OCTAVES = 20, /* also of scale: up to 2^20 cycles sines are within 1e-6 */
+    ENCODING_MAX_SIGMA = 100000,
+};
+
 /* Members a type does not use are ignored.  b and a are borrowed during encoding_create and
  * encoding_init only. */
 struct encoding_spec {
     enum encoding_type type;
     size_t n_inputs;       /* D, 1..3 */
-    size_t n_frequencies;  /* positional: per axis; gaussian: rows; explicit: m */
+    size_t n_frequencies;  /* positional: per axis, at least 2; gaussian: rows; explicit: m */
     size_t n_octaves;      /* octave */
     double sigma;          /* gaussian: standard deviation of b, cycles per domain side */
     double scale;          /* positional */
-    double input_range[2]; /* none */
+    double input_range[2]; /* none: lo < hi */
     bool normalize;
     bool rotate;
     bool trainable;
@@ -90,14 +95,15 @@ void encoding_import(const struct encoding *e, float *params, const float *b, co
 
 struct kernel;
 
-/* Encode.  x: [n, D] unit coordinates; out: [n, ld], columns 0 … F-1 written, F … ld-1 set to zero.
- * A row depends on its own coordinates alone.  Cannot fail. */
+/* Encode.  x: [n, D] unit coordinates; out: [n, ld], columns 0 … F-1 written, F … ld-1 set to zero;
+ * ld is at least F rounded up to 16, and 16 more.  A row depends on its own coordinates alone.
+ * Cannot fail. */
 void encoding_forward(const struct encoding *e, const struct kernel *kernel, const float *params,
                       size_t n, const float *x, float *out, size_t ld);
 
 /* Backward.  out: what encoding_forward wrote; d_out: [n, ld] gradient with respect to it.
- * d_params (if not NULL): [encoding_n_params], added to.  d_x (if not NULL): [n, D], overwritten.
- */
+ * d_params (if not NULL): [encoding_n_params], added to; padding gets zeros.
+ * d_x (if not NULL): [n, D], overwritten; a row depends on its own point alone. */
 void encoding_backward(const struct encoding *e, const float *params, size_t n, const float *x,
                        const float *out, const float *d_out, size_t ld, float *d_params,
                        float *d_x);

@@ -14,23 +14,28 @@
 
 enum { LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2 };
 
-INLINE __m256 finish(const struct gemm *g, __m256 v, const float *out, const float *bias,
-                     const float *mask)
+/* The epilogue: a sum becomes the lanes of C from row i, column j. */
+INLINE void store(const struct gemm *g, size_t i, size_t j, __m256 sum)
 {
     const __m256 zero = _mm256_setzero_ps();
+    float *c = g->c + i * g->c_row + j;
     switch (g->epilogue) {
     case GEMM_STORE:
     case GEMM_RELU:
         if (g->bias)
-            v = _mm256_add_ps(v, _mm256_loadu_ps(bias));
-        /* the second operand wins where it is NaN */
-        return g->epilogue == GEMM_RELU ? _mm256_max_ps(zero, v) : v;
+            sum = _mm256_add_ps(sum, _mm256_loadu_ps(g->bias + j));
+        if (g->epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
+            sum = _mm256_max_ps(zero, sum);
+        break;
     case GEMM_MASK:
-        return _mm256_and_ps(v, _mm256_cmp_ps(_mm256_loadu_ps(mask), zero, _CMP_GT_OQ));
+        sum = _mm256_and_ps(
+            sum, _mm256_cmp_ps(_mm256_loadu_ps(g->mask + i * g->mask_row + j), zero, _CMP_GT_OQ));
+        break;
     case GEMM_ACCUMULATE:
-        return _mm256_add_ps(_mm256_loadu_ps(out), v);
+        sum = _mm256_add_ps(_mm256_loadu_ps(c), sum);
+        break;
     }
-    return v;
+    _mm256_storeu_ps(c, sum);
 }
 
 /* Rows `row` … row + rows - 1 and 16 columns from `column` of C.  Inlined with constant rows, so
@@ -38,7 +43,7 @@ INLINE __m256 finish(const struct gemm *g, __m256 v, const float *out, const flo
 INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t column)
 {
     __m256 sum[TILE_ROWS][TILE_VECTORS];
-#pragma GCC unroll 6
+    UNROLL(6)
     for (size_t i = 0; i < rows; i++)
         sum[i][0] = sum[i][1] = _mm256_setzero_ps();
 
@@ -46,7 +51,7 @@ INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t col
     const float *a = g->a + row * a_row, *b = g->b + column;
     for (size_t p = g->k; p > 0; p--) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + LANES);
-#pragma GCC unroll 6
+        UNROLL(6)
         for (size_t i = 0; i < rows; i++) {
             const __m256 a_ip = _mm256_broadcast_ss(a + i * a_row);
             sum[i][0] = _mm256_fmadd_ps(a_ip, b0, sum[i][0]);
@@ -56,16 +61,11 @@ INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t col
         b += b_step;
     }
 
-#pragma GCC unroll 6
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 2
-        for (size_t j = 0; j < TILE_VECTORS; j++) {
-            const size_t at = column + LANES * j;
-            float *out = g->c + (row + i) * g->c_row + at;
-            const float *mask = g->mask ? g->mask + (row + i) * g->mask_row + at : NULL;
-            const float *bias = g->bias ? g->bias + at : NULL;
-            _mm256_storeu_ps(out, finish(g, sum[i][j], out, bias, mask));
-        }
+    UNROLL(6)
+    for (size_t i = 0; i < rows; i++) {
+        store(g, row + i, column, sum[i][0]);
+        store(g, row + i, column + LANES, sum[i][1]);
+    }
 }
 
 static void gemm(const struct gemm *g)
@@ -110,10 +110,8 @@ INLINE void turns_of_product(__m256 x, __m256 b, __m256 *turn, __m256 *rest)
 
 INLINE void sine_cosine(__m256 turn, __m256 rest, __m256 *sine, __m256 *cosine)
 {
-    const __m256 quarter =
-        nearest(_mm256_mul_ps(_mm256_add_ps(turn, rest), _mm256_set1_ps(4)));
-    const __m256 r =
-        _mm256_add_ps(_mm256_fmadd_ps(quarter, _mm256_set1_ps(-0.25f), turn), rest);
+    const __m256 quarter = nearest(_mm256_mul_ps(_mm256_add_ps(turn, rest), _mm256_set1_ps(4)));
+    const __m256 r = _mm256_add_ps(_mm256_fmadd_ps(quarter, _mm256_set1_ps(-0.25f), turn), rest);
     const __m256 z = _mm256_mul_ps(r, r);
 
     __m256 s = _mm256_fmadd_ps(z, _mm256_set1_ps(SINE_3), _mm256_set1_ps(SINE_2));
@@ -128,8 +126,8 @@ INLINE void sine_cosine(__m256 turn, __m256 rest, __m256 *sine, __m256 *cosine)
     const __m256i q = _mm256_cvtps_epi32(quarter), two = _mm256_set1_epi32(2);
     const __m256 odd = _mm256_castsi256_ps(_mm256_slli_epi32(q, 31));
     const __m256i sine_sign = _mm256_slli_epi32(_mm256_and_si256(q, two), 30);
-    const __m256i cosine_sign = _mm256_slli_epi32(
-        _mm256_and_si256(_mm256_add_epi32(q, _mm256_set1_epi32(1)), two), 30);
+    const __m256i cosine_sign =
+        _mm256_slli_epi32(_mm256_and_si256(_mm256_add_epi32(q, _mm256_set1_epi32(1)), two), 30);
     *sine = _mm256_xor_ps(_mm256_blendv_ps(s, c, odd), _mm256_castsi256_ps(sine_sign));
     *cosine = _mm256_xor_ps(_mm256_blendv_ps(c, s, odd), _mm256_castsi256_ps(cosine_sign));
 }

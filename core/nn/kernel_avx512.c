@@ -15,28 +15,54 @@
 
 enum { LANES = 16, TILE_ROWS = 6, TILE_VECTORS = 4 };
 
+/* The epilogue: a sum becomes the lanes of C from row i, column j. */
+INLINE void store(const struct gemm *g, size_t i, size_t j, __m512 sum)
+{
+    const __m512 zero = _mm512_setzero_ps();
+    float *c = g->c + i * g->c_row + j;
+    switch (g->epilogue) {
+    case GEMM_STORE:
+    case GEMM_RELU:
+        if (g->bias)
+            sum = _mm512_add_ps(sum, _mm512_loadu_ps(g->bias + j));
+        if (g->epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
+            sum = _mm512_max_ps(zero, sum);
+        break;
+    case GEMM_MASK:
+        sum = _mm512_maskz_mov_ps(
+            _mm512_cmp_ps_mask(_mm512_loadu_ps(g->mask + i * g->mask_row + j), zero, _CMP_GT_OQ),
+            sum);
+        break;
+    case GEMM_ACCUMULATE:
+        sum = _mm512_add_ps(_mm512_loadu_ps(c), sum);
+        break;
+    }
+    _mm512_storeu_ps(c, sum);
+}
+
 /* Rows `row` … row + rows - 1 of C, all 16 * vectors columns.  Inlined with constant rows and
  * vectors, so that `sum` lives in registers. */
 INLINE void tile(const size_t rows, const size_t vectors, const struct gemm *g, size_t row)
 {
     __m512 sum[TILE_ROWS][TILE_VECTORS];
-#pragma GCC unroll 6
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
+    UNROLL(6)
+    for (size_t i = 0; i < rows; i++) {
+        UNROLL(4)
         for (size_t j = 0; j < vectors; j++)
             sum[i][j] = _mm512_setzero_ps();
+    }
 
     const size_t a_row = g->a_row, a_step = g->a_step, b_step = g->b_step;
     const float *a = g->a + row * a_row, *b = g->b;
     for (size_t p = g->k; p > 0; p--) {
         __m512 b_row[TILE_VECTORS];
-#pragma GCC unroll 4
+        UNROLL(4)
         for (size_t j = 0; j < vectors; j++)
             b_row[j] = _mm512_loadu_ps(b + LANES * j);
-#pragma GCC unroll 6
+        UNROLL(6)
         for (size_t i = 0; i < rows; i++) {
             const __m512 a_ip = _mm512_set1_ps(a[i * a_row]);
-#pragma GCC unroll 4
+            UNROLL(4)
             for (size_t j = 0; j < vectors; j++)
                 sum[i][j] = _mm512_fmadd_ps(a_ip, b_row[j], sum[i][j]);
         }
@@ -44,35 +70,12 @@ INLINE void tile(const size_t rows, const size_t vectors, const struct gemm *g, 
         b += b_step;
     }
 
-    const __m512 zero = _mm512_setzero_ps();
-    float *c = g->c + row * g->c_row;
-    const float *mask = g->mask + (g->mask ? row * g->mask_row : 0);
-#pragma GCC unroll 6
-    for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (size_t j = 0; j < vectors; j++) {
-            float *out = c + i * g->c_row + LANES * j;
-            __m512 v = sum[i][j];
-            switch (g->epilogue) {
-            case GEMM_STORE:
-            case GEMM_RELU:
-                if (g->bias)
-                    v = _mm512_add_ps(v, _mm512_loadu_ps(g->bias + LANES * j));
-                if (g->epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
-                    v = _mm512_max_ps(zero, v);
-                break;
-            case GEMM_MASK:
-                v = _mm512_maskz_mov_ps(
-                    _mm512_cmp_ps_mask(_mm512_loadu_ps(mask + i * g->mask_row + LANES * j), zero,
-                                       _CMP_GT_OQ),
-                    v);
-                break;
-            case GEMM_ACCUMULATE:
-                v = _mm512_add_ps(_mm512_loadu_ps(out), v);
-                break;
-            }
-            _mm512_storeu_ps(out, v);
-        }
+    UNROLL(6)
+    for (size_t i = 0; i < rows; i++) {
+        UNROLL(4)
+        for (size_t j = 0; j < vectors; j++)
+            store(g, row + i, LANES * j, sum[i][j]);
+    }
 }
 
 INLINE void all_rows(const size_t vectors, const struct gemm *g)
@@ -134,8 +137,7 @@ INLINE void sine_cosine(__m512 turn, __m512 rest, __m512 *sine, __m512 *cosine)
     /* quarter / 4 is taken from turn, which is exact, before rest is added to what is left. */
     const __m512 quarter = _mm512_roundscale_ps(
         _mm512_mul_ps(_mm512_add_ps(turn, rest), _mm512_set1_ps(4)), _MM_FROUND_TO_NEAREST_INT);
-    const __m512 r =
-        _mm512_add_ps(_mm512_fmadd_ps(quarter, _mm512_set1_ps(-0.25f), turn), rest);
+    const __m512 r = _mm512_add_ps(_mm512_fmadd_ps(quarter, _mm512_set1_ps(-0.25f), turn), rest);
     const __m512 z = _mm512_mul_ps(r, r);
 
     __m512 s = _mm512_fmadd_ps(z, _mm512_set1_ps(SINE_3), _mm512_set1_ps(SINE_2));
@@ -151,8 +153,8 @@ INLINE void sine_cosine(__m512 turn, __m512 rest, __m512 *sine, __m512 *cosine)
     const __m512i q = _mm512_cvtps_epi32(quarter), two = _mm512_set1_epi32(2);
     const __mmask16 odd = _mm512_test_epi32_mask(q, _mm512_set1_epi32(1));
     const __m512i sine_sign = _mm512_slli_epi32(_mm512_and_si512(q, two), 30);
-    const __m512i cosine_sign = _mm512_slli_epi32(
-        _mm512_and_si512(_mm512_add_epi32(q, _mm512_set1_epi32(1)), two), 30);
+    const __m512i cosine_sign =
+        _mm512_slli_epi32(_mm512_and_si512(_mm512_add_epi32(q, _mm512_set1_epi32(1)), two), 30);
     *sine = _mm512_xor_ps(_mm512_mask_blend_ps(odd, s, c), _mm512_castsi512_ps(sine_sign));
     *cosine = _mm512_xor_ps(_mm512_mask_blend_ps(odd, c, s), _mm512_castsi512_ps(cosine_sign));
 }

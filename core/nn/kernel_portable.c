@@ -8,54 +8,45 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TILE_ROWS = 2 };
-
-/* Rows `row` … row + rows - 1 and 16 columns from `column` of C; rows is a constant. */
-INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t column)
+/* One row of 16 sums: what both gcc and clang keep in registers. */
+static void row_of_tile(const struct gemm *g, size_t i, size_t column)
 {
-    float sum[TILE_ROWS][KERNEL_LANES] = {{0}};
-    const float *a = g->a + row * g->a_row, *b = g->b + column;
-    for (size_t p = 0; p < g->k; p++, a += g->a_step, b += g->b_step)
-#pragma GCC unroll 2
-        for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 16
-            for (size_t j = 0; j < KERNEL_LANES; j++)
-                sum[i][j] += a[i * g->a_row] * b[j];
+    float sum[KERNEL_LANES] = {0};
+    const float *a = g->a + i * g->a_row, *b = g->b + column;
+    for (size_t p = 0; p < g->k; p++) {
+        const float a_ip = a[p * g->a_step];
+        for (size_t j = 0; j < KERNEL_LANES; j++)
+            sum[j] += a_ip * b[p * g->b_step + j];
+    }
 
-    for (size_t i = 0; i < rows; i++) {
-        float *c = g->c + (row + i) * g->c_row + column;
-        for (size_t j = 0; j < KERNEL_LANES; j++) {
-            float v = sum[i][j];
-            switch (g->epilogue) {
-            case GEMM_STORE:
-            case GEMM_RELU:
-                if (g->bias)
-                    v += g->bias[column + j];
-                if (g->epilogue == GEMM_RELU && v < 0) /* false for NaN, which stays */
-                    v = 0;
-                break;
-            case GEMM_MASK:
-                if (!(g->mask[(row + i) * g->mask_row + column + j] > 0))
-                    v = 0;
-                break;
-            case GEMM_ACCUMULATE:
-                v += c[j];
-                break;
-            }
-            c[j] = v;
+    float *c = g->c + i * g->c_row + column;
+    for (size_t j = 0; j < KERNEL_LANES; j++) {
+        float v = sum[j];
+        switch (g->epilogue) {
+        case GEMM_STORE:
+        case GEMM_RELU:
+            if (g->bias)
+                v += g->bias[column + j];
+            if (g->epilogue == GEMM_RELU && v < 0) /* false for NaN, which stays */
+                v = 0;
+            break;
+        case GEMM_MASK:
+            if (!(g->mask[i * g->mask_row + column + j] > 0))
+                v = 0;
+            break;
+        case GEMM_ACCUMULATE:
+            v += c[j];
+            break;
         }
+        c[j] = v;
     }
 }
 
 static void gemm(const struct gemm *g)
 {
-    for (size_t column = 0; column < g->n; column += KERNEL_LANES) {
-        size_t row = 0;
-        for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
-            tile(TILE_ROWS, g, row, column);
-        for (; row < g->m; row++)
-            tile(1, g, row, column);
-    }
+    for (size_t column = 0; column < g->n; column += KERNEL_LANES)
+        for (size_t i = 0; i < g->m; i++)
+            row_of_tile(g, i, column);
 }
 
 /* The part of a turn that is left of u, within [-1/2, 1/2].  Products of two floats are exact in

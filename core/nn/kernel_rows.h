@@ -37,6 +37,15 @@ extern const struct kernel kernel_avx512;
 #define TANH_Q3 3.283099038e-4f
 #define TANH_Q4 7.762051991e-7f
 
+/* Loops over register tiles must vanish before registers are given out.  gcc does that when told,
+ * clang when left alone. */
+#ifdef __clang__
+#define UNROLL(n)
+#else
+#define UNROLL_PRAGMA(text) _Pragma(#text)
+#define UNROLL(n) UNROLL_PRAGMA(GCC unroll n)
+#endif
+
 #define TWO_PI 6.283185307179586477
 
 #endif

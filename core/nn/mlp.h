@@ -26,16 +26,18 @@
 #include "core/nn/activation.h"
 
 enum {
+    MLP_MAX_OUTPUTS = 64,
+    MLP_MAX_OMEGA = 100000,
     MLP_TILE = 96,  /* points: a multiple of the kernels' rows; activations stay in 1 MiB of L2 */
     MLP_PANEL = 64, /* columns of a panel: four AVX-512 registers */
     MLP_LANES = 16, /* padding of column counts */
 };
 
 struct mlp_spec {
-    size_t n_inputs;        /* features of the encoding */
-    size_t n_outputs;       /* C */
-    size_t n_hidden_layers; /* 0..16; 0 is one affine map */
-    size_t width;
+    size_t n_inputs;                   /* features of the encoding */
+    size_t n_outputs;                  /* C, 1..64 */
+    size_t n_hidden_layers;            /* 0..16; 0 is one affine map */
+    size_t width;                      /* 1..2048 */
     enum activation activation;        /* relu, tanh, sin */
     enum activation output_activation; /* linear, sigmoid, relu */
     double omega;                      /* of sin; ignored by the others */
@@ -52,12 +54,14 @@ void mlp_free(struct mlp *m);
 const struct mlp_spec *mlp_get_spec(const struct mlp *m);
 size_t mlp_n_layers(const struct mlp *m); /* affine layers: n_hidden_layers + 1 */
 size_t mlp_n_params(const struct mlp *m); /* floats of the block, padding included */
-size_t
-mlp_n_parameters(const struct mlp *m); /* numbers that mean something, as people count them */
 
-/* Initial weights from (seed, RNG_WEIGHTS).  relu and tanh: Glorot normal, truncated at two
- * standard deviations and rescaled, biases N(0, 0.01^2) (paper-era library defaults).  sin: SIREN's
- * uniform laws. */
+/* Numbers that mean something, as people count them. */
+size_t mlp_n_parameters(const struct mlp *m);
+
+/* Initial weights from (seed, RNG_WEIGHTS, layer), whatever the packing.  relu and tanh: Glorot
+ * normal, truncated at two standard deviations and rescaled to sd sqrt(2 / (K + M)), biases
+ * N(0, 0.01^2) (paper-era library defaults).  sin: SIREN's uniform laws, in the output layer too.
+ */
 void mlp_init(const struct mlp *m, uint64_t seed, float *params);
 
 /* Layer l as files see it: weight [M, K] row-major, bias [M].  Sizes by mlp_layer_shape. */
@@ -67,8 +71,9 @@ void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float 
 void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float *weight,
                       const float *bias);
 
-/* The backward pass multiplies by W transposed, kept in a second block that is rebuilt after each
- * update. mlp_transpose rebuilds part `part` of `n_parts` (disjoint parts may run in parallel). */
+/* The backward pass multiplies by W transposed, kept in a second block (aligned to 64 bytes) that
+ * is rebuilt after each update.  mlp_transpose rebuilds part `part` of `n_parts` (disjoint parts
+ * may run in parallel). */
 size_t mlp_n_transposed(const struct mlp *m);
 void mlp_transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
                    size_t n_parts);
@@ -87,9 +92,10 @@ float *mlp_tile_input(struct mlp_tile *t, size_t *ld);
 void mlp_forward(const struct mlp *m, const float *params, struct mlp_tile *t, size_t n, float *raw,
                  float *values);
 
-/* Backward, after mlp_forward with the same n.  d_raw: [n, C], gradient with respect to raw.
- * d_params (may be NULL): the block's shape, added to.  d_input (may be NULL): [n, ld] of the
- * input's ld, overwritten.  transposed: as mlp_transpose left it. */
+/* Backward, after mlp_forward with the same n, on a tile made for training.  d_raw: [n, C],
+ * gradient with respect to raw.  d_params (may be NULL): the block's shape, added to; padding gets
+ * zeros. d_input (may be NULL): [n, ld] with the input's ld, columns 0 … K-1 overwritten, padding
+ * columns undefined.  transposed: as mlp_transpose left it. */
 void mlp_backward(const struct mlp *m, const float *transposed, struct mlp_tile *t, size_t n,
                   const float *d_raw, float *d_params, float *d_input);
 

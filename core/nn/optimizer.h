@@ -6,7 +6,9 @@
  *   sgd   w -= rate * g
  *
  * The same pass sums the threads' gradients in thread order (so that a result does not depend on
- * who finished first) and zeroes them for the next step.
+ * who finished first) and zeroes them for the next step.  Every parameter is updated alone: how the
+ * block is cut into slices does not change a bit.  A parameter whose gradient was always 0 stays
+ * exactly as it is: padding stays 0.
  */
 #ifndef CORE_NN_OPTIMIZER_H
 #define CORE_NN_OPTIMIZER_H
@@ -18,17 +20,18 @@ enum optimizer_type { OPTIMIZER_ADAM, OPTIMIZER_SGD };
 
 struct optimizer_spec {
     enum optimizer_type type;
-    double beta1, beta2, epsilon; /* adam */
+    double beta1, beta2, epsilon; /* adam; betas in [0, 1), epsilon at least 1e-30 */
 };
 
 const char *optimizer_name(enum optimizer_type type);
+size_t optimizer_n_types(void);
 
-/* Blocks of moments it keeps beside the weights: 2 for adam, 0 for sgd. */
+/* Blocks of moments it keeps beside the weights: 2 for adam (m, v), 0 for sgd. */
 size_t optimizer_n_moments(enum optimizer_type type);
 
 /* Update weights[0 … n-1].  t: number of this update, from 1.  moments: optimizer_n_moments
- * pointers to slices like weights'.  gradients: n_gradients pointers to slices, summed in order,
- * then zeroed. */
+ * pointers to slices like weights' (NULL if there are none).  gradients: n_gradients pointers to
+ * slices, summed in order, then zeroed.  No two slices overlap. */
 void optimizer_update(const struct optimizer_spec *spec, uint64_t t, double rate, size_t n,
                       float *weights, float *const *moments, float *const *gradients,
                       size_t n_gradients);

@@ -15,6 +15,9 @@ struct sample_spec {
     size_t size; /* side in pixels; 0 takes the sample's default (512) */
 };
 
+/* The side that a spec asks for: 16..4096.  INVALID ("/size"). */
+enum status sample_side(const struct sample_spec *spec, size_t *out, struct error *err) WARN_UNUSED;
+
 /* One row of the table of samples. */
 struct sample {
     const char *name;        /* "picture" */
@@ -36,12 +39,13 @@ const struct sample *sample_find(const char *name);
 enum status sample_picture(const struct sample_spec *spec, struct image *out,
                            struct error *err) WARN_UNUSED;
 
-/* Random strings in random sizes, colours and places on white, RGB (paper, 2D image task). */
+/* Eight random strings of 1..10 letters in random sizes, colours and places on white, clipped at
+ * the borders, antialiased, RGB (the look of the paper's 2D text images). */
 enum status sample_text(const struct sample_spec *spec, struct image *out,
                         struct error *err) WARN_UNUSED;
 
 /* Modified Shepp-Logan, all 60 ellipse parameters perturbed by N(0,1)/20, grey, clipped to [0,1]
- * (paper, CT task). */
+ * (paper, CT task).  Row 0 is y = -1, as in the paper's grid: the phantom stands on its head. */
 enum status sample_phantom(const struct sample_spec *spec, struct image *out,
                            struct error *err) WARN_UNUSED;
 

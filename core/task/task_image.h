@@ -3,8 +3,11 @@
  *
  * Training samples are visited without replacement: each epoch is a permutation of them
  * (rng_permute), so a batch as large as the data is the full batch, a larger one starts the next
- * permutation. Coordinates: pixel i of N at (i + 0.5) / N.  (The paper's i / N differs by a
- * constant shift.)
+ * permutation.  Coordinates: pixel i of N at (i + 0.5) / N, computed as a query for the pixel's
+ * centre computes them.  (The paper's i / N differs by a constant shift.)
+ *
+ * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort also
+ * ssim, over the whole image.  They do not depend on the number of threads.
  */
 #ifndef CORE_TASK_TASK_IMAGE_H
 #define CORE_TASK_TASK_IMAGE_H
@@ -28,8 +31,9 @@ struct task_image_spec {
     uint64_t seed;
 };
 
-/* image is borrowed until the task is freed.  INVALID if a holdout leaves no sample on either side.
- */
+/* image is borrowed until the task is freed.  INVALID if a holdout leaves no sample on either side
+ * ("/train/holdout"), or for bce ("/train/loss") where the output is not a sigmoid or a value of
+ * the image not in [0, 1]. */
 enum status task_image_create(struct task **out, const struct image *image,
                               const struct task_image_spec *spec, struct error *err) WARN_UNUSED;
 

@@ -18,6 +18,12 @@
 struct compute;
 
 enum status compute_start(struct compute **out, size_t n_threads, struct error *err) WARN_UNUSED;
+
+/* Give up what is under way (CANCELED) and end the threads; whoever asks for more than a little
+ * later is CANCELED too.  All who asked have left the pool when this returns. */
+void compute_quiesce(struct compute *c);
+
+/* compute_quiesce, then free: nobody calls anything any more. */
 void compute_stop(struct compute *c);
 
 /* Write unit coordinates [n, D] of points first … first + n - 1.  Called on any thread, for

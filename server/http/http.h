@@ -48,23 +48,30 @@ struct http_request {
     struct http_pair query[HTTP_MAX_QUERY];
     bool is_loopback; /* the service listens on loopback only */
 
-    /* Body in memory (BODY_MEMORY): body may be NULL when body_size is 0. */
-    const uint8_t *body;
-    size_t body_size;
+    size_t n_headers;
+    const struct http_pair *headers; /* in the order they came; http_header looks names up */
 
-    /* Body in a file (BODY_FILE): complete and closed; owned by the request and removed after the
-     * handler, unless the handler has renamed or removed it. */
+    size_t body_size;         /* of the body, in memory or in the file */
+    char body_media_type[64]; /* Content-Type of the body or of the multipart part: lower case,
+                                 without parameters, or "" */
+
+    /* ROUTE_JSON_BODY, ROUTE_BINARY_BODY: body may be NULL when body_size is 0. */
+    const uint8_t *body;
+
+    /* ROUTE_FILE_BODY: complete and closed; owned by the request and removed after the handler,
+     * unless the handler has renamed or removed it. */
     const char *body_path;
     char body_sha256[65];
-    char body_file_name[132]; /* of a multipart part, or "" */
-    char body_media_type[64]; /* Content-Type of the body or of the part, without parameters, or ""
-                               */
+    char body_file_name[132]; /* of a multipart part, or ""; as the client gave it */
 
-    void *connection; /* for http_header only */
+    int socket; /* for http_peer_is_gone only */
 };
 
-/* A request header by name, NULL if absent.  Valid during the handler. */
+/* A request header by name (the first, if repeated), NULL if absent.  Valid during the handler. */
 const char *http_header(const struct http_request *r, const char *name);
+
+/* Has the client closed its end?  One system call, for long handlers to give up by. */
+bool http_peer_is_gone(const struct http_request *r);
 
 /* A query argument by name, NULL if absent (the first, if repeated). */
 const char *http_query(const struct http_request *r, const char *name);
@@ -95,17 +102,21 @@ struct http_response {
     http_reader reader; /* BODY_READER */
     void *reader_context;
     void (*reader_free)(void *context);
-    uint64_t size;              /* BODY_DESCRIPTOR, BODY_READER: of the whole representation */
+    uint64_t size;              /* BODY_DESCRIPTOR, BODY_READER: of the whole representation.
+                                   Of a 304: what a 200 would have had; 0: not known, and the
+                                   connection closes, since only that frames a 304 without it. */
     struct http_stream *stream; /* BODY_STREAM: one reference is taken over */
-    const char *etag;           /* unused unless set through http_response_etag */
-    bool accept_ranges; /* answer Range, If-Range and 416 from BODY_BYTES, _DESCRIPTOR, _READER */
+    bool accept_ranges; /* of a 200: answer Range, If-Range (by the ETag header) and 416 from
+                           BODY_BYTES, _DESCRIPTOR, _READER */
 };
 
-/* Add a header; too many or too long is a programmer's mistake (asserted). */
+/* Add a header; too many or too long is a programmer's mistake (asserted), and so is what this
+ * storey adds itself: Content-Type, Content-Length, Accept-Ranges, Content-Range, X-Request-Id, and
+ * for HTML the Content-Security-Policy. */
 void http_response_header(struct http_response *r, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* Hand over a body of bytes with its type.  takes b. */
+/* Hand over a body of bytes with its type.  Takes what b holds. */
 void http_response_take(struct http_response *r, unsigned status, const char *content_type,
                         struct buffer *b);
 
@@ -167,26 +178,33 @@ struct http_errors {
 
 struct http_server;
 
-/* Bind, start the pools, serve.  routes are borrowed; context is handed to handlers.
- * temporary_folder: for BODY_FILE.  n_handlers: threads of the handler pool.  IO if the address
- * cannot be had. */
+/* config, routes, errors and the folder are borrowed as long as the server lives; context is handed
+ * to handlers.  Of the last three, tests shorten what the contract fixes; 0 means the contract's
+ * value. */
 struct http_server_spec {
     const struct config *config;
     const struct http_route *routes;
     size_t n_routes;
     const struct http_errors *errors;
     void *context;
-    const char *temporary_folder;
-    size_t n_handlers;
+    const char *temporary_folder; /* for ROUTE_FILE_BODY */
+    size_t n_handlers;            /* threads of the handler pool; 0: the setting `handlers` */
+    double ping_seconds;          /* silence after which a stream sends a comment: 15 */
+    double head_seconds;          /* time for a complete request head: 10 */
+    double body_seconds;          /* window in which a body must bring 1 KiB a second: 10 */
 };
+
+/* Bind, start the pools, serve.  IO if the address cannot be had, INVALID for a malformed route. */
 enum status http_server_start(struct http_server **out, const struct http_server_spec *spec,
                               struct error *err) WARN_UNUSED;
 uint16_t http_server_port(const struct http_server *s);
 
-/* Stop accepting; new requests on open connections get 503 + Connection: close. */
+/* Close the listening socket; new requests on open connections get 503 + Connection: close. */
 void http_server_quiesce(struct http_server *s);
 
-/* Wait up to `seconds` for requests under way, end streams, resume everything, stop, free. */
+/* Quiesce, end streams, wait up to `seconds` for requests under way, answer 503 to those that no
+ * handler has begun, wait for the handlers that run (nothing can end them), stop, free.  NULL is
+ * fine. */
 void http_server_stop(struct http_server *s, double seconds);
 
 /* Counters for /metrics. */

@@ -1,18 +1,21 @@
 /*
  * The supervisor: runs queued jobs in worker processes, `workers` at a time, oldest first.
  *
- *             cancel                    cancel: flag, SIGTERM, SIGKILL after 10 s
+ *             cancel                    cancel: flag, SIGTERM, SIGKILL after 8 s
  *   queued ───────────► canceled ◄───────────────────────────── running
  *     │  ▲                                                       │ │ │
  *     │  └── worker died or service restarted: from checkpoint ──┘ │ └─► failed
  *     └─────────────── store_job_claim ──────────────► running     └───► succeeded
  *
- * One thread for each slot, alive as long as the service: it claims a job, starts a process (vfork
- * + exec, lower priority, own process group), reads its messages, writes them to the store under
- * the fence of (id, attempt), publishes snapshots to the field cache and events to their watchers,
- * and writes the end. A worker's death is known from the kernel (end of the socket, then waitpid),
- * never from a timeout. A crash of the worker is tried again twice, from the last checkpoint; a
- * stop of the service never counts.
+ * One thread for each slot, alive as long as the service: it claims a job, starts a process
+ * (posix_spawn, lower priority, own process group), reads its messages, writes them to the store
+ * under the fence of (id, attempt), publishes snapshots to the field cache and events to their
+ * watchers, and writes the end. A worker's death is known from the kernel (end of the socket,
+ * pidfd), never from a timeout. A crash of the worker is tried again twice, from the last
+ * checkpoint; a stop of the service never counts.  While the store cannot take an end (no space),
+ * the slot tries again.
+ *
+ * Lock order: the supervisor's lock is a leaf; no store, hub or cache function is called under it.
  */
 #ifndef SERVER_JOBS_SUPERVISOR_H
 #define SERVER_JOBS_SUPERVISOR_H
@@ -38,16 +41,25 @@ void supervisor_wake(struct supervisor *s);
 /* Tell the worker of a running job to stop (after store_job_cancel said it was running). */
 void supervisor_cancel(struct supervisor *s, const char *job_id);
 
-/* Stop taking jobs, let running workers checkpoint and go back to the queue, wait, free. */
+/* How long a worker that was told to stop may take before it is killed.  8 s from the start: a
+ * cancel is promised to end in under 10. */
+void supervisor_set_grace(struct supervisor *s, double seconds);
+
+/* Stop taking jobs, let running workers checkpoint and go back to the queue, wait.  Afterwards all
+ * functions may still be called: supervisor_inspect answers CANCELED, the others do nothing. */
+void supervisor_quiesce(struct supervisor *s);
+
+/* supervisor_quiesce, then free: nobody calls anything any more. */
 void supervisor_stop(struct supervisor *s);
 
-/* Running workers now; workers that crashed since the start. */
+/* Workers that run a job now; workers of jobs and questions that crashed since the start. */
 void supervisor_counters(struct supervisor *s, uint64_t *running, uint64_t *crashed);
 
 /* Ask a short-lived worker one question about a file: kind "inspect" with this spec text.  *answer:
  * JSON text (mem_free).  Errors of the worker come back as they were (INVALID with its words); a
- * worker that crashes or takes longer than `seconds` is INVALID: the file is to blame.  Callable
- * from any thread that may wait; at most 4 run at once, others wait. */
+ * worker that crashes or takes longer than `seconds` is INVALID: the file is to blame.  CANCELED
+ * while the service stops.  Callable from any thread that may wait; at most 4 run at once, others
+ * wait. */
 enum status supervisor_inspect(struct supervisor *s, const char *spec_json, const char *path,
                                double seconds, char **answer, struct error *err) WARN_UNUSED;
 

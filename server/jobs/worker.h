@@ -5,6 +5,12 @@
  * The process has no database and no network.  SIGTERM sets the stop flag; the death of the service
  * kills it (PR_SET_PDEATHSIG).  Exit status 0 after LINK_RESULT or LINK_ERROR; anything else is a
  * crash.
+ *
+ * What a run function returns decides the end: OK after worker_result; CANCELED when it ended
+ * because of the stop flag (after a snapshot and a checkpoint, where it makes any); DIVERGED;
+ * INVALID, TOO_LARGE or UNSUPPORTED when the data are to blame; NO_MEMORY.  All else is a crash.
+ * The functions below are called by the thread that runs it.  They do not fail: when the service is
+ * out of reach or memory is short, the stop flag rises and the worker ends with that error.
  */
 #ifndef SERVER_JOBS_WORKER_H
 #define SERVER_JOBS_WORKER_H
@@ -14,6 +20,8 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+
+enum { WORKER_SOCKET = 3 }; /* the descriptor */
 
 struct worker;
 
@@ -43,22 +51,31 @@ const uint8_t *worker_checkpoint(const struct worker *w, size_t *n);
 /* True once the job is to stop. */
 const volatile bool *worker_stop(const struct worker *w);
 
-/* "loading", "training", "evaluating", "saving". */
+/* "loading", "training", "evaluating" or "saving"; told at once. */
 void worker_phase(struct worker *w, const char *phase);
 
-/* Collect a point of a metric; sent with the next report. */
+/* What the field is: {n_inputs, n_outputs, n_parameters, domain}.  Once, before the first snapshot.
+ */
+void worker_summary(struct worker *w, const char *summary_json);
+
+/* Collect a point of a metric; sent with the next report.  key: a-z, 0-9 and _, at most 23.  Values
+ * that are not finite are no points: they are left out. */
 void worker_metric(struct worker *w, const char *key, uint64_t step, double value, double seconds);
 
-/* Send progress and collected points, at most every 200 ms unless `now`. */
+/* Send progress and collected points, at most every 200 ms unless `now`.  progress: 0..1;
+ * eta_seconds: negative if unknown. */
 void worker_report(struct worker *w, uint64_t step, double seconds, double progress,
                    double eta_seconds, bool now);
 
-/* The field as it is: weights file bytes (borrowed).  Also kept as the last good snapshot. */
+/* The field as it is: weights file bytes (borrowed).  The last one becomes the field of a job that
+ * is canceled or diverges. */
 void worker_snapshot(struct worker *w, uint64_t step, const uint8_t *weights, size_t n);
 
+/* What a later attempt goes on from (borrowed). */
 void worker_save_checkpoint(struct worker *w, uint64_t step, const uint8_t *bytes, size_t n);
 
-/* The result: JSON objects; weights may be NULL (inspect).  Call once, last. */
+/* The result: JSON objects; weights may be NULL.  Call once, last.  The answer of a question
+ * ("inspect") is summary_json, with stopped_by "", metrics_json "{}" and no weights. */
 void worker_result(struct worker *w, const char *stopped_by, uint64_t step,
                    const char *summary_json, const char *metrics_json, const uint8_t *weights,
                    size_t n);

@@ -9,7 +9,7 @@
  *
  * Promises: a function that returns OK has made its change durable.  A dataset row never names a
  * missing file; a file or blob without a row is garbage and is swept.  Job states move as
- * server/jobs/queue.h draws.
+ * server/jobs/supervisor.h draws.
  *
  * Threads: every function may be called from any thread.  Writes are posted to the one thread that
  * owns the read-write connections and the caller waits for its transaction; reads use a pool of
@@ -33,8 +33,10 @@ struct store;
 
 /* Create or open, take the lock (CONFLICT if another server holds it), migrate (UNSUPPORTED if the
  * database is newer than this program), check, recover: jobs that were running become queued again
- * (restarts never count against a job), DIR/tmp is emptied, orphan files and blobs are swept. */
+ * (restarts never count against a job) or canceled if that was asked for, and their logs say so;
+ * DIR/tmp is emptied, orphan files and blobs are swept. */
 enum status store_open(struct store **out, const char *folder, struct error *err) WARN_UNUSED;
+/* No call may be under way.  NULL is fine. */
 void store_close(struct store *s);
 
 /* Folder for uploads under way (same file system as the blobs). */
@@ -45,8 +47,10 @@ enum status store_check(struct store *s, struct error *err) WARN_UNUSED;
 
 /* --- lists --- */
 
-/* Newest first.  cursor: "" for the first page, else next_cursor of the page before; INVALID at
- * "/cursor" if it is not one of ours.  Stable under inserts: it names the last id seen. */
+/* Newest first: in the order of their commits, whatever the clock does.  cursor: "" for the first
+ * page, else next_cursor of the page before; INVALID at "/cursor" if it is not one of this list.
+ * Stable under inserts and deletions: it names the last row seen.  limit is the caller's to check.
+ */
 enum { CURSOR_SIZE = 64 };
 struct page {
     size_t limit; /* 1..200 */
@@ -150,10 +154,12 @@ struct idempotency {
 };
 
 /* Insert a queued job and its idempotency record in one transaction.  row: task, dataset_id,
- * parent_id, checkpoint of the parent, the three JSON texts and steps are read; id, field_id and
- * created_ms are filled in.  NOT_FOUND if the dataset is gone; BUSY if max_queued jobs wait. With a
- * known key: same request_sha256 -> OK, *row is the job of the first request, *existed = true;
- * another -> INVALID at "Idempotency-Key". */
+ * parent_id, the three JSON texts (none NULL) and steps are read; the rest is filled in, and the
+ * texts become new copies.  With a parent_id that job's last checkpoint is copied in: CONFLICT if
+ * it has none or has not ended, NOT_FOUND if there is no such job.  NOT_FOUND at "/dataset_id" if
+ * the dataset is gone; BUSY if max_queued jobs wait.  key may be NULL.  With a known key: same
+ * request_sha256 -> OK, *row is the job of the first request, *existed = true; another -> INVALID
+ * at "Idempotency-Key". */
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
                              uint64_t max_queued, bool *existed, struct error *err) WARN_UNUSED;
 enum status store_job_get(struct store *s, const char *id, struct job_row *out,
@@ -161,7 +167,7 @@ enum status store_job_get(struct store *s, const char *id, struct job_row *out,
 enum status store_job_list(struct store *s, const struct job_filter *filter,
                            const struct page *page, struct job_list *out,
                            struct error *err) WARN_UNUSED;
-/* 1 for the next to run; 0 if it is not queued. */
+/* Oldest first: 1 for the next to run; 0 if it is not queued. */
 enum status store_job_queue_position(struct store *s, const char *id, uint64_t *out,
                                      struct error *err) WARN_UNUSED;
 /* Jobs of each status, for /metrics. */
@@ -199,10 +205,17 @@ struct job_report {
     struct job_event *events; /* seq is filled in */
     size_t n_events;
 };
+/* A point reported again for its step takes the old one's place.  INVALID for a number that is not
+ * finite. */
 enum status store_job_report(struct store *s, const char *id, unsigned attempt,
                              struct job_report *report, struct error *err) WARN_UNUSED;
 
-/* Remember a checkpoint that store_blob_put has stored; the last two of a job are kept. */
+/* Number and keep events of the service itself (created, canceled while queued): not fenced. */
+enum status store_job_append_events(struct store *s, const char *id, struct job_event *events,
+                                    size_t n, struct error *err) WARN_UNUSED;
+
+/* Remember a checkpoint that store_blob_put has stored (INTERNAL else).  The last two of a job are
+ * kept, the last one of an ended job. */
 enum status store_job_checkpoint(struct store *s, const char *id, unsigned attempt,
                                  const char *sha256, uint64_t step, struct error *err) WARN_UNUSED;
 
@@ -211,7 +224,10 @@ enum status store_job_checkpoint(struct store *s, const char *id, unsigned attem
  *   canceled            the last good snapshot published, if there is one
  *   failed              the same
  *   queued (again)      the attempt was lost; `crashed` counts it against the job
- * weights_sha256: a stored blob, or "" for no field.  Fenced like a report. */
+ * If a job that is to be queued again was asked to stop meanwhile, it is canceled: end->status says
+ * so afterwards.  Of the field are read: step, weights_sha256 (a stored blob, INTERNAL else),
+ * spec_json (NULL: the job's), summary_json, metrics_json; the rest follows from the job.  Fenced
+ * like a report. */
 struct field_row;
 struct job_end {
     enum job_status status;
@@ -226,10 +242,11 @@ struct job_end {
 enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
                              struct error *err) WARN_UNUSED;
 
-/* Metrics.  keys: n_keys names, 0 for all.  since_step: points after this step (negative: all). */
+/* Metrics.  keys: n_keys names in the order wanted; 0: all, by name.  since_step: points after this
+ * step (negative: all). */
 struct metric_series {
     size_t n;
-    struct metric_point *points; /* by key, then step */
+    struct metric_point *points; /* key by key, by step */
 };
 enum status store_job_metrics(struct store *s, const char *id, const char *const *keys,
                               size_t n_keys, int64_t since_step, struct metric_series *out,
@@ -284,12 +301,14 @@ enum status store_field_delete(struct store *s, const char *id, struct error *er
 
 /* --- blobs --- */
 
-/* Store bytes under their SHA-256 (written to sha256_out); stored once however often it is put. */
+/* Store bytes under their SHA-256 (written to sha256_out); stored once however often it is put.  It
+ * stays until what names it (a checkpoint, a field) is gone, or, if nothing ever does, until the
+ * next open. */
 enum status store_blob_put(struct store *s, const uint8_t *bytes, size_t n, char *sha256_out,
                            struct error *err) WARN_UNUSED;
 enum status store_blob_size(struct store *s, const char *sha256, uint64_t *out,
                             struct error *err) WARN_UNUSED;
-/* Read [offset, offset + n) into out. */
+/* Read [offset, offset + n) into out; INVALID past the end. */
 enum status store_blob_read(struct store *s, const char *sha256, uint64_t offset, size_t n,
                             uint8_t *out, struct error *err) WARN_UNUSED;
 /* Read all of it and check its hash (INTERNAL if it does not match); the caller frees *out with

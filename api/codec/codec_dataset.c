@@ -1,0 +1,161 @@
+#include "api/codec/codec_dataset.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+#include "core/base/mem.h"
+#include "server/utf8.h"
+
+json_t *codec_dataset(const struct dataset_row *row)
+{
+    char created[TIME_TEXT_SIZE];
+    clock_format(row->created_ms, created);
+    json_t *info = codec_json_own(row->info_json);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "id", row->id, "kind", row->kind,
+                     "name", row->name, "media_type", row->media_type, "bytes",
+                     (json_int_t)row->bytes, "sha256", row->sha256, "created_at", created, "info",
+                     info ? info : json_object());
+}
+
+json_t *codec_list(json_t *items, const char *next_cursor)
+{
+    return json_pack("{s:o, s:o}", "items", items, "next_cursor",
+                     next_cursor[0] ? json_string(next_cursor) : json_null());
+}
+
+/* --- uploads --- */
+
+static const char *const later_kinds[] = {"volume", "shape",  "views", "sinogram",
+                                          "kspace", "signal", NULL};
+
+enum status codec_dataset_kind(const struct http_request *r, char out[KIND_SIZE],
+                               struct problem_list *problems)
+{
+    const char *kind = http_query(r, "kind");
+    for (size_t i = 0; kind && later_kinds[i]; i++)
+        if (strcmp(kind, later_kinds[i]) == 0)
+            return problem_add(problems, STATUS_UNSUPPORTED, "/kind", "kind '%s' is not supported",
+                               kind);
+    if (kind && strcmp(kind, "image") != 0)
+        return problem_add(problems, STATUS_INVALID, "/kind",
+                           "'kind' must be one of image, got \"%.40s\"", kind);
+    snprintf(out, KIND_SIZE, "%s", kind ? kind : "");
+    return STATUS_OK;
+}
+
+/* Controls, and the marks that are not seen or turn the direction of text, do not print. */
+static bool is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+           code == 0xfeff;
+}
+
+static bool is_printable(const char *text)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        const size_t length = utf8_decode(text + i, n - i, &code);
+        if (length == 0 || is_control(code))
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+enum status codec_dataset_name(const struct http_request *r, const char *fallback,
+                               char out[NAME_SIZE], struct problem_list *problems)
+{
+    enum { MAX_NAME_BYTES = 128 };
+    const char *given = http_query(r, "name");
+    const char *name = given ? given : fallback;
+    if (strlen(name) > MAX_NAME_BYTES || !is_printable(name) || (given && !name[0]))
+        return problem_add(problems, STATUS_INVALID, "/name",
+                           "'name' must be 1..%d printable bytes of UTF-8", MAX_NAME_BYTES);
+    snprintf(out, NAME_SIZE, "%s", name);
+    return STATUS_OK;
+}
+
+/* --- questions to a worker --- */
+
+static json_t *text_or_null(const char *text)
+{
+    return text && text[0] ? json_string(text) : json_null();
+}
+
+char *codec_inspect_question(const char *kind, const char *media_type, size_t preview_width)
+{
+    char *text = NULL;
+    json_t *question =
+        json_pack("{s:o, s:o}", "kind", text_or_null(kind), "media_type", text_or_null(media_type));
+    if (question && preview_width > 0)
+        json_object_set_new(question, "preview_width", json_integer((json_int_t)preview_width));
+    if (codec_json_text(question, &text, NULL) != STATUS_OK)
+        text = NULL;
+    json_decref(question);
+    return text;
+}
+
+static bool copy_text(const json_t *value, char *out, size_t size)
+{
+    const char *text = json_string_value(value);
+    if (!text || strlen(text) >= size)
+        return false;
+    snprintf(out, size, "%s", text);
+    return true;
+}
+
+enum status codec_inspect_answer(const char *answer, struct dataset_row *row, struct error *err)
+{
+    char kind[KIND_SIZE], media_type[MEDIA_TYPE_SIZE], *info = NULL;
+    json_t *value = codec_json_own(answer);
+    const json_t *info_value = json_object_get(value, "info");
+    enum status status = STATUS_OK;
+    if (!copy_text(json_object_get(value, "kind"), kind, sizeof kind) ||
+        !copy_text(json_object_get(value, "media_type"), media_type, sizeof media_type) ||
+        !json_is_object(info_value))
+        status = error_set(err, STATUS_INTERNAL, "", "the answer of 'inspect' is not complete");
+    else
+        status = codec_json_text(info_value, &info, err);
+    json_decref(value);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(row->kind, kind, sizeof kind);
+    memcpy(row->media_type, media_type, sizeof media_type);
+    mem_free(row->info_json);
+    row->info_json = info;
+    return STATUS_OK;
+}
+
+enum status codec_inspect_preview(const char *answer, uint8_t **png, size_t *n, struct error *err)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    json_t *value = codec_json_own(answer);
+    const json_t *text = json_object_get(value, "preview_png_base64");
+    const size_t length = json_string_length(text);
+    enum status status = STATUS_OK;
+    if (length == 0) {
+        status = error_set(err, STATUS_INTERNAL, "", "the answer of 'inspect' has no preview");
+        goto out;
+    }
+    bytes = mem_alloc(length / 4 * 3 + 3);
+    if (!bytes) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
+    if (sodium_base642bin(bytes, length / 4 * 3 + 3, json_string_value(text), length, NULL, &size,
+                          NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+        status = error_set(err, STATUS_INTERNAL, "", "the preview of 'inspect' is not base64");
+        goto out;
+    }
+    *png = bytes;
+    *n = size;
+    bytes = NULL;
+out:
+    mem_free(bytes);
+    json_decref(value);
+    return status;
+}

@@ -1,0 +1,115 @@
+#include "api/codec/codec_field.h"
+
+#include "api/codec/codec_job.h"
+#include "api/codec/codec_json.h"
+#include "api/codec/codec_spec.h"
+
+static json_t *object_of(const char *text)
+{
+    json_t *value = codec_json_own(text);
+    return value ? value : json_object();
+}
+
+static json_t *link_to(const char *field_id, const char *tail)
+{
+    return json_sprintf("/v1/fields/%s%s", field_id, tail);
+}
+
+static json_t *links_of(const char *field_id, const char *job_id, const char *dataset_id)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""),
+                     "job", json_sprintf("/v1/jobs/%s", job_id), "dataset",
+                     json_sprintf("/v1/datasets/%s", dataset_id), "query",
+                     link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "image",
+                     link_to(field_id, "/image"), "evaluate", link_to(field_id, "/evaluate"),
+                     "weights", link_to(field_id, "/weights"));
+}
+
+/* A member of the summary: a new reference, null where there is no summary. */
+static json_t *summary_member(const json_t *summary, const char *name)
+{
+    json_t *value = json_object_get(summary, name);
+    return value ? json_incref(value) : json_null();
+}
+
+/* What training and final fields have in common.  Takes spec and metrics. */
+struct parts {
+    const char *id, *state, *job_id, *dataset_id, *task, *sha256;
+    json_int_t step;
+    json_t *bytes, *spec, *metrics;
+    const json_t *summary;
+};
+
+static json_t *field_of(const struct parts *p)
+{
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "id", p->id, "state", p->state, "step", p->step, "job_id", p->job_id,
+                     "dataset_id", p->dataset_id, "task", p->task, "n_inputs",
+                     summary_member(p->summary, "n_inputs"), "n_outputs",
+                     summary_member(p->summary, "n_outputs"), "n_parameters",
+                     summary_member(p->summary, "n_parameters"), "bytes", p->bytes, "domain",
+                     summary_member(p->summary, "domain"), "spec", p->spec, "metrics", p->metrics,
+                     "links", links_of(p->id, p->job_id, p->dataset_id), "sha256",
+                     p->sha256 ? json_string(p->sha256) : json_null());
+}
+
+json_t *codec_field_final(const struct field_row *row)
+{
+    json_t *summary = codec_json_own(row->summary_json);
+    struct parts parts = {
+        .id = row->id,
+        .state = "final",
+        .job_id = row->job_id,
+        .dataset_id = row->dataset_id,
+        .task = row->task,
+        .sha256 = row->weights_sha256,
+        .step = (json_int_t)row->step,
+        .bytes = json_integer((json_int_t)row->bytes),
+        .spec = object_of(row->spec_json),
+        .metrics = object_of(row->metrics_json),
+        .summary = summary,
+    };
+    json_t *field = field_of(&parts);
+    json_decref(summary);
+    return field;
+}
+
+static json_t *summary_of(const struct job_row *job, const struct dataset_row *dataset)
+{
+    struct spec spec;
+    struct spec_facts facts;
+    if (!dataset || codec_spec_facts(dataset, &facts, NULL) != STATUS_OK ||
+        codec_spec_read(job->spec_json, &spec, NULL) != STATUS_OK)
+        return NULL;
+    spec_set_facts(&spec, &facts);
+    json_t *summary = codec_spec_summary(&spec, &facts);
+    spec_deinit(&spec);
+    return summary;
+}
+
+json_t *codec_field_training(const struct job_row *job, const struct dataset_row *dataset,
+                             const struct field_entry *entry, const struct metric_series *latest)
+{
+    json_t *summary = summary_of(job, dataset);
+    struct parts parts = {
+        .id = job->field_id,
+        .state = "training",
+        .job_id = job->id,
+        .dataset_id = job->dataset_id,
+        .task = job->task,
+        .step = entry ? (json_int_t)entry->step : 0,
+        .bytes = entry ? json_integer((json_int_t)entry->bytes) : json_null(),
+        .spec = object_of(job->spec_json),
+        .metrics = codec_job_latest(latest),
+        .summary = summary,
+    };
+    json_t *field = field_of(&parts);
+    json_decref(summary);
+    return field;
+}
+
+json_t *codec_field_evaluation(const struct field_row *row)
+{
+    return json_pack("{s:s, s:s, s:I, s:o}", "field_id", row->id, "dataset_id", row->dataset_id,
+                     "step", (json_int_t)row->step, "metrics", object_of(row->metrics_json));
+}

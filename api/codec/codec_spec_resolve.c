@@ -1,0 +1,465 @@
+/*
+ * How a body becomes a spec.  The preset's settings are JSON of the same form as the body's; the
+ * caller's members go over them one by one, object by object.  Objects with a type (encoding,
+ * optimizer, schedule) keep the preset's members only while the type stays the preset's.  All parts
+ * are looked at before answering, so that a client hears everything at once.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "api/codec/codec_spec.h"
+#include "api/codec/codec_spec_tables.h"
+#include "api/presets.h"
+#include "core/base/limits.h"
+#include "core/nn/kernel.h"
+
+static enum status no_memory(struct problem_list *problems)
+{
+    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+}
+
+/* --- names at the top --- */
+
+static const char *const later_tasks[] = {"volume", "signal", "shape", "ct", "mri", "views", NULL};
+static const char *const later_presets[] = {"auto", NULL};
+static const char *const task_names[] = {"image", NULL};
+static const char *const preset_names[] = {"fast", "paper", NULL};
+
+static const struct member body_rows[] = {
+    {.name = "dataset_id", .type = MEMBER_CUSTOM},
+    {"task", MEMBER_NAME, .names = task_names, .later = later_tasks},
+    {"preset", MEMBER_NAME, .names = preset_names, .later = later_presets},
+    {.name = "field", .type = MEMBER_CUSTOM},
+    {.name = "train", .type = MEMBER_CUSTOM},
+    {.name = "measure", .type = MEMBER_CUSTOM},
+    {.name = "labels", .type = MEMBER_CUSTOM},
+};
+static const struct member field_rows[] = {
+    {.name = "encoding", .type = MEMBER_CUSTOM},
+    {.name = "network", .type = MEMBER_CUSTOM},
+};
+
+enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
+                                  struct problem_list *problems)
+{
+    const json_t *value = json_object_get(body, "dataset_id");
+    if (!value)
+        return problem_add(problems, STATUS_INVALID, "/dataset_id", "'dataset_id' is needed");
+    const char *text = json_string_value(value);
+    if (!text || !id_is(ID_DATASET, text))
+        return problem_add(problems, STATUS_INVALID, "/dataset_id",
+                           "'dataset_id' must be the id of a dataset");
+    snprintf(out, ID_SIZE, "%s", text);
+    return STATUS_OK;
+}
+
+/* --- explicit frequencies --- */
+
+/* 2^20 turns across the domain: what kernel.h promises sines for. */
+static const double max_cycles = 1048576.0;
+
+static bool is_cycles(const json_t *value)
+{
+    return json_is_number(value) && fabs(json_number_value(value)) <= max_cycles;
+}
+
+static bool is_row(const json_t *row, size_t n_dims)
+{
+    if (json_array_size(row) != n_dims)
+        return false;
+    for (size_t d = 0; d < n_dims; d++)
+        if (!is_cycles(json_array_get(row, d)))
+            return false;
+    return true;
+}
+
+static enum status set_ones(json_t *encoding, size_t m, struct problem_list *problems)
+{
+    json_t *a = json_array();
+    bool ok = a != NULL;
+    for (size_t j = 0; ok && j < m; j++)
+        ok = json_array_append_new(a, json_real(1.0)) == 0;
+    if (ok && json_object_set(encoding, "a", a) != 0)
+        ok = false;
+    json_decref(a);
+    return ok ? STATUS_OK : no_memory(problems);
+}
+
+/* b [m, D] is needed; a [m] is ones where it is left out. */
+static enum status check_explicit(json_t *encoding, size_t n_dims, struct problem_list *problems)
+{
+    const json_t *b = json_object_get(encoding, "b");
+    const size_t m = json_array_size(b);
+    if (m < 1 || m > LIMIT_FREQUENCIES)
+        return problem_add(problems, STATUS_INVALID, "/field/encoding/b",
+                           "'b' must be an array of 1..%d frequencies", LIMIT_FREQUENCIES);
+    for (size_t j = 0; j < m; j++) {
+        char place[POINTER_SIZE];
+        snprintf(place, sizeof place, "/field/encoding/b/%zu", j);
+        if (!is_row(json_array_get(b, j), n_dims))
+            return problem_add(problems, STATUS_INVALID, place,
+                               "a frequency must be an array of %zu numbers in [-%g, %g]", n_dims,
+                               max_cycles, max_cycles);
+    }
+    const json_t *a = json_object_get(encoding, "a");
+    if (!a)
+        return set_ones(encoding, m, problems);
+    bool ok = json_array_size(a) == m;
+    for (size_t j = 0; ok && j < m; j++)
+        ok = is_cycles(json_array_get(a, j));
+    return ok ? STATUS_OK
+              : problem_add(problems, STATUS_INVALID, "/field/encoding/a",
+                            "'a' must be an array of %zu numbers, one for each row of 'b'", m);
+}
+
+/* --- objects with a type --- */
+
+/* As an object of our own: {"type": …}, and what else there is; NULL for anything else. */
+static json_t *variant_object(json_t *value, const struct variants *v)
+{
+    if (json_is_string(value) && v->may_be_name)
+        return json_pack("{s:O}", "type", value);
+    return json_is_object(value) ? json_copy(value) : NULL;
+}
+
+static const struct variant *variant_find(const json_t *type, const char *place,
+                                          const struct variants *v, struct problem_list *problems)
+{
+    const char *name = json_string_value(type);
+    char names[128] = "";
+    for (size_t i = 0; i < v->n; i++) {
+        if (name && strcmp(name, v->rows[i].type) == 0)
+            return &v->rows[i];
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof names - n, " %s", v->rows[i].type);
+    }
+    for (size_t i = 0; name && v->later && v->later[i]; i++) {
+        if (strcmp(name, v->later[i]) != 0)
+            continue;
+        problem_add(problems, STATUS_UNSUPPORTED, place, "%s \"%s\" is not supported", v->name,
+                    name);
+        return NULL;
+    }
+    problem_add(problems, STATUS_INVALID, place, "the type of '%s' must be one of%s%s%.40s%s",
+                v->name, names, name ? ", got \"" : "", name ? name : "", name ? "\"" : "");
+    return NULL;
+}
+
+/* {"type": …} and the members; or the type's name alone, where that says the same. */
+static json_t *variant_result(const struct variants *v, const struct variant *row, json_t *members)
+{
+    json_t *defaults = NULL;
+    struct problem_list none = {0};
+    if (v->may_be_name && codec_json_resolve(NULL, NULL, "", row->members.rows, row->members.n,
+                                             &defaults, &none) == STATUS_OK) {
+        bool is_default = json_equal(members, defaults) != 0;
+        json_decref(defaults);
+        if (is_default)
+            return json_string(row->type);
+    }
+    json_t *result = json_pack("{s:s}", "type", row->type);
+    if (result && json_object_update(result, members) != 0) {
+        json_decref(result);
+        return NULL;
+    }
+    return result;
+}
+
+/* caller may be NULL.  A new reference, or NULL and a problem. */
+static json_t *resolve_variant(json_t *caller, json_t *base, const char *pointer,
+                               const struct variants *v, struct problem_list *problems)
+{
+    json_t *result = NULL, *members = NULL;
+    json_t *mine = caller ? variant_object(caller, v) : json_object();
+    json_t *preset = variant_object(base, v);
+    char place[POINTER_SIZE];
+    if (!mine || !preset) {
+        problem_add(problems, STATUS_INVALID, pointer, "'%s' must be %san object", v->name,
+                    v->may_be_name ? "a type's name or " : "");
+        goto out;
+    }
+    codec_json_pointer(place, pointer, "type");
+    json_t *preset_type = json_object_get(preset, "type");
+    json_t *type = json_object_get(mine, "type");
+    bool is_same = !type || json_equal(type, preset_type);
+    const struct variant *row = variant_find(type ? type : preset_type,
+                                             json_is_string(caller) ? pointer : place, v, problems);
+    if (!row)
+        goto out;
+    if (type)
+        json_object_del(mine, "type");
+    if (row == &spec_encodings.rows[ENCODING_EXPLICIT] &&
+        check_explicit(mine, 2, problems) != STATUS_OK)
+        goto out;
+    if (codec_json_resolve(mine, is_same ? preset : NULL, pointer, row->members.rows,
+                           row->members.n, &members, problems) != STATUS_OK)
+        goto out;
+    result = variant_result(v, row, members);
+    if (!result)
+        no_memory(problems);
+out:
+    json_decref(members);
+    json_decref(preset);
+    json_decref(mine);
+    return result;
+}
+
+/* --- the parts of a body --- */
+
+static json_t *resolve_field(json_t *caller, const json_t *preset, struct problem_list *problems)
+{
+    json_t *base = json_object_get(preset, "field");
+    json_t *network = NULL;
+    if (caller && codec_json_members(caller, "/field", field_rows, 2, NULL, problems) != STATUS_OK)
+        return NULL;
+    json_t *encoding =
+        resolve_variant(json_object_get(caller, "encoding"), json_object_get(base, "encoding"),
+                        "/field/encoding", &spec_encodings, problems);
+    enum status status = codec_json_resolve(
+        json_object_get(caller, "network"), json_object_get(base, "network"), "/field/network",
+        spec_network_table.rows, spec_network_table.n, &network, problems);
+    if (encoding && status == STATUS_OK)
+        return json_pack("{s:o, s:o}", "encoding", encoding, "network", network);
+    json_decref(encoding);
+    json_decref(network);
+    return NULL;
+}
+
+/* A number of steps asked for is meant: the preset's limit of time goes. */
+static void clear_time_limit(const json_t *caller, json_t *base)
+{
+    if (json_is_integer(json_object_get(caller, "steps")) &&
+        !json_object_get(caller, "time_limit_seconds"))
+        json_object_set_new(base, "time_limit_seconds", json_null());
+}
+
+static enum status check_end(const json_t *train, struct problem_list *problems)
+{
+    if (json_is_null(json_object_get(train, "steps")) &&
+        json_is_null(json_object_get(train, "time_limit_seconds")) &&
+        json_is_null(json_object_get(train, "target_psnr")))
+        return problem_add(problems, STATUS_INVALID, "/train/steps",
+                           "'steps' null needs 'time_limit_seconds' or 'target_psnr'");
+    return STATUS_OK;
+}
+
+static json_t *resolve_train(json_t *caller, const json_t *preset, struct problem_list *problems)
+{
+    json_t *train = NULL;
+    if (caller && !json_is_object(caller)) {
+        problem_add(problems, STATUS_INVALID, "/train", "'train' must be an object");
+        return NULL;
+    }
+    json_t *base = json_copy(json_object_get(preset, "train"));
+    json_t *mine = caller ? json_copy(caller) : json_object();
+    if (!base || !mine) {
+        no_memory(problems);
+        goto out;
+    }
+    clear_time_limit(mine, base);
+    json_t *optimizer =
+        resolve_variant(json_object_get(mine, "optimizer"), json_object_get(base, "optimizer"),
+                        "/train/optimizer", &spec_optimizers, problems);
+    json_t *schedule =
+        resolve_variant(json_object_get(mine, "schedule"), json_object_get(base, "schedule"),
+                        "/train/schedule", &spec_schedules, problems);
+    /* Where a part failed there is a problem already: the rest is only looked at. */
+    json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null());
+    json_object_set_new(mine, "schedule", schedule ? schedule : json_null());
+    if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
+                           problems) == STATUS_OK &&
+        check_end(train, problems) != STATUS_OK) {
+        json_decref(train);
+        train = NULL;
+    }
+out:
+    json_decref(mine);
+    json_decref(base);
+    return train;
+}
+
+static bool is_label_text(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return n >= 1 && n <= SPEC_MAX_LABEL_BYTES;
+}
+
+static json_t *resolve_labels(json_t *caller, struct problem_list *problems)
+{
+    const char *key;
+    json_t *value;
+    if (!caller)
+        return json_object();
+    if (!json_is_object(caller) || json_object_size(caller) > SPEC_MAX_LABELS) {
+        problem_add(problems, STATUS_INVALID, "/labels",
+                    "'labels' must be an object of at most %d texts", SPEC_MAX_LABELS);
+        return NULL;
+    }
+    bool ok = true;
+    json_object_foreach(caller, key, value)
+    {
+        char place[POINTER_SIZE];
+        codec_json_pointer(place, "/labels", key);
+        if (is_label_text(key, strlen(key)) && !strchr(key, ':') && json_is_string(value) &&
+            is_label_text(json_string_value(value), json_string_length(value)))
+            continue;
+        problem_add(problems, STATUS_INVALID, place,
+                    "a label's name and text must be 1..%d printable bytes, the name without ':'",
+                    SPEC_MAX_LABEL_BYTES);
+        ok = false;
+    }
+    return ok ? json_incref(caller) : NULL;
+}
+
+/* --- what only core and the data can say --- */
+
+static enum status check_with_data(const struct spec *s, const struct spec_facts *facts,
+                                   struct problem_list *problems)
+{
+    struct error err = {0};
+    struct encoding *encoding = NULL;
+    struct mlp *mlp = NULL;
+    struct mlp_spec network = s->field.network;
+    if (encoding_create(&encoding, &s->field.encoding, &err) == STATUS_OK) {
+        network.n_inputs = encoding_n_features(encoding);
+        if (mlp_create(&mlp, &network, kernel_find(NULL), &err) == STATUS_OK)
+            mlp_free(mlp);
+        encoding_free(encoding);
+    }
+    if (err.status != STATUS_OK)
+        return problem_add_error(problems, "/field", &err);
+    if (s->loss == LOSS_BCE && network.output_activation != ACTIVATION_SIGMOID)
+        return problem_add(problems, STATUS_INVALID, "/train/loss",
+                           "loss \"bce\" needs output_activation \"sigmoid\"");
+    if (s->holdout == HOLDOUT_ODD_PIXELS && (facts->width < 2 || facts->height < 2))
+        return problem_add(problems, STATUS_INVALID, "/train/holdout",
+                           "a picture of %zu x %zu has no odd pixels to hold out", facts->width,
+                           facts->height);
+    if (s->holdout == HOLDOUT_FRACTION && facts->width * facts->height < 2)
+        return problem_add(problems, STATUS_INVALID, "/train/holdout",
+                           "a picture of one pixel has nothing to hold out");
+    return STATUS_OK;
+}
+
+/* --- all of it --- */
+
+enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
+                             struct error *err)
+{
+    json_t *info = codec_json_own(dataset->info_json);
+    const json_t *shape = json_object_get(info, "shape");
+    json_int_t side[3];
+    for (size_t i = 0; i < 3; i++)
+        side[i] = json_integer_value(json_array_get(shape, i));
+    json_decref(info);
+    if (side[0] < 1 || side[0] > LIMIT_IMAGE_SIDE || side[1] < 1 || side[1] > LIMIT_IMAGE_SIDE ||
+        side[2] < 1 || side[2] > LIMIT_CHANNELS)
+        return error_set(err, STATUS_INTERNAL, "", "dataset '%s' has no shape", dataset->id);
+    *out = (struct spec_facts){
+        .height = (size_t)side[0], .width = (size_t)side[1], .channels = (size_t)side[2]};
+    return STATUS_OK;
+}
+
+static json_t *resolve_measure(json_t *caller, struct problem_list *problems)
+{
+    if (caller && codec_json_members(caller, "/measure", NULL, 0, NULL, problems) != STATUS_OK)
+        return NULL;
+    return json_object();
+}
+
+static json_t *resolve_parts(const json_t *body, const char *dataset_id,
+                             const struct preset *preset, struct problem_list *problems)
+{
+    json_t *settings = codec_json_own(preset->settings);
+    json_t *field = resolve_field(json_object_get(body, "field"), settings, problems);
+    json_t *train = resolve_train(json_object_get(body, "train"), settings, problems);
+    json_t *measure = resolve_measure(json_object_get(body, "measure"), problems);
+    json_decref(settings);
+    if (field && train && measure)
+        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "dataset_id", dataset_id, "task",
+                         spec_task_name(preset->task), "preset", preset->name, "field", field,
+                         "train", train, "measure", measure);
+    json_decref(field);
+    json_decref(train);
+    json_decref(measure);
+    return NULL;
+}
+
+enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset, json_t **spec,
+                               json_t **labels, struct spec *out, struct problem_list *problems)
+{
+    struct error err = {0};
+    struct spec_facts facts;
+    struct spec s = {0};
+    json_t *resolved = NULL, *texts = NULL;
+    if (codec_spec_facts(dataset, &facts, &err) != STATUS_OK)
+        return problem_add_error(problems, "", &err);
+    codec_json_members((json_t *)body, "", body_rows, sizeof body_rows / sizeof *body_rows, NULL,
+                       problems);
+    const char *name = json_string_value(json_object_get(body, "preset"));
+    const struct preset *preset = presets_find(name ? name : presets_default(), TASK_IMAGE);
+    if (!preset) /* there is a problem at /preset; the rest is read over the default */
+        preset = presets_find(presets_default(), TASK_IMAGE);
+    resolved = resolve_parts(body, dataset->id, preset, problems);
+    texts = resolve_labels(json_object_get(body, "labels"), problems);
+    if (problems->status == STATUS_OK && (!resolved || !texts))
+        no_memory(problems);
+    if (problems->status == STATUS_OK &&
+        codec_spec_read_json(resolved, &s, problems) == STATUS_OK) {
+        spec_set_facts(&s, &facts);
+        check_with_data(&s, &facts, problems);
+    }
+    if (problems->status == STATUS_OK) {
+        *spec = resolved;
+        *labels = texts;
+        resolved = texts = NULL;
+        if (out) {
+            *out = s;
+            s = (struct spec){0};
+        }
+    }
+    spec_deinit(&s);
+    json_decref(resolved);
+    json_decref(texts);
+    return problems->status;
+}
+
+/* --- resume --- */
+
+enum status codec_spec_resume(const json_t *body, const struct job_row *parent, json_t **spec,
+                              uint64_t *steps, struct problem_list *problems)
+{
+    static const struct member body_row[] = {{.name = "train", .type = MEMBER_CUSTOM}};
+    static const struct member train_row[] = {
+        {.name = "steps", .type = MEMBER_INTEGER, .min = 1, .max = LIMIT_STEPS}};
+    json_t *train = json_object_get(body, "train");
+    uint64_t n = 0;
+    codec_json_members((json_t *)body, "", body_row, 1, NULL, problems);
+    if (train)
+        codec_json_members(train, "/train", train_row, 1, &n, problems);
+    if (problems->status != STATUS_OK)
+        return problems->status;
+    if (n == 0)
+        return problem_add(problems, STATUS_INVALID, "/train/steps", "'steps' is needed");
+    if (n <= parent->checkpoint_step)
+        return problem_add(problems, STATUS_INVALID, "/train/steps",
+                           "'steps' must be more than the %llu of the checkpoint, got %llu",
+                           (unsigned long long)parent->checkpoint_step, (unsigned long long)n);
+    json_t *resolved = codec_json_own(parent->spec_json);
+    json_t *settings = json_object_get(resolved, "train");
+    bool ok = settings &&
+              json_object_set_new(settings, "steps", json_integer((json_int_t)n)) == 0 &&
+              json_object_set_new(settings, "time_limit_seconds", json_null()) == 0;
+    /* A target that has been reached would end the new job at once. */
+    if (ok && strcmp(parent->stopped_by, "target_psnr") == 0)
+        ok = json_object_set_new(settings, "target_psnr", json_null()) == 0;
+    if (!ok) {
+        json_decref(resolved);
+        return no_memory(problems);
+    }
+    *spec = resolved;
+    *steps = n;
+    return STATUS_OK;
+}

@@ -1,0 +1,154 @@
+#include "api/codec/codec_spec_tables.h"
+
+#include <stddef.h>
+
+#include "api/codec/codec_spec.h"
+#include "core/base/limits.h"
+
+#define ROWS(table) table, sizeof(table) / sizeof *(table)
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "integers are written as uint64_t");
+_Static_assert(sizeof(enum activation) == sizeof(int), "names are written as int");
+
+static const char *const automatic[] = {"auto", NULL};
+
+/* --- encodings: struct encoding_spec --- */
+
+#define AT(member) .offset = offsetof(struct encoding_spec, member)
+
+/* What all Fourier types take. */
+#define FOURIER_MEMBERS                                                                            \
+    {"normalize", MEMBER_BOOL, AT(normalize), .fallback = "false"},                                \
+        {"rotate", MEMBER_BOOL, AT(rotate), .fallback = "false"},                                  \
+    {                                                                                              \
+        "trainable", MEMBER_BOOL, AT(trainable), .fallback = "false"                               \
+    }
+
+static const struct member none_rows[] = {
+    {"input_range", MEMBER_NUMBERS, -1000.0, 1000.0, AT(input_range), .count = 2,
+     .fallback = "[0.0, 1.0]"},
+};
+static const struct member basic_rows[] = {FOURIER_MEMBERS};
+static const struct member positional_rows[] = {
+    {"n_frequencies", MEMBER_INTEGER, 1, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "128"},
+    {"scale", MEMBER_NUMBER, 0.0, 20.0, AT(scale), .fallback = "6.0", .later = automatic},
+    FOURIER_MEMBERS,
+};
+static const struct member octave_rows[] = {
+    {"n_octaves", MEMBER_INTEGER, 1, 20, AT(n_octaves), .fallback = "8"},
+    FOURIER_MEMBERS,
+};
+static const struct member gaussian_rows[] = {
+    {"n_frequencies", MEMBER_INTEGER, 1, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "256"},
+    {"sigma", MEMBER_NUMBER, 0.0, 10000.0, .is_min_open = true, AT(sigma), .fallback = "10.0",
+     .later = automatic},
+    FOURIER_MEMBERS,
+};
+static const struct member explicit_rows[] = {
+    {.name = "b", .type = MEMBER_CUSTOM},
+    {.name = "a", .type = MEMBER_CUSTOM},
+    FOURIER_MEMBERS,
+};
+
+static const struct variant encoding_rows[] = {
+    [ENCODING_NONE] = {"none", {ROWS(none_rows)}},
+    [ENCODING_BASIC] = {"basic", {ROWS(basic_rows)}},
+    [ENCODING_POSITIONAL] = {"positional", {ROWS(positional_rows)}},
+    [ENCODING_OCTAVE] = {"octave", {ROWS(octave_rows)}},
+    [ENCODING_GAUSSIAN] = {"gaussian", {ROWS(gaussian_rows)}},
+    [ENCODING_EXPLICIT] = {"explicit", {ROWS(explicit_rows)}},
+};
+static const char *const later_encodings[] = {"hashgrid", "densegrid", "concat", NULL};
+const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), later_encodings, false};
+#undef AT
+
+/* --- network: struct mlp_spec --- */
+
+#define AT(member) .offset = offsetof(struct mlp_spec, member)
+
+/* Indexed by enum activation; "" cannot be chosen. */
+static const char *const hidden_names[] = {"", "relu", "tanh", "sin", NULL};
+static const char *const output_names[] = {"linear", "relu", "", "", "sigmoid", NULL};
+
+static const struct member network_rows[] = {
+    {"n_hidden_layers", MEMBER_INTEGER, 0, LIMIT_HIDDEN_LAYERS, AT(n_hidden_layers)},
+    {"width", MEMBER_INTEGER, 1, LIMIT_WIDTH, AT(width)},
+    {"activation", MEMBER_NAME, AT(activation), .names = hidden_names},
+    {"omega", MEMBER_NUMBER, 0.0, 1000.0, .is_min_open = true, AT(omega), .fallback = "30.0",
+     .with = "activation", .with_value = "sin"},
+    {"output_activation", MEMBER_NAME, AT(output_activation), .names = output_names},
+};
+const struct member_table spec_network_table = {ROWS(network_rows)};
+#undef AT
+
+/* --- training: struct spec --- */
+
+#define AT(member) .offset = offsetof(struct spec, member)
+
+static const char *const loss_names[] = {"mse", "bce", NULL};
+static const char *const precision_names[] = {"fp32", "auto", NULL};
+static const char *const later_precisions[] = {"bf16", NULL};
+static const char *const holdout_names[] = {"none", "odd_pixels", "fraction", NULL};
+
+/* Seeds and counts stay exact in every JSON reader: below 2^53. */
+#define MAX_SEED 9007199254740991.0
+
+static const struct member train_rows[] = {
+    {"steps", MEMBER_INTEGER, 1, LIMIT_STEPS, .is_nullable = true, AT(train.steps)},
+    {"batch_size", MEMBER_INTEGER, 1, LIMIT_BATCH, AT(train.batch_size)},
+    {"learning_rate", MEMBER_NUMBER, 0.0, 10.0, .is_min_open = true, AT(train.learning_rate)},
+    {.name = "optimizer", .type = MEMBER_CUSTOM},
+    {.name = "schedule", .type = MEMBER_CUSTOM},
+    {"loss", MEMBER_NAME, AT(loss), .names = loss_names},
+    {"precision", MEMBER_NAME, AT(precision), .names = precision_names, .later = later_precisions},
+    {"seed", MEMBER_INTEGER, 0, MAX_SEED, AT(train.seed)},
+    {"holdout", MEMBER_NAME, AT(holdout), .names = holdout_names},
+    {"holdout_fraction", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, .is_max_open = true,
+     AT(holdout_fraction), .fallback = "0.1", .with = "holdout", .with_value = "fraction"},
+    {"target_psnr", MEMBER_NUMBER, 0.0, 100.0, .is_min_open = true, .is_nullable = true,
+     AT(train.target_psnr)},
+    {"time_limit_seconds", MEMBER_NUMBER, 0.0, 30.0 * 86400.0, .is_min_open = true,
+     .is_nullable = true, AT(train.time_limit_seconds)},
+};
+const struct member_table spec_train_table = {ROWS(train_rows)};
+#undef AT
+
+/* --- optimizers: struct optimizer_spec (defaults: Kingma and Ba 2015) --- */
+
+#define AT(member) .offset = offsetof(struct optimizer_spec, member)
+static const struct member adam_rows[] = {
+    {"beta1", MEMBER_NUMBER, 0.0, 1.0, .is_max_open = true, AT(beta1), .fallback = "0.9"},
+    {"beta2", MEMBER_NUMBER, 0.0, 1.0, .is_max_open = true, AT(beta2), .fallback = "0.999"},
+    {"epsilon", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, AT(epsilon), .fallback = "1e-8"},
+};
+static const struct variant optimizer_rows[] = {
+    [OPTIMIZER_ADAM] = {"adam", {ROWS(adam_rows)}},
+    [OPTIMIZER_SGD] = {"sgd", {NULL, 0}},
+};
+const struct variants spec_optimizers = {"optimizer", ROWS(optimizer_rows), NULL, true};
+#undef AT
+
+/* --- schedules: struct schedule_spec --- */
+
+#define AT(member) .offset = offsetof(struct schedule_spec, member)
+#define WARMUP                                                                                     \
+    {                                                                                              \
+        "warmup_steps", MEMBER_INTEGER, 0, LIMIT_STEPS, AT(warmup_steps), .fallback = "0"          \
+    }
+static const struct member constant_rows[] = {WARMUP};
+static const struct member exponential_rows[] = {
+    {"decay_rate", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, AT(decay_rate), .fallback = "0.1"},
+    {"decay_steps", MEMBER_NUMBER, 0.0, LIMIT_STEPS, .is_min_open = true, AT(decay_steps),
+     .fallback = "5000.0"},
+    WARMUP,
+};
+static const struct member cosine_rows[] = {
+    {"floor", MEMBER_NUMBER, 0.0, 1.0, AT(floor), .fallback = "0.0"},
+    WARMUP,
+};
+static const struct variant schedule_rows[] = {
+    [SCHEDULE_CONSTANT] = {"constant", {ROWS(constant_rows)}},
+    [SCHEDULE_EXPONENTIAL] = {"exponential", {ROWS(exponential_rows)}},
+    [SCHEDULE_COSINE] = {"cosine", {ROWS(cosine_rows)}},
+};
+const struct variants spec_schedules = {"schedule", ROWS(schedule_rows), NULL, true};

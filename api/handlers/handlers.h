@@ -1,0 +1,46 @@
+/*
+ * The handlers: one for each operation of openapi.json, called with the service as context.
+ *
+ * Each is parse -> call -> reply.  Helpers whose names end in _or_reply check something and, where
+ * it is wrong, answer at once and return false; the handler then only leaves.
+ * Threads: handlers run on the handler pool (those marked inline in routes.c on the HTTP thread).
+ */
+#ifndef API_HANDLERS_HANDLERS_H
+#define API_HANDLERS_HANDLERS_H
+
+#include "server/http/http.h"
+
+typedef void handler(void *context, const struct http_request *request,
+                     struct http_response *response);
+
+/* datasets.c */
+handler datasets_create, datasets_list, datasets_get, datasets_delete;
+
+/* dataset_files.c: their bytes */
+handler datasets_content, datasets_preview;
+
+/* job_submit.c */
+handler jobs_create, jobs_resume;
+
+/* jobs.c */
+handler jobs_list, jobs_get, jobs_metrics, jobs_cancel;
+
+/* job_events.c */
+handler jobs_events;
+
+/* fields.c */
+handler fields_list, fields_get, fields_delete, fields_evaluate;
+
+/* query.c */
+handler fields_query, fields_value;
+
+/* image.c, weights.c */
+handler fields_image, fields_weights;
+
+/* presets.c, health.c, openapi.c */
+handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
+
+/* dashboard.c */
+handler dashboard_index, dashboard_asset, dashboard_icon;
+
+#endif

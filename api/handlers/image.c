@@ -1,0 +1,217 @@
+/*
+ * A field as a picture: any region at any size.
+ *
+ * Pixel (i, j) of W x H shows the value at the centre of its part of the region:
+ *   x = x0 + (i + 0.5) (x1 - x0) / W,  y = y0 + (j + 0.5) (y1 - y0) / H
+ * in double, rounded to float32 once, then as any other point (evaluation.h).
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/codec/codec_args.h"
+#include "api/handlers/evaluation.h"
+#include "api/handlers/field_facts.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/reply.h"
+#include "api/service.h"
+#include "core/base/mem.h"
+#include "core/format/jpeg.h"
+#include "core/format/npy.h"
+#include "core/format/png.h"
+
+enum image_format { IMAGE_PNG, IMAGE_JPEG, IMAGE_NPY };
+static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
+static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
+
+enum {
+    IMAGE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    JPEG_QUALITY = 92,
+    FILE_OVERHEAD = 1 << 20,
+};
+
+/* What is asked for, complete. */
+struct image_query {
+    enum query_frame frame;
+    enum image_format format;
+    uint64_t width, height;
+    double bbox[4]; /* x0, y0, x1, y1 in the frame */
+};
+
+static double clip(double value, double low, double high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Sizes that were left out: one of them follows from the other and the region's aspect; both follow
+ * from the data's own pixels in the region. */
+static void fill_size(struct image_query *q, const struct spec_facts *data, uint64_t max_pixels)
+{
+    double scale_x = q->frame == FRAME_UNIT ? (double)data->width : 1;
+    double scale_y = q->frame == FRAME_UNIT ? (double)data->height : 1;
+    double w = (q->bbox[2] - q->bbox[0]) * scale_x, h = (q->bbox[3] - q->bbox[1]) * scale_y;
+    double width = q->width ? (double)q->width : q->height ? (double)q->height * w / h : w;
+    double height = q->height ? (double)q->height : q->width ? (double)q->width * h / w : h;
+    q->width = (uint64_t)clip(round(width), 1, (double)max_pixels);
+    q->height = (uint64_t)clip(round(height), 1, (double)max_pixels);
+}
+
+static void read_bbox(const struct http_request *request, const struct spec_facts *data,
+                      struct image_query *q, struct problem_list *problems)
+{
+    bool is_given = false;
+    q->bbox[0] = q->bbox[1] = 0;
+    q->bbox[2] = q->frame == FRAME_UNIT ? 1 : (double)data->width;
+    q->bbox[3] = q->frame == FRAME_UNIT ? 1 : (double)data->height;
+    if (codec_args_numbers(request, "bbox", 4, q->bbox, &is_given, problems) != STATUS_OK ||
+        !is_given)
+        return;
+    static const double limit = 1e9; /* far outside of any data, far inside of float32 */
+    for (size_t i = 0; i < 4; i++) {
+        if (fabs(q->bbox[i]) > limit) {
+            problem_add(problems, STATUS_INVALID, "/bbox", "'bbox' must lie within %g of 0", limit);
+            return;
+        }
+    }
+    if (!(q->bbox[2] > q->bbox[0]) || !(q->bbox[3] > q->bbox[1]))
+        problem_add(problems, STATUS_INVALID, "/bbox",
+                    "'bbox' must be x0,y0,x1,y1, x1 > x0, y1 > y0");
+}
+
+/* v: a version the client made up so that a browser keeps snapshots apart; it changes nothing. */
+static bool read_image_query_or_reply(const struct service *service,
+                                      const struct http_request *request,
+                                      struct http_response *response, const struct spec_facts *data,
+                                      struct image_query *q)
+{
+    static const char *const known[] = {"width", "height", "bbox", "frame", "format", "v", NULL};
+    uint64_t max = service->config->render_pixels;
+    size_t frame = FRAME_SOURCE, format = IMAGE_PNG;
+    struct problem_list problems = {0};
+    codec_args_known(request, known, &problems);
+    codec_args_integer(request, "width", 1, max, &q->width, &problems);
+    codec_args_integer(request, "height", 1, max, &q->height, &problems);
+    codec_args_name(request, "frame", query_frames, &frame, &problems);
+    codec_args_name(request, "format", format_names, &format, &problems);
+    q->frame = (enum query_frame)frame;
+    q->format = (enum image_format)format;
+    read_bbox(request, data, q, &problems);
+    if (problems.status != STATUS_OK)
+        return reply_problems(request, response, &problems);
+
+    fill_size(q, data, max);
+    if (q->width * q->height > max)
+        problem_add(&problems, STATUS_INVALID, "/width",
+                    "the image must have at most %llu pixels, got %llu x %llu",
+                    (unsigned long long)max, (unsigned long long)q->width,
+                    (unsigned long long)q->height);
+    if (q->format == IMAGE_JPEG && data->channels != 1 && data->channels != 3)
+        problem_add(&problems, STATUS_UNSUPPORTED, "/format",
+                    "JPEG has no alpha channel: ask for png or npy");
+    return problems.status == STATUS_OK || reply_problems(request, response, &problems);
+}
+
+static void make_image_etag(const struct image_query *q, const char *sha256, char etag[ETAG_SIZE])
+{
+    char text[256];
+    snprintf(text, sizeof(text), "image %s %s %llu %llu %.17g %.17g %.17g %.17g",
+             format_names[q->format], query_frames[q->frame], (unsigned long long)q->width,
+             (unsigned long long)q->height, q->bbox[0], q->bbox[1], q->bbox[2], q->bbox[3]);
+    reply_make_etag(etag, sha256, IMAGE_VERSION, text);
+}
+
+/* --- rendering --- */
+
+static void pixel_points(const void *context, size_t first, size_t n, float *coords)
+{
+    const struct image_query *q = context;
+    double step_x = (q->bbox[2] - q->bbox[0]) / (double)q->width;
+    double step_y = (q->bbox[3] - q->bbox[1]) / (double)q->height;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = (first + k) % q->width, j = (first + k) / q->width;
+        coords[2 * k] = (float)(q->bbox[0] + ((double)i + 0.5) * step_x);
+        coords[2 * k + 1] = (float)(q->bbox[1] + ((double)j + 0.5) * step_y);
+    }
+}
+
+/* round(clip(v, 0, 1) 255); what is not a number becomes 0. */
+static uint8_t *make_pixels(const float *values, size_t n)
+{
+    uint8_t *pixels = mem_alloc_array(n, 1);
+    for (size_t i = 0; pixels && i < n; i++) {
+        float v = values[i] > 0 ? values[i] : 0;
+        pixels[i] = (uint8_t)lrintf((v < 1 ? v : 1) * 255);
+    }
+    return pixels;
+}
+
+static enum status encode_image(const struct image_query *q, const float *values, size_t channels,
+                                struct buffer *out, struct error *err)
+{
+    const size_t shape[3] = {q->height, q->width, channels};
+    if (q->format == IMAGE_NPY)
+        return npy_encode_floats(values, shape, channels == 1 ? 2 : 3, out, err);
+    uint8_t *pixels = make_pixels(values, shape[0] * shape[1] * shape[2]);
+    enum status st = STATUS_NO_MEMORY;
+    if (!pixels)
+        error_status(err, st);
+    else if (q->format == IMAGE_JPEG)
+        st = jpeg_encode(pixels, q->width, q->height, channels, JPEG_QUALITY, out, err);
+    else
+        st = png_encode(pixels, q->width, q->height, channels, PNG_FAST, out, err);
+    mem_free(pixels);
+    return st;
+}
+
+/* What was rendered belongs to the weights that entry holds, which may be newer than those the
+ * request was first looked at with: the entity tag is theirs. */
+static void render(const struct service *service, const struct http_request *request,
+                   struct http_response *response, const struct field_entry *entry,
+                   const struct image_query *q)
+{
+    struct error err = {0};
+    struct buffer body;
+    size_t channels = field_n_outputs(entry->field);
+    struct evaluation e = {
+        .field = entry->field,
+        .frame = q->frame,
+        .outputs = OUTPUT_VALUE,
+        .n_points = q->width * q->height,
+        .points = pixel_points,
+        .context = q,
+    };
+    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * channels * sizeof(float));
+    enum status st = evaluation_run(&e, service, request, &err);
+    if (st == STATUS_OK)
+        st = encode_image(q, e.values, channels, &body, &err);
+    if (st == STATUS_OK) {
+        char etag[ETAG_SIZE];
+        make_image_etag(q, entry->weights_sha256, etag);
+        http_response_take(response, 200, format_types[q->format], &body);
+        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+    } else {
+        reply_error(request, response, &err);
+    }
+    buffer_deinit(&body);
+    evaluation_deinit(&e);
+}
+
+void fields_image(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    const struct field_entry *entry = NULL;
+    struct field_facts facts;
+    struct image_query query = {0};
+    char etag[ETAG_SIZE];
+    if (!field_facts_or_reply(service, request, response, &facts) ||
+        !read_image_query_or_reply(service, request, response, &facts.data, &query))
+        return;
+    make_image_etag(&query, facts.weights_sha256, etag);
+    if (reply_not_modified(request, response, etag,
+                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+        return;
+    if (!evaluation_field_or_reply(service, request, response, &entry))
+        return;
+    render(service, request, response, entry, &query);
+    field_cache_release(service->fields, entry);
+}

@@ -1,0 +1,224 @@
+/*
+ * New jobs: from a body and a preset, and from the checkpoint of an ended one.
+ *
+ * The 202 is a promise: the job and its Idempotency-Key are committed before it is sent.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+#include "api/codec/codec_spec.h"
+#include "api/estimate.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/job_view.h"
+#include "api/handlers/reply.h"
+#include "api/service.h"
+#include "core/base/mem.h"
+#include "server/jobs/job_events.h"
+#include "server/log.h"
+
+enum { IDEMPOTENCY_KEY_MAX = 255, REQUEST_TEXT_MAX = 512 };
+
+/* Idempotency-Key and what it stands for: method, path and body. */
+static bool read_idempotency_or_reply(const struct http_request *request,
+                                      struct http_response *response, char hash[SHA256_TEXT_SIZE],
+                                      struct idempotency *out)
+{
+    struct error err = {0};
+    struct buffer text;
+    out->key = http_header(request, "Idempotency-Key");
+    if (!out->key)
+        return true;
+    size_t length = strlen(out->key);
+    if (length == 0 || length > IDEMPOTENCY_KEY_MAX) {
+        error_set(&err, STATUS_INVALID, "", "'Idempotency-Key' must have 1 to %d characters",
+                  IDEMPOTENCY_KEY_MAX);
+        return reply_error(request, response, &err);
+    }
+    buffer_init(&text, request->body_size + REQUEST_TEXT_MAX);
+    enum status st = buffer_printf(&text, &err, "POST %s\n", request->path);
+    if (st == STATUS_OK)
+        st = buffer_append(&text, request->body, request->body_size, &err);
+    if (st == STATUS_OK)
+        sha256_text(text.data, text.size, hash);
+    buffer_deinit(&text);
+    out->request_sha256 = hash;
+    return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+static void tell_queued(const struct service *service, const struct job_row *row)
+{
+    struct job_event event = {0};
+    struct error err = {0};
+    enum status st = job_event_state(&event, JOB_QUEUED, 0, &err);
+    if (st == STATUS_OK)
+        st = events_append(service->events, row->id, &event, 1, &err);
+    if (st != STATUS_OK)
+        log_event(LOG_WARN, "event lost", LOG_TEXT("job", row->id), LOG_TEXT("detail", err.message),
+                  LOG_END);
+    job_event_deinit(&event);
+}
+
+/* Commit the job, tell who must know, answer 202. */
+static void submit(const struct service *service, const struct http_request *request,
+                   struct http_response *response, struct job_row *row)
+{
+    struct idempotency key = {0};
+    char hash[SHA256_TEXT_SIZE];
+    struct error err = {0};
+    bool existed = false;
+    if (!read_idempotency_or_reply(request, response, hash, &key))
+        return;
+    if (store_job_insert(service->store, row, key.key ? &key : NULL, service->config->queued_jobs,
+                         &existed, &err) != STATUS_OK) {
+        if (err.status == STATUS_NOT_FOUND) /* the dataset: the job itself was found before */
+            err.status = STATUS_CONFLICT;
+        reply_error(request, response, &err);
+        return;
+    }
+    if (!existed) {
+        tell_queued(service, row);
+        supervisor_wake(service->supervisor);
+    }
+    json_t *body = NULL;
+    if (job_view(service, row, &body, &err) != STATUS_OK) {
+        reply_error(request, response, &err);
+        return;
+    }
+    reply_json(request, response, 202, body);
+    http_response_header(response, "Location", "/v1/jobs/%s", row->id);
+}
+
+static bool parse_body_or_reply(const struct service *service, const struct http_request *request,
+                                struct http_response *response, json_t **out)
+{
+    struct problem_list problems = {0};
+    if (codec_json_parse_object(request->body, request->body_size, service->config->json_depth, out,
+                                &problems) == STATUS_OK)
+        return true;
+    return reply_problems(request, response, &problems);
+}
+
+/* The texts that a row keeps: what was asked, and what it came to. */
+static enum status fill_texts(struct job_row *row, const json_t *request, const json_t *spec,
+                              const json_t *labels, struct error *err)
+{
+    enum status st = codec_json_text(request, &row->request_json, err);
+    if (st == STATUS_OK)
+        st = codec_json_text(spec, &row->spec_json, err);
+    if (st == STATUS_OK)
+        st = codec_json_text(labels, &row->labels_json, err);
+    return st;
+}
+
+/* --- create --- */
+
+/* The dataset that a body names.  Its id is a setting like others: a wrong one is 422, not 404. */
+static bool get_dataset_or_reply(const struct service *service, const struct http_request *request,
+                                 struct http_response *response, const json_t *body,
+                                 struct dataset_row *out)
+{
+    char id[ID_SIZE];
+    struct error err = {0};
+    struct problem_list problems = {0};
+    if (codec_spec_dataset_id(body, id, &problems) != STATUS_OK)
+        return reply_problems(request, response, &problems);
+    enum status st = store_dataset_get(service->store, id, out, &err);
+    if (st == STATUS_NOT_FOUND) {
+        problem_add(&problems, STATUS_INVALID, "/dataset_id", "there is no dataset '%s'", id);
+        return reply_problems(request, response, &problems);
+    }
+    return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+/* A row from a body: resolved against preset and dataset, and small enough for this machine. */
+static bool fill_row_or_reply(const struct service *service, const struct http_request *request,
+                              struct http_response *response, const json_t *body,
+                              const struct dataset_row *dataset, struct job_row *row)
+{
+    json_t *spec_json = NULL, *labels = NULL;
+    struct spec spec = {0};
+    struct spec_facts facts = {0};
+    struct problem_list problems = {0};
+    struct error err = {0};
+    if (codec_spec_resolve(body, dataset, &spec_json, &labels, &spec, &problems) != STATUS_OK)
+        return reply_problems(request, response, &problems);
+    enum status st = codec_spec_facts(dataset, &facts, &err);
+    if (st == STATUS_OK)
+        st = estimate_check_job(&spec, &facts, service->config, &err);
+    if (st == STATUS_OK)
+        st = fill_texts(row, body, spec_json, labels, &err);
+    if (st == STATUS_OK) {
+        snprintf(row->task, sizeof(row->task), "%s", spec_task_name(spec.task));
+        memcpy(row->dataset_id, dataset->id, sizeof(row->dataset_id));
+        row->steps = spec.train.steps;
+    }
+    spec_deinit(&spec);
+    json_decref(spec_json);
+    json_decref(labels);
+    return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+void jobs_create(void *context, const struct http_request *request, struct http_response *response)
+{
+    json_t *body = NULL;
+    struct dataset_row dataset = {0};
+    struct job_row row = {0};
+    if (parse_body_or_reply(context, request, response, &body) &&
+        get_dataset_or_reply(context, request, response, body, &dataset) &&
+        fill_row_or_reply(context, request, response, body, &dataset, &row))
+        submit(context, request, response, &row);
+    json_decref(body);
+    dataset_row_deinit(&dataset);
+    job_row_deinit(&row);
+}
+
+/* --- resume --- */
+
+static bool get_parent_or_reply(const struct service *service, const struct http_request *request,
+                                struct http_response *response, struct job_row *parent)
+{
+    struct error err = {0};
+    enum status st = store_job_get(service->store, request->params[0], parent, &err);
+    if (st == STATUS_OK && !job_status_is_end(parent->status))
+        st = error_set(&err, STATUS_CONFLICT, "", "the job is %s: only an ended one can be resumed",
+                       job_status_name(parent->status));
+    else if (st == STATUS_OK && parent->checkpoint_sha256[0] == '\0')
+        st = error_set(&err, STATUS_CONFLICT, "", "the job has no checkpoint to go on from");
+    return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+static bool fill_resumed_or_reply(const struct http_request *request,
+                                  struct http_response *response, const json_t *body,
+                                  const struct job_row *parent, struct job_row *row)
+{
+    json_t *spec = NULL;
+    struct error err = {0};
+    struct problem_list problems = {0};
+    if (codec_spec_resume(body, parent, &spec, &row->steps, &problems) != STATUS_OK)
+        return reply_problems(request, response, &problems);
+    enum status st = codec_json_text(body, &row->request_json, &err);
+    if (st == STATUS_OK)
+        st = codec_json_text(spec, &row->spec_json, &err);
+    json_decref(spec);
+    row->labels_json = mem_strdup(parent->labels_json);
+    if (st == STATUS_OK && !row->labels_json)
+        st = error_status(&err, STATUS_NO_MEMORY);
+    memcpy(row->task, parent->task, sizeof(row->task));
+    memcpy(row->dataset_id, parent->dataset_id, sizeof(row->dataset_id));
+    memcpy(row->parent_id, parent->id, sizeof(row->parent_id));
+    return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+void jobs_resume(void *context, const struct http_request *request, struct http_response *response)
+{
+    json_t *body = NULL;
+    struct job_row parent = {0}, row = {0};
+    if (get_parent_or_reply(context, request, response, &parent) &&
+        parse_body_or_reply(context, request, response, &body) &&
+        fill_resumed_or_reply(request, response, body, &parent, &row))
+        submit(context, request, response, &row);
+    json_decref(body);
+    job_row_deinit(&parent);
+    job_row_deinit(&row);
+}

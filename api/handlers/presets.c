@@ -1,0 +1,11 @@
+#include "api/presets.h"
+
+#include "api/handlers/handlers.h"
+#include "api/handlers/reply.h"
+#include "api/service.h"
+
+void presets_get(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    reply_json(request, response, 200, presets_list(service->compute, service->config));
+}

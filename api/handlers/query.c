@@ -1,0 +1,251 @@
+/*
+ * Values and gradients at points: JSON, NPY and raw float32, and one point in the address.
+ */
+#include <float.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/codec/codec_args.h"
+#include "api/codec/codec_query.h"
+#include "api/handlers/evaluation.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/reply.h"
+#include "api/service.h"
+#include "core/base/limits.h"
+#include "core/format/npy.h"
+
+/* Bodies and answers, in one order. */
+enum query_format { QUERY_JSON, QUERY_NPY, QUERY_RAW };
+static const char *const media_types[] = {
+    "application/json",
+    "application/x-npy",
+    "application/octet-stream",
+    NULL,
+};
+
+/* JSON text of a float is at most this long with its comma and brackets. */
+enum { JSON_FLOAT_BYTES = 24, ANSWER_OVERHEAD = 4096 };
+
+static bool body_format_or_reply(const struct http_request *request, struct http_response *response,
+                                 enum query_format *out)
+{
+    for (size_t i = 0; media_types[i]; i++) {
+        if (strcasecmp(request->body_media_type, media_types[i]) == 0) {
+            *out = (enum query_format)i;
+            return true;
+        }
+    }
+    problem_respond_status(request, 415,
+                           "the body must be application/json, application/x-npy or "
+                           "application/octet-stream",
+                           response);
+    return false;
+}
+
+/* An array file holds one array: values with gradients are JSON. */
+static bool answer_format_or_reply(const struct http_request *request,
+                                   struct http_response *response, enum query_format body,
+                                   unsigned outputs, enum query_format *out)
+{
+    bool is_single = outputs == OUTPUT_VALUE || outputs == OUTPUT_GRADIENT;
+    const char *offers[4] = {media_types[QUERY_JSON]};
+    enum query_format format[3] = {QUERY_JSON};
+    size_t n = 1, chosen = 0;
+    if (is_single) {
+        format[0] = body;
+        for (size_t i = 0; media_types[i]; i++) {
+            if ((enum query_format)i != body)
+                format[n++] = (enum query_format)i;
+        }
+        for (size_t i = 0; i < n; i++)
+            offers[i] = media_types[format[i]];
+    }
+    if (codec_accept(http_header(request, "Accept"), offers, &chosen)) {
+        *out = format[chosen];
+        return true;
+    }
+    problem_respond_status(request, 406,
+                           is_single ? "the answer can be application/json, application/x-npy or "
+                                       "application/octet-stream"
+                                     : "several outputs can only be application/json",
+                           response);
+    return false;
+}
+
+static enum status read_query(const struct service *service, const struct http_request *request,
+                              enum query_format format, size_t n_dims, struct query *out,
+                              struct problem_list *problems)
+{
+    static const char *const known[] = {"frame", "outputs", NULL};
+    static const char *const none[] = {NULL};
+    const struct config *config = service->config;
+    if (codec_args_known(request, format == QUERY_JSON ? none : known, problems) != STATUS_OK)
+        return problems->status;
+    switch (format) {
+    case QUERY_NPY:
+        return codec_query_npy(request, n_dims, config->query_points_binary, out, problems);
+    case QUERY_RAW:
+        return codec_query_raw(request, n_dims, config->query_points_binary, out, problems);
+    case QUERY_JSON:
+        break;
+    }
+    return codec_query_json(request->body, request->body_size, config->json_depth, n_dims,
+                            config->query_points_json, out, problems);
+}
+
+/* One array as a file or as it is: [N, C], or [N, C, D] for a gradient. */
+static enum status encode_array(const struct evaluation *e, enum query_format format,
+                                struct buffer *out, struct error *err)
+{
+    const size_t shape[3] = {e->n_points, field_n_outputs(e->field), field_n_inputs(e->field)};
+    const float *data = e->values ? e->values : e->gradient;
+    size_t n_dims = e->values ? 2 : 3;
+    if (format == QUERY_NPY)
+        return npy_encode_floats(data, shape, n_dims, out, err);
+    size_t n = shape[0] * shape[1] * (e->values ? 1 : shape[2]);
+    return buffer_append(out, data, n * sizeof(float), err);
+}
+
+static void reply_values(const struct http_request *request, struct http_response *response,
+                         const struct evaluation *e, enum query_format format)
+{
+    size_t n_outputs = field_n_outputs(e->field), n_dims = field_n_inputs(e->field);
+    struct error err = {0};
+    struct buffer body;
+    buffer_init(&body, ANSWER_OVERHEAD + e->n_points * n_outputs * (n_dims + 1) * JSON_FLOAT_BYTES +
+                           e->n_points * JSON_FLOAT_BYTES);
+    enum status st = format == QUERY_JSON ? codec_query_answer(e->n_points, n_outputs, n_dims,
+                                                               e->values, e->gradient, &body, &err)
+                                          : encode_array(e, format, &body, &err);
+    if (st == STATUS_OK) {
+        http_response_take(response, 200, media_types[format], &body);
+        http_response_header(response, "Cache-Control", "no-store");
+    } else {
+        reply_error(request, response, &err);
+    }
+    buffer_deinit(&body);
+}
+
+static void run_query(const struct service *service, const struct http_request *request,
+                      struct http_response *response, const struct field_entry *entry,
+                      enum query_format body)
+{
+    struct query query = {0};
+    struct problem_list problems = {0};
+    struct error err = {0};
+    enum query_format answer = QUERY_JSON;
+    size_t n_dims = field_n_inputs(entry->field);
+    if (read_query(service, request, body, n_dims, &query, &problems) != STATUS_OK) {
+        reply_problems(request, response, &problems);
+        return;
+    }
+    const struct evaluation_list list = {.coords = query.coords, .n_dims = n_dims};
+    struct evaluation e = {
+        .field = entry->field,
+        .frame = query.frame,
+        .outputs = query.outputs,
+        .n_points = query.n_points,
+        .points = evaluation_list_points,
+        .context = &list,
+    };
+    if (answer_format_or_reply(request, response, body, query.outputs, &answer)) {
+        if (evaluation_run(&e, service, request, &err) == STATUS_OK)
+            reply_values(request, response, &e, answer);
+        else
+            reply_error(request, response, &err);
+    }
+    evaluation_deinit(&e);
+    query_deinit(&query);
+}
+
+void fields_query(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    const struct field_entry *entry = NULL;
+    enum query_format body = QUERY_JSON;
+    if (!body_format_or_reply(request, response, &body) ||
+        !evaluation_field_or_reply(service, request, response, &entry))
+        return;
+    run_query(service, request, response, entry, body);
+    field_cache_release(service->fields, entry);
+}
+
+/* --- one point --- */
+
+static const char *const axis_names[LIMIT_DIMS] = {"x", "y", "z"};
+
+/* x, y(, z) as the field has them, all needed, and frame. */
+static bool read_point_or_reply(const struct http_request *request, struct http_response *response,
+                                size_t n_dims, float *coords, enum query_frame *frame)
+{
+    const char *known[LIMIT_DIMS + 2] = {"frame"};
+    struct problem_list problems = {0};
+    size_t chosen = FRAME_SOURCE;
+    for (size_t d = 0; d < n_dims; d++)
+        known[1 + d] = axis_names[d];
+    codec_args_known(request, known, &problems);
+    codec_args_name(request, "frame", query_frames, &chosen, &problems);
+    for (size_t d = 0; d < n_dims; d++) {
+        double value = 0;
+        codec_args_number(request, axis_names[d], -FLT_MAX, FLT_MAX, &value, &problems);
+        if (!http_query(request, axis_names[d])) {
+            char pointer[4];
+            snprintf(pointer, sizeof(pointer), "/%s", axis_names[d]);
+            problem_add(&problems, STATUS_INVALID, pointer, "'%s' is missing", axis_names[d]);
+        }
+        coords[d] = (float)value;
+    }
+    *frame = (enum query_frame)chosen;
+    return problems.status == STATUS_OK || reply_problems(request, response, &problems);
+}
+
+/* {"value": [v, …]} */
+static void reply_value(const struct http_request *request, struct http_response *response,
+                        const struct evaluation *e)
+{
+    struct error err = {0};
+    struct buffer body;
+    buffer_init(&body, ANSWER_OVERHEAD);
+    enum status st = buffer_printf(&body, &err, "{\"value\":[");
+    for (size_t c = 0; st == STATUS_OK && c < field_n_outputs(e->field); c++) {
+        char text[FLOAT_TEXT_SIZE];
+        codec_float_text(e->values[c], text);
+        st = buffer_printf(&body, &err, "%s%s", c ? "," : "", text);
+    }
+    if (st == STATUS_OK)
+        st = buffer_printf(&body, &err, "]}");
+    if (st == STATUS_OK) {
+        http_response_take(response, 200, media_types[QUERY_JSON], &body);
+        http_response_header(response, "Cache-Control", "no-cache");
+    } else {
+        reply_error(request, response, &err);
+    }
+    buffer_deinit(&body);
+}
+
+void fields_value(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    const struct field_entry *entry = NULL;
+    float coords[LIMIT_DIMS];
+    if (!evaluation_field_or_reply(service, request, response, &entry))
+        return;
+    struct evaluation_list list = {.coords = coords, .n_dims = field_n_inputs(entry->field)};
+    struct evaluation e = {
+        .field = entry->field,
+        .outputs = OUTPUT_VALUE,
+        .n_points = 1,
+        .points = evaluation_list_points,
+        .context = &list,
+    };
+    struct error err = {0};
+    if (read_point_or_reply(request, response, list.n_dims, coords, &e.frame)) {
+        if (evaluation_run(&e, service, request, &err) == STATUS_OK)
+            reply_value(request, response, &e);
+        else
+            reply_error(request, response, &err);
+    }
+    evaluation_deinit(&e);
+    field_cache_release(service->fields, entry);
+}

@@ -1,0 +1,98 @@
+#include "api/presets.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+#include "api/estimate.h"
+
+/* Sizes that the listed estimates are made for. */
+static const struct spec_facts estimate_facts = {.width = 512, .height = 512, .channels = 3};
+
+static const struct preset presets[] = {
+    {"fast", TASK_IMAGE,
+     "Best result in a short time: all pixels, 15 seconds of training, a network that two cores "
+     "can train.",
+     "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":128,\"sigma\":30.0,"
+     "\"normalize\":false,\"rotate\":false,\"trainable\":false},"
+     "\"network\":{\"n_hidden_layers\":3,\"width\":128,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":null,\"batch_size\":4096,\"learning_rate\":0.003,"
+     "\"optimizer\":\"adam\",\"schedule\":\"cosine\",\"loss\":\"mse\",\"precision\":\"fp32\","
+     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":15.0}}"},
+    /* Tancik et al. 2020, 2D image regression (natural images): 4 layers are 3 hidden and 1 linear,
+     * the full batch is the 256 x 256 even pixels of 512 x 512. */
+    {"paper", TASK_IMAGE,
+     "The settings of Tancik et al. 2020 for natural images: train on even pixels, test on odd "
+     "ones, 2,000 full batches.",
+     "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256,\"sigma\":10.0,"
+     "\"normalize\":false,\"rotate\":false,\"trainable\":false},"
+     "\"network\":{\"n_hidden_layers\":3,\"width\":256,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":2000,\"batch_size\":65536,\"learning_rate\":0.001,"
+     "\"optimizer\":\"adam\",\"schedule\":\"constant\",\"loss\":\"mse\",\"precision\":\"fp32\","
+     "\"seed\":0,\"holdout\":\"odd_pixels\",\"target_psnr\":null,\"time_limit_seconds\":null}}"},
+};
+
+const struct preset *presets_table(size_t *n)
+{
+    *n = sizeof presets / sizeof *presets;
+    return presets;
+}
+
+const struct preset *presets_find(const char *name, enum task_type task)
+{
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+        if (presets[i].task == task && strcmp(presets[i].name, name) == 0)
+            return &presets[i];
+    return NULL;
+}
+
+const char *presets_default(void)
+{
+    return presets[0].name;
+}
+
+/* The settings as struct spec for the listed sizes. */
+static bool read_preset(const struct preset *p, json_t *settings, struct spec *out)
+{
+    struct problem_list problems = {0};
+    json_t *spec = json_copy(settings);
+    bool ok = spec &&
+              json_object_set_new(spec, "task", json_string(spec_task_name(p->task))) == 0 &&
+              codec_spec_read_json(spec, out, &problems) == STATUS_OK;
+    json_decref(spec);
+    if (ok)
+        spec_set_facts(out, &estimate_facts);
+    return ok;
+}
+
+static json_t *preset_value(const struct preset *p, const struct compute *compute,
+                            const struct config *config)
+{
+    struct spec spec;
+    json_t *settings = codec_json_own(p->settings);
+    if (!settings || !read_preset(p, settings, &spec)) {
+        json_decref(settings);
+        return NULL;
+    }
+    struct estimate e = estimate_job(&spec, &estimate_facts, config->threads, compute);
+    spec_deinit(&spec);
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:{s:[I,I,I], s:f, s:I, s:I}}", "name", p->name,
+                     "task", spec_task_name(p->task), "description", p->description, "default",
+                     p == &presets[0], "parameters", settings, "estimate", "shape",
+                     (json_int_t)estimate_facts.height, (json_int_t)estimate_facts.width,
+                     (json_int_t)estimate_facts.channels, "seconds", round(e.seconds * 10.0) / 10.0,
+                     "steps", (json_int_t)e.steps, "memory_bytes", (json_int_t)e.memory_bytes);
+}
+
+json_t *presets_list(const struct compute *compute, const struct config *config)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; items && i < sizeof presets / sizeof *presets; i++)
+        if (json_array_append_new(items, preset_value(&presets[i], compute, config)) != 0) {
+            json_decref(items);
+            return NULL;
+        }
+    return json_pack("{s:o, s:n}", "items", items, "next_cursor");
+}

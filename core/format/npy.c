@@ -1,0 +1,274 @@
+#include "core/format/npy.h"
+
+#include <endian.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/format/npy_header.h"
+
+/* Data is copied as it lies in memory. */
+_Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "files are little endian, so must the machine be");
+
+/* numpy begins the data at a multiple of this. */
+enum { ALIGNMENT = 64, PREAMBLE_BYTES = 10 };
+
+/* Bytes of an element. */
+static const size_t type_size[] = {
+    [NPY_BOOL] = 1, [NPY_U8] = 1,  [NPY_U16] = 2, [NPY_U32] = 4,   [NPY_U64] = 8,
+    [NPY_I8] = 1,   [NPY_I16] = 2, [NPY_I32] = 4, [NPY_I64] = 8,   [NPY_F16] = 2,
+    [NPY_F32] = 4,  [NPY_F64] = 8, [NPY_C64] = 8, [NPY_C128] = 16,
+};
+
+static enum status count_elements(struct npy_array *a, size_t *n_bytes, struct error *err)
+{
+    bool is_empty = false;
+    for (size_t d = 0; d < a->n_dims; d++)
+        is_empty |= a->shape[d] == 0;
+    size_t n = is_empty ? 0 : 1;
+    for (size_t d = 0; d < a->n_dims && !is_empty; d++)
+        if (!mem_mul(&n, n, a->shape[d]))
+            return error_set(err, STATUS_TOO_LARGE, "", "the shape of the NPY array is too large");
+    if (!mem_mul(n_bytes, n, type_size[a->type]))
+        return error_set(err, STATUS_TOO_LARGE, "", "the shape of the NPY array is too large");
+    a->n_elements = n;
+    return STATUS_OK;
+}
+
+enum status npy_parse(const uint8_t *bytes, size_t n_bytes, struct npy_array *out,
+                      struct error *err)
+{
+    struct npy_array a = {0};
+    size_t n_header, n_data;
+    enum status status = npy_header_parse(bytes, n_bytes, &a, &n_header, err);
+    if (status != STATUS_OK)
+        return status;
+    status = count_elements(&a, &n_data, err);
+    if (status != STATUS_OK)
+        return status;
+    if (n_data != n_bytes - n_header)
+        return error_set(err, STATUS_INVALID, "",
+                         "the NPY array needs %zu bytes of data, the file has %zu", n_data,
+                         n_bytes - n_header);
+    a.data = bytes + n_header;
+    *out = a;
+    return STATUS_OK;
+}
+
+/* --- values --- */
+
+static uint64_t load(const uint8_t *p, size_t size, bool big_endian)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < size; i++)
+        v |= (uint64_t)p[i] << 8 * (big_endian ? size - 1 - i : i);
+    return v;
+}
+
+/* IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of fraction. */
+static float float_of_half(uint32_t h)
+{
+    int exponent = (int)(h >> 10 & 31);
+    float fraction = (float)(h & 1023);
+    float magnitude;
+    if (exponent == 31)
+        magnitude = (h & 1023) != 0 ? NAN : INFINITY;
+    else if (exponent == 0)
+        magnitude = ldexpf(fraction, -24);
+    else
+        magnitude = ldexpf(1024.0f + fraction, exponent - 25);
+    return h >> 15 ? -magnitude : magnitude;
+}
+
+static float float_of_bits(uint32_t bits)
+{
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static double double_of_bits(uint64_t bits)
+{
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* One element of a real type. */
+static float element(enum npy_type type, bool big_endian, const uint8_t *p)
+{
+    uint64_t v = load(p, type_size[type], big_endian);
+    switch (type) {
+    case NPY_BOOL:
+        return v != 0 ? 1.0f : 0.0f;
+    case NPY_U8:
+    case NPY_U16:
+    case NPY_U32:
+    case NPY_U64:
+        return (float)v;
+    case NPY_I8:
+        return (float)(int8_t)v;
+    case NPY_I16:
+        return (float)(int16_t)v;
+    case NPY_I32:
+        return (float)(int32_t)v;
+    case NPY_I64:
+        return (float)(int64_t)v;
+    case NPY_F16:
+        return float_of_half((uint32_t)v);
+    case NPY_F32:
+        return float_of_bits((uint32_t)v);
+    case NPY_F64:
+        return (float)double_of_bits(v);
+    case NPY_C64:
+    case NPY_C128:
+        break;
+    }
+    return NAN; /* refused before */
+}
+
+/* Walks the elements in C order; at: offset of the current one in the file's order, in elements. */
+struct walk {
+    size_t index[LIMIT_NPY_DIMS];
+    size_t stride[LIMIT_NPY_DIMS];
+    size_t at;
+};
+
+static void walk_start(struct walk *w, const struct npy_array *a)
+{
+    *w = (struct walk){.at = 0};
+    size_t stride = 1;
+    for (size_t i = 0; i < a->n_dims; i++) {
+        size_t d = a->fortran_order ? i : a->n_dims - 1 - i;
+        w->stride[d] = stride;
+        stride *= a->shape[d];
+    }
+}
+
+static void walk_next(struct walk *w, const struct npy_array *a)
+{
+    for (size_t d = a->n_dims; d-- > 0;) {
+        w->at += w->stride[d];
+        if (++w->index[d] < a->shape[d])
+            return;
+        w->at -= w->stride[d] * a->shape[d];
+        w->index[d] = 0;
+    }
+}
+
+enum status npy_to_floats(const struct npy_array *a, float *out, struct error *err)
+{
+    if (a->type == NPY_C64 || a->type == NPY_C128)
+        return error_set(err, STATUS_UNSUPPORTED, "", "the NPY array is complex, not real");
+    const size_t size = type_size[a->type];
+    struct walk w;
+    walk_start(&w, a);
+    for (size_t i = 0; i < a->n_elements; i++) {
+        out[i] = element(a->type, a->big_endian, a->data + w.at * size);
+        if (!isfinite(out[i]))
+            return error_set(err, STATUS_INVALID, "", "value %zu of the NPY array is not finite",
+                             i);
+        walk_next(&w, a);
+    }
+    return STATUS_OK;
+}
+
+/* What a value is divided by; 0 for types that are no picture. */
+static float picture_range(enum npy_type type)
+{
+    switch (type) {
+    case NPY_BOOL:
+    case NPY_F16:
+    case NPY_F32:
+    case NPY_F64:
+        return 1.0f;
+    case NPY_U8:
+        return 255.0f;
+    case NPY_U16:
+        return 65535.0f;
+    default:
+        return 0.0f;
+    }
+}
+
+enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                             struct error *err)
+{
+    struct npy_array a;
+    struct image image = {0};
+    enum status status = npy_parse(bytes, n_bytes, &a, err);
+    if (status != STATUS_OK)
+        return status;
+    if (a.n_dims != 2 && a.n_dims != 3)
+        return error_set(err, STATUS_INVALID, "",
+                         "an image is an array [H,W] or [H,W,C], this one has %zu dimensions",
+                         a.n_dims);
+    float range = picture_range(a.type);
+    if (range == 0.0f)
+        return error_set(err, STATUS_UNSUPPORTED, "",
+                         "an image array is of type bool, uint8, uint16 or float");
+    status = image_create(&image, a.shape[1], a.shape[0], a.n_dims == 3 ? a.shape[2] : 1, err);
+    if (status != STATUS_OK)
+        return status;
+    status = npy_to_floats(&a, image.values, err);
+    if (status != STATUS_OK) {
+        image_deinit(&image);
+        return status;
+    }
+    for (size_t i = 0; i < a.n_elements; i++)
+        image.values[i] /= range;
+    *out = image;
+    return STATUS_OK;
+}
+
+/* --- encoding --- */
+
+enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer *out,
+                              struct error *err)
+{
+    if (n_dims > LIMIT_NPY_DIMS)
+        return error_set(err, STATUS_INVALID, "", "an NPY array has at most %d dimensions, got %zu",
+                         LIMIT_NPY_DIMS, n_dims);
+    const size_t start = out->size;
+    uint8_t preamble[PREAMBLE_BYTES] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+    enum status status = buffer_append(out, preamble, sizeof preamble, err);
+    if (status == STATUS_OK)
+        status = buffer_printf(out, err, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
+    for (size_t d = 0; d < n_dims && status == STATUS_OK; d++)
+        status = buffer_printf(out, err,
+                               n_dims == 1      ? "%zu,"
+                               : d + 1 < n_dims ? "%zu, "
+                                                : "%zu",
+                               shape[d]);
+    if (status == STATUS_OK)
+        status = buffer_printf(out, err, "), }");
+    if (status == STATUS_OK) {
+        size_t unaligned = (out->size - start + 1) % ALIGNMENT; /* 1: the final line feed */
+        int n_blanks = unaligned ? (int)(ALIGNMENT - unaligned) : 0;
+        status = buffer_printf(out, err, "%*s\n", n_blanks, "");
+    }
+    if (status != STATUS_OK) {
+        out->size = start;
+        return status;
+    }
+    size_t n = out->size - start - PREAMBLE_BYTES; /* a few hundred at most */
+    out->data[start + 8] = (uint8_t)n;
+    out->data[start + 9] = (uint8_t)(n >> 8);
+    return STATUS_OK;
+}
+
+enum status npy_encode_floats(const float *values, const size_t *shape, size_t n_dims,
+                              struct buffer *out, struct error *err)
+{
+    size_t n = sizeof *values;
+    for (size_t d = 0; d < n_dims; d++)
+        if (!mem_mul(&n, n, shape[d]))
+            return error_set(err, STATUS_TOO_LARGE, "", "the shape of the array is too large");
+    const size_t size_before = out->size;
+    enum status status = npy_encode_header(shape, n_dims, out, err);
+    if (status == STATUS_OK)
+        status = buffer_append(out, values, n, err);
+    if (status != STATUS_OK)
+        out->size = size_before;
+    return status;
+}

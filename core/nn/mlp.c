@@ -1,0 +1,163 @@
+/*
+ * The network as a thing: its shape, its parameter block, how files see it.  Initial weights are in
+ * mlp_init.c, the two passes in mlp_tile.c.
+ */
+#include "core/nn/mlp.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/parallel.h"
+#include "core/nn/mlp_layout.h"
+
+static enum status check(const struct mlp_spec *spec, struct error *err)
+{
+    const size_t max_inputs = 2 * LIMIT_FREQUENCIES;
+    if (spec->n_inputs < 1 || spec->n_inputs > max_inputs)
+        return error_set(err, STATUS_INVALID, "/network", "inputs must be 1..%zu, got %zu",
+                         max_inputs, spec->n_inputs);
+    if (spec->n_outputs < 1 || spec->n_outputs > MLP_MAX_OUTPUTS)
+        return error_set(err, STATUS_INVALID, "/network", "outputs must be 1..%d, got %zu",
+                         MLP_MAX_OUTPUTS, spec->n_outputs);
+    if (spec->n_hidden_layers > LIMIT_HIDDEN_LAYERS)
+        return error_set(err, STATUS_INVALID, "/network/n_hidden_layers",
+                         "'n_hidden_layers' must be 0..%d, got %zu", LIMIT_HIDDEN_LAYERS,
+                         spec->n_hidden_layers);
+    if (spec->width < 1 || spec->width > LIMIT_WIDTH)
+        return error_set(err, STATUS_INVALID, "/network/width", "'width' must be 1..%d, got %zu",
+                         LIMIT_WIDTH, spec->width);
+    if (!activation_is_hidden(spec->activation))
+        return error_set(err, STATUS_INVALID, "/network/activation",
+                         "'activation' cannot stand between layers");
+    if (!activation_is_output(spec->output_activation))
+        return error_set(err, STATUS_INVALID, "/network/output_activation",
+                         "'output_activation' cannot stand at the output");
+    if (spec->activation == ACTIVATION_SIN && !(spec->omega > 0 && spec->omega <= MLP_MAX_OMEGA))
+        return error_set(err, STATUS_INVALID, "/network/omega",
+                         "'omega' must be greater than 0 and at most %d, got %g", MLP_MAX_OMEGA,
+                         spec->omega);
+    return STATUS_OK;
+}
+
+enum status mlp_create(struct mlp **out, const struct mlp_spec *spec, const struct kernel *kernel,
+                       struct error *err)
+{
+    enum status status = check(spec, err);
+    if (status != STATUS_OK)
+        return status;
+    struct mlp *m = mem_alloc(sizeof *m);
+    if (!m)
+        return error_status(err, STATUS_NO_MEMORY);
+    m->spec = *spec;
+    m->kernel = kernel;
+    m->n_layers = spec->n_hidden_layers + 1;
+    for (size_t l = 0; l < m->n_layers; l++) {
+        struct mlp_layer *layer = &m->layer[l];
+        layer->n_inputs = l == 0 ? spec->n_inputs : spec->width;
+        layer->n_outputs = l + 1 == m->n_layers ? spec->n_outputs : spec->width;
+        layer->weight = m->n_params;
+        layer->bias = layer->weight + layer->n_inputs * mlp_padded(layer->n_outputs);
+        m->n_params = layer->bias + mlp_padded(layer->n_outputs);
+        layer->transposed = m->n_transposed;
+        m->n_transposed += layer->n_outputs * mlp_padded(layer->n_inputs);
+        /* rows of panels stay aligned to 64 bytes */
+        m->n_transposed = mlp_padded(m->n_transposed);
+    }
+    *out = m;
+    return STATUS_OK;
+}
+
+void mlp_free(struct mlp *m)
+{
+    mem_free(m);
+}
+
+const struct mlp_spec *mlp_get_spec(const struct mlp *m)
+{
+    return &m->spec;
+}
+
+size_t mlp_n_layers(const struct mlp *m)
+{
+    return m->n_layers;
+}
+
+size_t mlp_n_params(const struct mlp *m)
+{
+    return m->n_params;
+}
+
+size_t mlp_n_parameters(const struct mlp *m)
+{
+    size_t n = 0;
+    for (size_t l = 0; l < m->n_layers; l++)
+        n += (m->layer[l].n_inputs + 1) * m->layer[l].n_outputs;
+    return n;
+}
+
+void mlp_layer_shape(const struct mlp *m, size_t l, size_t *n_outputs, size_t *n_inputs)
+{
+    *n_outputs = m->layer[l].n_outputs;
+    *n_inputs = m->layer[l].n_inputs;
+}
+
+void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float *weight,
+                      float *bias)
+{
+    const struct mlp_layer *layer = &m->layer[l];
+    const size_t n_inputs = layer->n_inputs, columns = mlp_padded(layer->n_outputs);
+    for (size_t j = 0; j < layer->n_outputs; j++)
+        for (size_t k = 0; k < n_inputs; k++)
+            weight[j * n_inputs + k] = params[layer->weight + mlp_packed(n_inputs, columns, k, j)];
+    memcpy(bias, params + layer->bias, layer->n_outputs * sizeof(float));
+}
+
+void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float *weight,
+                      const float *bias)
+{
+    const struct mlp_layer *layer = &m->layer[l];
+    const size_t n_inputs = layer->n_inputs, columns = mlp_padded(layer->n_outputs);
+    memset(params + layer->weight, 0, (n_inputs + 1) * columns * sizeof(float));
+    for (size_t j = 0; j < layer->n_outputs; j++)
+        for (size_t k = 0; k < n_inputs; k++)
+            params[layer->weight + mlp_packed(n_inputs, columns, k, j)] = weight[j * n_inputs + k];
+    memcpy(params + layer->bias, bias, layer->n_outputs * sizeof(float));
+}
+
+size_t mlp_n_transposed(const struct mlp *m)
+{
+    return m->n_transposed;
+}
+
+/* to(j, k) = from(k, j) for n_j rows of 16; where k is not below n_k, 0. */
+static void transpose_block(size_t n_k, const float *from, size_t from_step, size_t n_j, float *to,
+                            size_t to_step)
+{
+    for (size_t j = 0; j < n_j; j++)
+        for (size_t k = 0; k < MLP_LANES; k++)
+            to[j * to_step + k] = k < n_k ? from[k * from_step + j] : 0;
+}
+
+void mlp_transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
+                   size_t n_parts)
+{
+    for (size_t l = 0; l < m->n_layers; l++) {
+        const struct mlp_layer *layer = &m->layer[l];
+        const size_t n_inputs = layer->n_inputs, n_outputs = layer->n_outputs;
+        const size_t columns = mlp_padded(n_outputs), t_columns = mlp_padded(n_inputs);
+        const float *from = params + layer->weight;
+        float *to = transposed + layer->transposed;
+        size_t first, count;
+        team_share(n_outputs, MLP_LANES, n_parts, part, &first, &count);
+        for (size_t j = first; j < first + count; j += MLP_LANES) {
+            const size_t left = first + count - j, n_j = left < MLP_LANES ? left : MLP_LANES;
+            const size_t from_step = mlp_panel_columns(columns, j / MLP_PANEL * MLP_PANEL);
+            for (size_t k = 0; k < t_columns; k += MLP_LANES) {
+                const size_t to_step = mlp_panel_columns(t_columns, k / MLP_PANEL * MLP_PANEL);
+                transpose_block(n_inputs - k, from + mlp_packed(n_inputs, columns, k, j), from_step,
+                                n_j, to + mlp_packed(n_outputs, t_columns, j, k), to_step);
+            }
+        }
+    }
+}

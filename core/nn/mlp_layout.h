@@ -1,0 +1,52 @@
+/*
+ * Where the numbers of a network lie.  For mlp*.c only.
+ *
+ * A matrix of K rows and `columns` columns (a multiple of 16) is packed as panels of 64 columns,
+ * the last one narrower: panel p is [K, columns of p], row-major, and starts K * 64 * p floats
+ * after the first.  W is packed with K inputs as rows and M outputs, padded, as columns; W
+ * transposed with M rows and K, padded, as columns.
+ */
+#ifndef CORE_NN_MLP_LAYOUT_H
+#define CORE_NN_MLP_LAYOUT_H
+
+#include "core/base/limits.h"
+#include "core/nn/mlp.h"
+
+enum { MLP_MAX_LAYERS = LIMIT_HIDDEN_LAYERS + 1 };
+
+struct mlp_layer {
+    size_t n_inputs, n_outputs; /* K, M */
+    size_t weight;              /* floats from the block's start to the panels of W */
+    size_t bias;                /* … to b */
+    size_t transposed;          /* … in the other block, to the panels of W transposed */
+};
+
+struct mlp {
+    struct mlp_spec spec;
+    const struct kernel *kernel;
+    size_t n_layers;
+    size_t n_params, n_transposed;
+    struct mlp_layer layer[MLP_MAX_LAYERS];
+};
+
+/* n rounded up to MLP_LANES. */
+static inline size_t mlp_padded(size_t n)
+{
+    return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
+}
+
+/* Columns of the panel that starts at `column`, of n_columns in all. */
+static inline size_t mlp_panel_columns(size_t n_columns, size_t column)
+{
+    const size_t rest = n_columns - column;
+    return rest < MLP_PANEL ? rest : MLP_PANEL;
+}
+
+/* Place of element (row, column) among the panels of a matrix. */
+static inline size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column)
+{
+    const size_t first = column / MLP_PANEL * MLP_PANEL;
+    return n_rows * first + row * mlp_panel_columns(n_columns, first) + (column - first);
+}
+
+#endif

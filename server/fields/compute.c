@@ -1,0 +1,357 @@
+/*
+ * Design.  Requests under way stand in a ring.  A thread takes the next slice of the first request
+ * and puts that request at the end, so every request advances by one slice in turn, whatever its
+ * size.  A slice is a whole number of the network's tiles and holds about the same work for every
+ * field (SLICE_SECONDS of one thread), so that turns are short also when the field is large.
+ *
+ * Scratch memory belongs to the request: it is made when a thread first helps with it (a fraction
+ * of a millisecond), handed from slice to slice, and freed with it.  So nothing outlives the field
+ * that the caller holds.
+ */
+#include "server/fields/compute.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "core/base/mem.h"
+#include "core/nn/kernel.h"
+
+/* Up to here the hand-over to another thread costs more than it gains. */
+enum { INLINE_POINTS = 512 };
+
+enum { MAX_SLICE_TILES = 64 }; /* 6,144 points */
+static const double slice_seconds = 0.005;
+
+/* Scratch of one thread for one request. */
+struct bench {
+    struct field_workspace *workspace;
+    float *unit; /* [slice, D] */
+    struct bench *next;
+};
+
+/* A request under way, on the stack of who asked. */
+struct work {
+    const struct compute_request *request;
+    size_t slice; /* points */
+    size_t first; /* of the next slice */
+    size_t n_running;
+    enum status status;    /* not OK: no further slices are taken */
+    struct bench *benches; /* those nobody uses now */
+    struct work *next;
+};
+
+struct compute {
+    pthread_mutex_t lock;       /* guards all below */
+    pthread_cond_t has_work;    /* for the threads */
+    pthread_cond_t changed;     /* for those who wait: a request is complete, or someone left */
+    struct work *first, **last; /* the ring: requests with slices to take */
+    size_t n_callers;
+    bool stopping;
+
+    /* not guarded: written at the start */
+    double flops_per_second; /* of one thread; all threads */
+    double pool_flops_per_second;
+    size_t n_threads; /* running: only start and stop use it */
+    pthread_t *threads;
+};
+
+/* --- slices --- */
+
+static enum field_use use_of(const struct compute_request *r)
+{
+    return r->gradient ? FIELD_GRADIENTS : FIELD_VALUES;
+}
+
+static void bench_free(struct bench *b)
+{
+    if (!b)
+        return;
+    field_workspace_free(b->workspace);
+    mem_free(b->unit);
+    mem_free(b);
+}
+
+static struct bench *bench_create(const struct compute_request *r, size_t n_points)
+{
+    struct bench *b = mem_alloc(sizeof *b);
+    if (!b)
+        return NULL;
+    b->unit = mem_alloc_floats(n_points * field_n_inputs(r->field));
+    if (b->unit && field_workspace_create(&b->workspace, r->field, use_of(r), NULL) == STATUS_OK)
+        return b;
+    bench_free(b);
+    return NULL;
+}
+
+static void evaluate(const struct compute_request *r, struct bench *b, size_t first, size_t n)
+{
+    const size_t n_outputs = field_n_outputs(r->field), n_inputs = field_n_inputs(r->field);
+    float *values = r->values ? r->values + first * n_outputs : NULL;
+    r->points(r->context, first, n, b->unit);
+    if (r->gradient)
+        field_gradient(r->field, b->workspace, n, b->unit, values,
+                       r->gradient + first * n_outputs * n_inputs);
+    else
+        field_query(r->field, b->workspace, n, b->unit, values);
+}
+
+/* Operations of one point.  A gradient is one pass forward and, for each output, one back. */
+static double point_flops(const struct compute_request *r)
+{
+    const double forward = 2.0 * (double)field_n_parameters(r->field);
+    return r->gradient ? forward * (double)(1 + field_n_outputs(r->field)) : forward;
+}
+
+static size_t slice_of(const struct compute *c, const struct compute_request *r)
+{
+    const double points = slice_seconds * c->flops_per_second / (point_flops(r) + 1);
+    const double tiles = points / MLP_TILE;
+    if (tiles >= MAX_SLICE_TILES)
+        return MAX_SLICE_TILES * MLP_TILE;
+    return tiles < 1 ? MLP_TILE : (size_t)tiles * MLP_TILE;
+}
+
+/* --- the ring; the lock is held --- */
+
+static void append(struct compute *c, struct work *w)
+{
+    w->next = NULL;
+    *c->last = w;
+    c->last = &w->next;
+}
+
+static struct work *take_first(struct compute *c)
+{
+    struct work *w = c->first;
+    c->first = w->next;
+    if (!c->first)
+        c->last = &c->first;
+    return w;
+}
+
+/* End a request early: out of the ring, if it stands there. */
+static void withdraw(struct compute *c, struct work *w, enum status status)
+{
+    w->status = status;
+    struct work **place = &c->first;
+    while (*place && *place != w)
+        place = &(*place)->next;
+    if (!*place)
+        return;
+    *place = w->next;
+    if (!w->next)
+        c->last = place;
+}
+
+static bool is_complete(const struct work *w)
+{
+    return w->n_running == 0 && (w->status != STATUS_OK || w->first == w->request->n_points);
+}
+
+/* Evaluate the next slice of the first request.  The lock is let go meanwhile. */
+static void run_slice(struct compute *c)
+{
+    struct work *w = take_first(c);
+    const struct compute_request *r = w->request;
+    const size_t first = w->first, left = r->n_points - first;
+    const size_t n = left < w->slice ? left : w->slice;
+    struct bench *b = w->benches;
+    if (b)
+        w->benches = b->next;
+    w->first += n;
+    w->n_running++;
+    if (n < left)
+        append(c, w);
+    pthread_mutex_unlock(&c->lock);
+    if (!b)
+        b = bench_create(r, w->slice);
+    if (b)
+        evaluate(r, b, first, n);
+    pthread_mutex_lock(&c->lock);
+    w->n_running--;
+    if (b) {
+        b->next = w->benches;
+        w->benches = b;
+    } else if (w->status == STATUS_OK) {
+        withdraw(c, w, STATUS_NO_MEMORY);
+    }
+    if (is_complete(w))
+        pthread_cond_broadcast(&c->changed);
+}
+
+static void *thread_main(void *argument)
+{
+    struct compute *c = argument;
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        while (!c->first && !c->stopping)
+            pthread_cond_wait(&c->has_work, &c->lock);
+        if (c->stopping)
+            break;
+        run_slice(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+/* --- requests --- */
+
+static enum status run_inline(const struct compute_request *r, struct error *err)
+{
+    struct bench *b = bench_create(r, r->n_points);
+    if (!b)
+        return error_status(err, STATUS_NO_MEMORY);
+    evaluate(r, b, 0, r->n_points);
+    bench_free(b);
+    return STATUS_OK;
+}
+
+enum status compute_run(struct compute *c, const struct compute_request *request, struct error *err)
+{
+    struct work w = {.request = request, .slice = slice_of(c, request)};
+    if (request->n_points == 0)
+        return STATUS_OK;
+    if (request->n_points <= INLINE_POINTS && request->n_points <= w.slice)
+        return run_inline(request, err);
+    pthread_mutex_lock(&c->lock);
+    c->n_callers++;
+    append(c, &w);
+    pthread_cond_broadcast(&c->has_work);
+    for (;;) {
+        if (c->stopping && w.status == STATUS_OK && w.first < request->n_points)
+            withdraw(c, &w, STATUS_CANCELED);
+        if (is_complete(&w))
+            break;
+        pthread_cond_wait(&c->changed, &c->lock);
+    }
+    c->n_callers--;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    while (w.benches) {
+        struct bench *b = w.benches;
+        w.benches = b->next;
+        bench_free(b);
+    }
+    return w.status == STATUS_OK ? STATUS_OK : error_status(err, w.status);
+}
+
+double compute_estimate_seconds(const struct compute *c, double flops)
+{
+    return flops / c->pool_flops_per_second;
+}
+
+/* --- start and stop --- */
+
+void compute_quiesce(struct compute *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->stopping = true;
+    pthread_cond_broadcast(&c->has_work);
+    pthread_cond_broadcast(&c->changed);
+    while (c->n_callers > 0)
+        pthread_cond_wait(&c->changed, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    for (; c->n_threads > 0; c->n_threads--)
+        pthread_join(c->threads[c->n_threads - 1], NULL);
+}
+
+void compute_stop(struct compute *c)
+{
+    if (!c)
+        return;
+    compute_quiesce(c);
+    pthread_cond_destroy(&c->has_work);
+    pthread_cond_destroy(&c->changed);
+    pthread_mutex_destroy(&c->lock);
+    mem_free(c->threads);
+    mem_free(c);
+}
+
+/* The centre of the domain, for the measurement. */
+static void same_point(void *context, size_t first, size_t n, float *unit)
+{
+    (void)context;
+    (void)first;
+    for (size_t i = 0; i < 2 * n; i++)
+        unit[i] = 0.5f;
+}
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* What the whole pool does in a second, on a field of ordinary size; the first run only warms up.
+ */
+static enum status measure(struct compute *c, struct error *err)
+{
+    enum { N_POINTS = 1 << 14 };
+    static const double long_enough = 0.02;
+    const struct field_spec spec = {
+        .encoding = {.type = ENCODING_GAUSSIAN, .n_inputs = 2, .n_frequencies = 128, .sigma = 1},
+        .network = {.n_outputs = 3,
+                    .n_hidden_layers = 3,
+                    .width = 128,
+                    .activation = ACTIVATION_RELU,
+                    .output_activation = ACTIVATION_SIGMOID},
+        .domain = domain_of_image(64, 64)};
+    struct field *field = NULL;
+    float *values = mem_alloc_floats((size_t)N_POINTS * 3);
+    enum status status = values ? field_create(&field, &spec, kernel_find(NULL), err)
+                                : error_status(err, STATUS_NO_MEMORY);
+    const struct compute_request request = {
+        .field = field, .n_points = N_POINTS, .points = same_point, .values = values};
+    if (status == STATUS_OK) {
+        field_init(field, &spec, 0);
+        status = compute_run(c, &request, err);
+    }
+    const double start = now_seconds();
+    double elapsed = 0, n_points = 0;
+    while (status == STATUS_OK && elapsed < long_enough) {
+        status = compute_run(c, &request, err);
+        n_points += N_POINTS;
+        elapsed = now_seconds() - start;
+    }
+    if (status == STATUS_OK) {
+        c->pool_flops_per_second = field_query_flops(&spec) * n_points / elapsed;
+        c->flops_per_second = c->pool_flops_per_second / (double)c->n_threads;
+    }
+    field_free(field);
+    mem_free(values);
+    return status;
+}
+
+enum status compute_start(struct compute **out, size_t n_threads, struct error *err)
+{
+    assert(n_threads > 0);
+    struct compute *c = mem_alloc(sizeof *c);
+    pthread_t *threads = mem_alloc_array(n_threads, sizeof *threads);
+    if (!c || !threads) {
+        mem_free(c);
+        mem_free(threads);
+        return error_status(err, STATUS_NO_MEMORY);
+    }
+    c->threads = threads;
+    c->last = &c->first;
+    c->flops_per_second = 1e10; /* until it is measured */
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->has_work, NULL);
+    pthread_cond_init(&c->changed, NULL);
+    enum status status = STATUS_OK;
+    for (; c->n_threads < n_threads && status == STATUS_OK; c->n_threads++)
+        if (pthread_create(&threads[c->n_threads], NULL, thread_main, c) != 0) {
+            status = error_set(err, STATUS_INTERNAL, "", "cannot start a thread");
+            break;
+        }
+    if (status == STATUS_OK)
+        status = measure(c, err);
+    if (status != STATUS_OK) {
+        compute_stop(c);
+        return status;
+    }
+    *out = c;
+    return STATUS_OK;
+}

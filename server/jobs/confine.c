@@ -1,0 +1,61 @@
+#include "server/jobs/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { NICENESS = 10 }; /* queries of the service come first */
+
+/* The leak checker of sanitizer builds traces its own process. */
+#ifdef SANITIZED
+enum { DUMPABLE = 1 };
+#else
+enum { DUMPABLE = 0 };
+#endif
+
+/* Die with the thread of the service that started this process.  It may have died just before. */
+static enum status tie_to_parent(int socket, struct error *err)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return error_set(err, STATUS_INTERNAL, "", "cannot tie the worker to the service: %s",
+                         strerror(errno));
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return error_set(err, STATUS_INTERNAL, "", "descriptor %d is not the service's socket: %s",
+                         socket, strerror(errno));
+    if (peer.pid != getppid())
+        return error_set(err, STATUS_CONFLICT, "", "the service has ended");
+    return STATUS_OK;
+}
+
+/* Raising it is always permitted, but /proc may be missing or read-only: then memory pressure finds
+ * the largest process by itself. */
+static void offer_to_oom_killer(void)
+{
+    const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    const ssize_t n = write(fd, "1000", 4);
+    (void)n;
+    close(fd);
+}
+
+enum status process_confine(int socket, struct error *err)
+{
+    const struct rlimit none = {0, 0};
+    enum status status = tie_to_parent(socket, err);
+    if (status != STATUS_OK)
+        return status;
+    offer_to_oom_killer(); /* before the process gives /proc/self away */
+    if (setpriority(PRIO_PROCESS, 0, NICENESS) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0))
+        return error_set(err, STATUS_INTERNAL, "", "cannot confine the worker: %s",
+                         strerror(errno));
+    return STATUS_OK;
+}

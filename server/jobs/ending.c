@@ -1,0 +1,229 @@
+#include "server/jobs/ending.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "server/jobs/job_events.h"
+#include "server/log.h"
+
+enum { RETRY_MS = 1000, MAX_METRICS = 64 << 10 };
+
+/* The field that an ending publishes. */
+struct published {
+    bool is_there;
+    struct field_row row; /* summary and metrics are ours */
+    uint8_t *weights;     /* a snapshot's, ours */
+};
+
+static void published_deinit(struct published *p)
+{
+    mem_free(p->row.summary_json);
+    mem_free(p->row.metrics_json);
+    mem_free(p->weights);
+    *p = (struct published){.is_there = false};
+}
+
+/* The latest metrics of a job as a JSON object. */
+static enum status metrics_text(struct store *store, const char *job_id, char **out,
+                                struct error *err)
+{
+    struct metric_series latest = {.n = 0};
+    struct buffer text;
+    size_t size;
+    buffer_init(&text, MAX_METRICS);
+    enum status status = store_job_latest_metrics(store, job_id, &latest, err);
+    if (status == STATUS_OK)
+        status = buffer_append(&text, "{", 1, err);
+    for (size_t i = 0; i < latest.n && status == STATUS_OK; i++)
+        status = buffer_printf(&text, err, "%s\"%s\":%.9g", i > 0 ? "," : "", latest.points[i].key,
+                               latest.points[i].value);
+    if (status == STATUS_OK)
+        status = buffer_append(&text, "}", 2, err); /* with the NUL */
+    if (status == STATUS_OK)
+        *out = (char *)buffer_take(&text, &size);
+    buffer_deinit(&text);
+    metric_series_deinit(&latest);
+    return status;
+}
+
+/* Store weights and fill in what the store does not know by itself.  metrics_json is taken over. */
+static enum status publish(const struct attempt_room *room, const struct ending_result *from,
+                           char *metrics_json, struct published *out, struct error *err)
+{
+    struct field_row *row = &out->row;
+    row->step = from->message.step;
+    row->metrics_json = metrics_json;
+    row->summary_json = mem_strdup(from->message.summary_json);
+    if (!row->metrics_json || !row->summary_json)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status =
+        store_blob_put(room->store, from->weights, from->n_weights, row->weights_sha256, err);
+    out->is_there = status == STATUS_OK;
+    return status;
+}
+
+/* The last good snapshot lies in the field cache; a job that made none publishes nothing. */
+static enum status publish_snapshot(const struct attempt_room *room, const struct job_row *job,
+                                    struct published *out, struct error *err)
+{
+    const struct field_entry *entry = NULL;
+    struct ending_result from = {.n_weights = 0};
+    char *metrics = NULL;
+    enum status status =
+        field_cache_weights(room->fields, job->field_id, &out->weights, &from.n_weights, NULL);
+    if (status != STATUS_OK)
+        return status == STATUS_NOT_FOUND ? STATUS_OK : error_status(err, status);
+    status = field_cache_get(room->fields, job->field_id, &entry, err);
+    if (status != STATUS_OK)
+        return status;
+    from.weights = out->weights;
+    from.message.step = entry->step;
+    from.message.summary_json = entry->summary_json;
+    status = metrics_text(room->store, job->id, &metrics, err);
+    if (status == STATUS_OK)
+        status = publish(room, &from, metrics, out, err);
+    field_cache_release(room->fields, entry);
+    return status;
+}
+
+static enum status make_field(const struct attempt_room *room, const struct job_row *job,
+                              enum verdict_field which, const struct ending_result *result,
+                              struct published *out, struct error *err)
+{
+    switch (which) {
+    case VERDICT_RESULT:
+        return publish(room, result, mem_strdup(result->message.metrics_json), out, err);
+    case VERDICT_SNAPSHOT:
+        return publish_snapshot(room, job, out, err);
+    case VERDICT_NO_FIELD:
+        break;
+    }
+    return STATUS_OK;
+}
+
+/* The last events: state, and done where nothing will follow. */
+static enum status make_events(const struct job_row *job, const struct job_end *end,
+                               struct job_event events[2], size_t *n, struct error *err)
+{
+    const struct job_done done = {.status = end->status,
+                                  .stopped_by = end->stopped_by,
+                                  .error_class = end->error_class,
+                                  .error_detail = end->error_detail,
+                                  .field_id = end->field ? job->field_id : NULL};
+    enum status status = job_event_state(&events[0], end->status, job->attempt, err);
+    if (status != STATUS_OK)
+        return status;
+    *n = 1;
+    if (!job_status_is_end(end->status))
+        return STATUS_OK;
+    status = job_event_done(&events[1], &done, err);
+    if (status == STATUS_OK)
+        *n = 2;
+    return status;
+}
+
+/* A cancel came between the verdict and its transaction: the job that was to be queued again has
+ * ended, which its log does not say yet. */
+static void tell_late_cancel(const struct attempt_room *room, const struct job_row *job,
+                             const struct job_end *end)
+{
+    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
+    struct error err = {.status = STATUS_OK};
+    size_t n = 0;
+    enum status status = make_events(job, end, events, &n, &err);
+    if (status == STATUS_OK)
+        status = events_append(room->events, job->id, events, n, &err);
+    if (status != STATUS_OK)
+        log_event(LOG_WARN, "events lost", LOG_TEXT("job", job->id),
+                  LOG_TEXT("detail", err.message), LOG_END);
+    job_event_deinit(&events[0]);
+    job_event_deinit(&events[1]);
+}
+
+static enum status write_once(const struct attempt_room *room, const struct job_row *job,
+                              const struct verdict *verdict, const struct ending_result *result,
+                              struct error *err)
+{
+    struct published field = {.is_there = false};
+    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
+    struct job_end end = {.status = verdict->status, .crashed = verdict->crashed};
+    enum status status = make_field(room, job, verdict->field, result, &field, err);
+    if (status != STATUS_OK)
+        goto out;
+    if (verdict->field == VERDICT_RESULT)
+        snprintf(end.stopped_by, sizeof end.stopped_by, "%s", result->message.stopped_by);
+    snprintf(end.error_class, sizeof end.error_class, "%s", verdict->error_class);
+    end.error_detail = verdict->status == JOB_FAILED ? verdict->detail : NULL;
+    end.field = field.is_there ? &field.row : NULL;
+    end.events = events;
+    status = make_events(job, &end, events, &end.n_events, err);
+    if (status == STATUS_OK)
+        status = store_job_finish(room->store, job->id, job->attempt, &end, err);
+    if (status != STATUS_OK)
+        goto out;
+    if (job_status_is_end(end.status))
+        field_cache_forget(room->fields, job->field_id); /* the store has the truth now */
+    events_publish(room->events, job->id, events, end.n_events);
+    if (end.status != verdict->status)
+        tell_late_cancel(room, job, &end);
+out:
+    job_event_deinit(&events[0]);
+    job_event_deinit(&events[1]);
+    published_deinit(&field);
+    return status;
+}
+
+/* May the same be written a moment later? */
+static bool passes(enum status status)
+{
+    return status == STATUS_NO_SPACE || status == STATUS_IO || status == STATUS_NO_MEMORY ||
+           status == STATUS_BUSY;
+}
+
+/* A second, or until woken. */
+static void wait_a_moment(const struct attempt_wishes *wishes)
+{
+    struct pollfd wake = {.fd = wishes->wake, .events = POLLIN};
+    uint64_t count;
+    if (poll(&wake, 1, RETRY_MS) > 0) {
+        const ssize_t n = read(wishes->wake, &count, sizeof count);
+        (void)n;
+    }
+}
+
+static void log_end(const struct job_row *job, const struct verdict *verdict)
+{
+    log_event(
+        verdict->crashed ? LOG_WARN : LOG_INFO, "attempt ended", LOG_TEXT("job", job->id),
+        LOG_INT("attempt", job->attempt), LOG_TEXT("status", job_status_name(verdict->status)),
+        LOG_TEXT("class", verdict->error_class), LOG_TEXT("detail", verdict->detail), LOG_END);
+}
+
+void ending_write(const struct attempt_room *room, struct attempt_wishes *wishes,
+                  const struct job_row *job, const struct verdict *verdict,
+                  const struct ending_result *result)
+{
+    struct verdict written = *verdict;
+    for (;;) {
+        struct error err = {.status = STATUS_OK};
+        const enum status status = write_once(room, job, &written, result, &err);
+        if (status == STATUS_OK || status == STATUS_CONFLICT) {
+            log_end(job, &written);
+            return;
+        }
+        log_event(LOG_ERROR, "end not written", LOG_TEXT("job", job->id),
+                  LOG_INT("attempt", job->attempt), LOG_TEXT("detail", err.message), LOG_END);
+        if (atomic_load(&wishes->stop))
+            return;
+        if (!passes(status) && written.field != VERDICT_NO_FIELD) {
+            written = (struct verdict){.status = JOB_FAILED, .error_class = "lost"};
+            snprintf(written.detail, sizeof written.detail, "the field cannot be stored: %s",
+                     err.message);
+            continue;
+        }
+        wait_a_moment(wishes);
+    }
+}

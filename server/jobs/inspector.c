@@ -1,0 +1,256 @@
+#include "server/jobs/inspector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "server/jobs/process.h"
+#include "server/jobs/worker_message.h"
+
+/* A question lives on the stack of who asks, on the list until a thread takes it. */
+struct question {
+    const char *spec_json, *path;
+    double seconds;
+    char *answer;
+    enum status status;
+    struct error error;
+    bool done;
+    struct question *next;
+};
+
+struct inspector {
+    const char *isa;
+    int wake; /* eventfd; counts down from so far that all see it once it stops */
+    atomic_uint_fast64_t n_crashes;
+
+    pthread_mutex_t lock;   /* guards all below */
+    pthread_cond_t changed; /* a question, an answer, the stop, or someone left */
+    struct question *first;
+    size_t n_askers;
+    bool stopping;
+
+    size_t n_threads; /* not guarded: only create and stop use it */
+    pthread_t threads[INSPECTOR_THREADS];
+};
+
+/* --- one question --- */
+
+static enum status send_question(const struct inspector *in, struct process *p,
+                                 const struct question *q, int file, struct error *err)
+{
+    const struct message_job job = {
+        .kind = "inspect", .spec = q->spec_json, .isa = in->isa, .threads = 1};
+    struct buffer payload;
+    buffer_init(&payload, LINK_MAX_FRAME);
+    enum status status = message_job_encode(&job, &payload, err);
+    if (status == STATUS_OK)
+        status = link_send(process_socket(p), LINK_JOB, payload.data, payload.size, &file, 1, err);
+    buffer_deinit(&payload);
+    return status;
+}
+
+/* OK: an answer.  BUSY: this message is not the last one.  Else what the worker said. */
+static enum status read_answer(const struct link_message *m, char **answer, struct error *err)
+{
+    struct message_result result;
+    struct error said = {.status = STATUS_OK};
+    if (m->type != LINK_RESULT && m->type != LINK_ERROR)
+        return STATUS_BUSY;
+    if (m->type == LINK_ERROR) {
+        enum status status = message_error_decode(m, &said, err);
+        return status == STATUS_OK ? error_set(err, said.status, said.where, "%s", said.message)
+                                   : status;
+    }
+    enum status status = message_result_decode(m, &result, err);
+    if (status != STATUS_OK)
+        return status;
+    *answer = mem_strdup(result.summary_json);
+    return *answer ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+}
+
+/* Wait for the last word.  *ended: there was none, the process is gone. */
+static enum status listen_to(const struct inspector *in, struct process *p, double seconds,
+                             char **answer, bool *ended, struct error *err)
+{
+    const double deadline = process_clock() + seconds;
+    for (;;) {
+        struct link_message m = {.descriptors = {-1, -1}};
+        struct error link_err = {.status = STATUS_OK};
+        enum status status = STATUS_BUSY;
+        switch (process_wait(p, in->wake, deadline, &m, &link_err)) {
+        case PROCESS_MESSAGE:
+            status = read_answer(&m, answer, err);
+            link_message_deinit(&m);
+            break;
+        case PROCESS_WOKEN:
+            return error_set(err, STATUS_CANCELED, "", "the service is stopping");
+        case PROCESS_LATE:
+            return error_set(err, STATUS_INVALID, "", "decoding the file takes longer than %.0f s",
+                             seconds);
+        case PROCESS_BROKEN:
+            return error_set(err, STATUS_INVALID, "", "the file cannot be decoded: %s",
+                             link_err.message);
+        case PROCESS_ENDED:
+            *ended = true;
+            return STATUS_INVALID;
+        }
+        if (status != STATUS_BUSY)
+            return status;
+    }
+}
+
+static enum status answer_question(struct inspector *in, const struct question *q, char **answer,
+                                   struct error *err)
+{
+    struct process *p = NULL;
+    struct process_end end;
+    bool ended = false;
+    const int file = open(q->path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return error_set(err, STATUS_IO, "", "cannot open '%s': %s", q->path, strerror(errno));
+    enum status status = process_start(&p, err);
+    if (status == STATUS_OK) {
+        struct error send_err = {.status = STATUS_OK};
+        if (send_question(in, p, q, file, &send_err) != STATUS_OK)
+            process_signal(p, SIGKILL); /* it has died already: its end is read below */
+        status = listen_to(in, p, q->seconds, answer, &ended, err);
+        if (status != STATUS_OK && !ended)
+            process_signal(p, SIGKILL);
+        process_finish(p, 1, &end);
+    }
+    if (ended) {
+        char how[64];
+        process_end_text(&end, how, sizeof how);
+        status = error_set(err, STATUS_INVALID, "",
+                           "the file cannot be decoded: its decoder ended with %s", how);
+        atomic_fetch_add(&in->n_crashes, 1);
+    }
+    close(file);
+    return status;
+}
+
+/* --- the threads --- */
+
+static void *thread_main(void *argument)
+{
+    struct inspector *in = argument;
+    pthread_mutex_lock(&in->lock);
+    for (;;) {
+        while (!in->first && !in->stopping)
+            pthread_cond_wait(&in->changed, &in->lock);
+        if (in->stopping)
+            break;
+        struct question *q = in->first;
+        in->first = q->next;
+        pthread_mutex_unlock(&in->lock);
+        q->status = answer_question(in, q, &q->answer, &q->error);
+        pthread_mutex_lock(&in->lock);
+        q->done = true;
+        pthread_cond_broadcast(&in->changed);
+    }
+    pthread_mutex_unlock(&in->lock);
+    return NULL;
+}
+
+static void append(struct inspector *in, struct question *q)
+{
+    struct question **place = &in->first;
+    while (*place)
+        place = &(*place)->next;
+    *place = q;
+}
+
+/* It is no longer on the list: taken by a thread, or removed here. */
+static bool take_back(struct inspector *in, struct question *q)
+{
+    for (struct question **place = &in->first; *place; place = &(*place)->next)
+        if (*place == q) {
+            *place = q->next;
+            return true;
+        }
+    return false;
+}
+
+enum status inspector_ask(struct inspector *in, const char *spec_json, const char *path,
+                          double seconds, char **answer, struct error *err)
+{
+    struct question q = {.spec_json = spec_json, .path = path, .seconds = seconds};
+    pthread_mutex_lock(&in->lock);
+    in->n_askers++;
+    append(in, &q);
+    pthread_cond_broadcast(&in->changed);
+    while (!q.done && !(in->stopping && take_back(in, &q)))
+        pthread_cond_wait(&in->changed, &in->lock);
+    in->n_askers--;
+    pthread_cond_broadcast(&in->changed);
+    pthread_mutex_unlock(&in->lock);
+    if (!q.done)
+        return error_set(err, STATUS_CANCELED, "", "the service is stopping");
+    if (q.status != STATUS_OK)
+        return error_set(err, q.status, q.error.where, "%s", q.error.message);
+    *answer = q.answer;
+    return STATUS_OK;
+}
+
+uint64_t inspector_crashes(const struct inspector *in)
+{
+    return atomic_load(&in->n_crashes);
+}
+
+void inspector_stop(struct inspector *in)
+{
+    const uint64_t for_ever = UINT64_MAX - 1;
+    pthread_mutex_lock(&in->lock);
+    if (!in->stopping) {
+        const ssize_t n = write(in->wake, &for_ever, sizeof for_ever);
+        (void)n;
+    }
+    in->stopping = true;
+    pthread_cond_broadcast(&in->changed);
+    while (in->n_askers > 0)
+        pthread_cond_wait(&in->changed, &in->lock);
+    pthread_mutex_unlock(&in->lock);
+    for (; in->n_threads > 0; in->n_threads--)
+        pthread_join(in->threads[in->n_threads - 1], NULL);
+}
+
+void inspector_free(struct inspector *in)
+{
+    if (!in)
+        return;
+    inspector_stop(in);
+    close(in->wake);
+    pthread_cond_destroy(&in->changed);
+    pthread_mutex_destroy(&in->lock);
+    mem_free(in);
+}
+
+enum status inspector_create(struct inspector **out, const char *isa, struct error *err)
+{
+    struct inspector *in = mem_alloc(sizeof *in);
+    if (!in)
+        return error_status(err, STATUS_NO_MEMORY);
+    in->isa = isa;
+    in->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (in->wake < 0) {
+        mem_free(in);
+        return error_set(err, STATUS_INTERNAL, "", "cannot make an eventfd: %s", strerror(errno));
+    }
+    pthread_mutex_init(&in->lock, NULL);
+    pthread_cond_init(&in->changed, NULL);
+    for (; in->n_threads < INSPECTOR_THREADS; in->n_threads++)
+        if (pthread_create(&in->threads[in->n_threads], NULL, thread_main, in) != 0) {
+            inspector_free(in);
+            return error_set(err, STATUS_INTERNAL, "", "cannot start a thread");
+        }
+    *out = in;
+    return STATUS_OK;
+}

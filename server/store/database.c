@@ -1,0 +1,179 @@
+#include "server/store/store_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+
+/* Another process (`farfield token`) holds the write lock for milliseconds. */
+enum { BUSY_TIMEOUT_MS = 5000 };
+
+/* migrations/: embedded by the Makefile. */
+extern const char _binary_migrations_0001_initial_sql_start[];
+extern const char _binary_migrations_0001_initial_sql_end[];
+extern const char _binary_migrations_blob_0001_initial_sql_start[];
+extern const char _binary_migrations_blob_0001_initial_sql_end[];
+
+/* Migration i brings a database from version i to i + 1. */
+enum { MAX_MIGRATIONS = 1 };
+
+static const struct {
+    const char *file;
+    const char *before_first_table; /* page_size cannot change once the file is in WAL mode */
+    const char *check;              /* says "ok" */
+    int n_migrations;
+    struct {
+        const char *start, *end;
+    } migrations[MAX_MIGRATIONS];
+} databases[] = {
+    [DATABASE_MAIN] =
+        {
+            "main.db",
+            "PRAGMA page_size = 4096",
+            "PRAGMA quick_check(1)",
+            1,
+            {{_binary_migrations_0001_initial_sql_start, _binary_migrations_0001_initial_sql_end}},
+        },
+    [DATABASE_BLOB] =
+        {
+            "blob.db",
+            "PRAGMA page_size = 16384",
+            /* The directory alone: chunks may be many GB, and each blob's hash is checked when it
+             * is used. */
+            "PRAGMA quick_check('blob')",
+            1,
+            {{_binary_migrations_blob_0001_initial_sql_start,
+              _binary_migrations_blob_0001_initial_sql_end}},
+        },
+};
+
+enum status database_run(sqlite3 *db, const char *sql, struct error *err)
+{
+    return database_error(db, sqlite3_exec(db, sql, NULL, NULL, NULL), err);
+}
+
+enum status database_integer(sqlite3 *db, const char *sql, int64_t *out, struct error *err)
+{
+    struct statement q = statement_prepare(db, sql);
+    bool row = false;
+    enum status status = statement_step(&q, &row, err);
+    if (status == STATUS_OK && row)
+        *out = statement_int(&q, 0);
+    else if (status == STATUS_OK)
+        status = error_set(err, STATUS_INTERNAL, "", "'%s' gives no row", sql);
+    statement_close(&q);
+    return status;
+}
+
+/* Does this statement answer with this one text? */
+static enum status expect_text(sqlite3 *db, enum database which, const char *sql,
+                               const char *expected, enum status otherwise, struct error *err)
+{
+    struct statement q = statement_prepare(db, sql);
+    bool row = false;
+    char text[128] = "";
+    enum status status = statement_step(&q, &row, err);
+    if (status == STATUS_OK && row)
+        statement_text(&q, 0, text, sizeof text);
+    statement_close(&q);
+    if (status == STATUS_OK && strcmp(text, expected) != 0)
+        return error_set(err, otherwise, "", "database '%s': '%s' answers '%s'",
+                         databases[which].file, sql, text);
+    return status;
+}
+
+static enum status connect_to(sqlite3 **out, const char *folder, enum database which, int flags,
+                              struct error *err)
+{
+    char path[4200];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, databases[which].file);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return error_set(err, STATUS_INVALID, "", "the data folder's name is too long");
+    sqlite3 *db = NULL;
+    int code =
+        sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (!db)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = database_error(db, code, err);
+    if (status != STATUS_OK)
+        goto out;
+    sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    /* temp_store: the service's root may be read-only, so sorting must not want a file. */
+    status = database_run(db,
+                          "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;"
+                          "PRAGMA temp_store = MEMORY",
+                          err);
+out:
+    if (status != STATUS_OK)
+        sqlite3_close(db);
+    else
+        *out = db;
+    return status;
+}
+
+static enum status run_migration(sqlite3 *db, enum database which, int i, struct error *err)
+{
+    const char *start = databases[which].migrations[i].start;
+    size_t n = (size_t)(databases[which].migrations[i].end - start);
+    char *sql = mem_alloc(n + 1);
+    if (!sql)
+        return error_status(err, STATUS_NO_MEMORY);
+    memcpy(sql, start, n);
+    char version[64];
+    snprintf(version, sizeof version, "PRAGMA user_version = %d; COMMIT", i + 1);
+    enum status status = database_run(db, "BEGIN IMMEDIATE", err);
+    if (status == STATUS_OK)
+        status = database_run(db, sql, err);
+    if (status == STATUS_OK)
+        status = database_run(db, version, err);
+    if (status != STATUS_OK && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
+    mem_free(sql);
+    return status;
+}
+
+enum status database_open_writer(sqlite3 **out, const char *folder, enum database which,
+                                 struct error *err)
+{
+    sqlite3 *db = NULL;
+    int64_t version = 0;
+    enum status status =
+        connect_to(&db, folder, which, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    if (status == STATUS_OK)
+        status = database_integer(db, "PRAGMA user_version", &version, err);
+    if (status == STATUS_OK && version > databases[which].n_migrations)
+        status =
+            error_set(err, STATUS_UNSUPPORTED, "",
+                      "'%s' has version %lld, made by a newer farfield; this one knows %d",
+                      databases[which].file, (long long)version, databases[which].n_migrations);
+    if (status == STATUS_OK && version == 0)
+        status = database_run(db, databases[which].before_first_table, err);
+    if (status == STATUS_OK)
+        status =
+            expect_text(db, which, "PRAGMA journal_mode = WAL", "wal", STATUS_UNSUPPORTED, err);
+    if (status == STATUS_OK)
+        status = database_run(db, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
+                              err);
+    for (int i = (int)version; status == STATUS_OK && i < databases[which].n_migrations; i++)
+        status = run_migration(db, which, i, err);
+    if (status == STATUS_OK)
+        status = expect_text(db, which, databases[which].check, "ok", STATUS_IO, err);
+    if (status == STATUS_OK)
+        *out = db;
+    else
+        sqlite3_close(db);
+    return status;
+}
+
+enum status database_open_reader(sqlite3 **out, const char *folder, enum database which,
+                                 struct error *err)
+{
+    return connect_to(out, folder, which, SQLITE_OPEN_READONLY, err);
+}
+
+void database_close(sqlite3 *db)
+{
+    sqlite3_close(db);
+}

@@ -1,0 +1,358 @@
+/*
+ * Attempts: a job from its claim to its end.  Every write of a worker is fenced: it carries the
+ * attempt it belongs to, and nothing happens unless the job is still running with that attempt.
+ * There is one writer, so what the fence found holds until the transaction ends.
+ */
+#include "server/store/store_internal.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* --- claim --- */
+
+static enum status claim(struct store *s, void *context, struct error *err)
+{
+    struct job_row *out = context;
+    struct statement q = statement_prepare(
+        s->databases[DATABASE_MAIN],
+        "UPDATE job SET status = 'running', attempt = attempt + 1, phase = '', eta_seconds = -1,"
+        " started_ms = CASE started_ms WHEN 0 THEN ?1 ELSE started_ms END"
+        " WHERE n = (SELECT n FROM job WHERE status = 'queued' ORDER BY n LIMIT 1)"
+        " RETURNING " JOB_COLUMNS);
+    statement_bind_int(&q, 1, clock_now_ms());
+    bool row = false;
+    enum status status = statement_step(&q, &row, err);
+    if (status == STATUS_OK && row)
+        status = job_read(&q, out, err);
+    else if (status == STATUS_OK)
+        status = error_set(err, STATUS_NOT_FOUND, "", "no job is queued");
+    if (status == STATUS_OK)
+        status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+enum status store_job_claim(struct store *s, struct job_row *out, struct error *err)
+{
+    struct job_row row = {0};
+    enum status status = store_write(s, DATABASE_MAIN, claim, NULL, &row, err);
+    if (status == STATUS_OK)
+        *out = row;
+    else
+        job_row_deinit(&row);
+    return status;
+}
+
+/* --- the fence --- */
+
+struct fence {
+    const char *id;
+    unsigned attempt;
+    int64_t job; /* its number, and what else was found */
+    enum job_status job_status;
+    bool cancel_requested;
+    char previous_checkpoint[SHA256_TEXT_SIZE];
+};
+
+/* Find the job; *is_current: it is running, with this attempt. */
+static enum status look(sqlite3 *db, struct fence *f, bool *is_current, struct error *err)
+{
+    struct statement q = statement_prepare(
+        db, "SELECT n, status, attempt, cancel_requested, previous_checkpoint_sha256 FROM job"
+            " WHERE id = ?1");
+    statement_bind_text(&q, 1, f->id);
+    bool row = false;
+    char name[16] = "";
+    enum status status = statement_step(&q, &row, err);
+    if (status == STATUS_OK && !row)
+        status = not_found(ID_JOB, f->id, err);
+    if (status == STATUS_OK) {
+        f->job = statement_int(&q, 0);
+        statement_text(&q, 1, name, sizeof name);
+        if (!job_status_parse(name, &f->job_status))
+            status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", name);
+        *is_current = f->job_status == JOB_RUNNING && statement_int(&q, 2) == f->attempt;
+        f->cancel_requested = statement_int(&q, 3) != 0;
+        statement_text(&q, 4, f->previous_checkpoint, sizeof f->previous_checkpoint);
+    }
+    statement_close(&q);
+    return status;
+}
+
+static enum status pass(sqlite3 *db, struct fence *f, struct error *err)
+{
+    bool is_current = false;
+    enum status status = look(db, f, &is_current, err);
+    if (status == STATUS_OK && !is_current)
+        return error_set(err, STATUS_CONFLICT, "", "attempt %u of the job '%s' is over", f->attempt,
+                         f->id);
+    return status;
+}
+
+/* --- cancel --- */
+
+static enum status cancel(struct store *s, void *context, struct error *err)
+{
+    struct fence *f = context;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    bool is_current;
+    enum status status = look(db, f, &is_current, err);
+    if (status != STATUS_OK || f->job_status == JOB_CANCELED)
+        return status;
+    if (job_status_is_end(f->job_status))
+        return error_set(err, STATUS_CONFLICT, "", "the job '%s' has %s already", f->id,
+                         job_status_name(f->job_status));
+    struct statement q = statement_prepare(
+        db, f->job_status == JOB_RUNNING
+                ? "UPDATE job SET cancel_requested = 1 WHERE n = ?1"
+                : "UPDATE job SET cancel_requested = 1, status = 'canceled', finished_ms = ?2,"
+                  " previous_checkpoint_sha256 = NULL WHERE n = ?1");
+    statement_bind_int(&q, 1, f->job);
+    if (f->job_status == JOB_QUEUED)
+        statement_bind_int(&q, 2, clock_now_ms());
+    status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+static void cancel_settled(struct store *s, void *context, enum status status)
+{
+    const struct fence *f = context;
+    if (status == STATUS_OK && f->job_status == JOB_QUEUED)
+        blob_drop(s, f->previous_checkpoint);
+}
+
+enum status store_job_cancel(struct store *s, const char *id, bool *was_running, struct error *err)
+{
+    struct fence f = {.id = id};
+    enum status status = store_write(s, DATABASE_MAIN, cancel, cancel_settled, &f, err);
+    if (status == STATUS_OK)
+        *was_running = f.job_status == JOB_RUNNING;
+    return status;
+}
+
+/* --- report --- */
+
+struct job_report_write {
+    struct fence fence;
+    const struct job_report *report;
+    uint64_t first_seq;
+};
+
+static enum status report(struct store *s, void *context, struct error *err)
+{
+    struct job_report_write *c = context;
+    const struct job_report *r = c->report;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    enum status status = pass(db, &c->fence, err);
+    if (status != STATUS_OK)
+        return status;
+    struct statement q = statement_prepare(
+        db, "UPDATE job SET phase = ?2, step = ?3, seconds = ?4, eta_seconds = ?5, progress = ?6"
+            " WHERE n = ?1");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_text(&q, 2, r->phase);
+    statement_bind_count(&q, 3, r->step);
+    statement_bind_real(&q, 4, r->seconds);
+    statement_bind_real(&q, 5, r->eta_seconds);
+    statement_bind_real(&q, 6, r->progress);
+    status = statement_run(&q, err);
+    statement_close(&q);
+    if (status == STATUS_OK)
+        status = job_log_add_points(s, c->fence.job, r->points, r->n_points, err);
+    if (status == STATUS_OK)
+        status = job_log_add_events(s, c->fence.job, r->events, r->n_events, &c->first_seq, err);
+    return status;
+}
+
+enum status store_job_report(struct store *s, const char *id, unsigned attempt,
+                             struct job_report *r, struct error *err)
+{
+    if (!isfinite(r->seconds) || !isfinite(r->eta_seconds) || !isfinite(r->progress))
+        return error_set(err, STATUS_INVALID, "",
+                         "the report of the job '%s' has a number that "
+                         "is not finite",
+                         id);
+    struct job_report_write c = {.fence = {.id = id, .attempt = attempt}, .report = r};
+    enum status status = store_write(s, DATABASE_MAIN, report, NULL, &c, err);
+    if (status == STATUS_OK)
+        job_log_number_events(r->events, r->n_events, c.first_seq);
+    return status;
+}
+
+/* --- checkpoint --- */
+
+/* The size of a blob that a row is about to name: it must be there. */
+static enum status find_stored(struct store *s, const char *sha256, uint64_t *size,
+                               struct error *err)
+{
+    struct error found = {.status = STATUS_OK};
+    enum status status = blob_find_size(s->databases[DATABASE_BLOB], sha256, size, &found);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(err, STATUS_INTERNAL, "", "the blob '%.64s' was not stored", sha256);
+    return status == STATUS_OK ? STATUS_OK : error_set(err, status, "", "%s", found.message);
+}
+
+struct job_checkpoint {
+    struct fence fence;
+    const char *sha256;
+    uint64_t step;
+};
+
+static enum status checkpoint(struct store *s, void *context, struct error *err)
+{
+    struct job_checkpoint *c = context;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    uint64_t size;
+    enum status status = pass(db, &c->fence, err);
+    if (status == STATUS_OK)
+        status = find_stored(s, c->sha256, &size, err);
+    if (status != STATUS_OK)
+        return status;
+    /* The same bytes once more push nothing out. */
+    struct statement q = statement_prepare(
+        db, "UPDATE job SET checkpoint_sha256 = ?2, checkpoint_step = ?3,"
+            " previous_checkpoint_sha256 = CASE WHEN checkpoint_sha256 IS ?2"
+            " THEN previous_checkpoint_sha256 ELSE checkpoint_sha256 END WHERE n = ?1");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_text(&q, 2, c->sha256);
+    statement_bind_count(&q, 3, c->step);
+    status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+/* The pin goes once a row has the blob, or once it is sure that this attempt will name none. */
+static void settle_blob(struct store *s, const char *sha256, enum status status)
+{
+    if (status != STATUS_OK && status != STATUS_CONFLICT)
+        return;
+    blob_unpin(s, sha256);
+    if (status == STATUS_CONFLICT)
+        blob_drop(s, sha256);
+}
+
+static void checkpoint_settled(struct store *s, void *context, enum status status)
+{
+    const struct job_checkpoint *c = context;
+    settle_blob(s, c->sha256, status);
+    if (status == STATUS_OK)
+        blob_drop(s, c->fence.previous_checkpoint);
+}
+
+enum status store_job_checkpoint(struct store *s, const char *id, unsigned attempt,
+                                 const char *sha256, uint64_t step, struct error *err)
+{
+    struct job_checkpoint c = {
+        .fence = {.id = id, .attempt = attempt}, .sha256 = sha256, .step = step};
+    return store_write(s, DATABASE_MAIN, checkpoint, checkpoint_settled, &c, err);
+}
+
+/* --- finish --- */
+
+struct job_finish {
+    struct fence fence;
+    struct job_end *end;
+    enum job_status job_status; /* what it came to */
+    uint64_t first_seq;
+};
+
+static enum status publish_field(struct store *s, int64_t job, const struct field_row *field,
+                                 struct error *err)
+{
+    uint64_t bytes = 0;
+    enum status status = find_stored(s, field->weights_sha256, &bytes, err);
+    if (status != STATUS_OK)
+        return status;
+    struct statement q = statement_prepare(
+        s->databases[DATABASE_MAIN],
+        "INSERT INTO field (id, job_id, dataset_id, task, step, bytes, weights_sha256, spec_json,"
+        " summary_json, metrics_json, created_ms)"
+        " SELECT field_id, id, dataset_id, task, ?2, ?3, ?4, coalesce(?5, spec_json), ?6, ?7, ?8"
+        " FROM job WHERE n = ?1");
+    statement_bind_int(&q, 1, job);
+    statement_bind_count(&q, 2, field->step);
+    statement_bind_count(&q, 3, bytes);
+    statement_bind_text(&q, 4, field->weights_sha256);
+    statement_bind_text(&q, 5, field->spec_json);
+    statement_bind_text(&q, 6, field->summary_json);
+    statement_bind_text(&q, 7, field->metrics_json);
+    statement_bind_int(&q, 8, clock_now_ms());
+    status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+static enum status write_requeue(sqlite3 *db, const struct job_finish *c, struct error *err)
+{
+    struct statement q =
+        statement_prepare(db, "UPDATE job SET status = 'queued', phase = '', eta_seconds = -1,"
+                              " crashes = crashes + ?2 WHERE n = ?1");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_int(&q, 2, c->end->crashed);
+    enum status status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+static enum status write_end(sqlite3 *db, const struct job_finish *c, struct error *err)
+{
+    struct statement q = statement_prepare(
+        db, "UPDATE job SET status = ?2, phase = '', eta_seconds = -1, crashes = crashes + ?3,"
+            " progress = CASE ?2 WHEN 'succeeded' THEN 1.0 ELSE progress END, stopped_by = ?4,"
+            " error_class = ?5, error_detail = ?6, previous_checkpoint_sha256 = NULL,"
+            " finished_ms = ?7 WHERE n = ?1");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_text(&q, 2, job_status_name(c->job_status));
+    statement_bind_int(&q, 3, c->end->crashed);
+    statement_bind_text(&q, 4, c->end->stopped_by);
+    statement_bind_text(&q, 5, c->end->error_class);
+    statement_bind_text(&q, 6, c->end->error_detail);
+    statement_bind_int(&q, 7, clock_now_ms());
+    enum status status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+static enum status finish(struct store *s, void *context, struct error *err)
+{
+    struct job_finish *c = context;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    enum status status = pass(db, &c->fence, err);
+    if (status != STATUS_OK)
+        return status;
+    c->job_status = c->end->status;
+    if (c->job_status == JOB_QUEUED && c->fence.cancel_requested)
+        c->job_status = JOB_CANCELED;
+    if (c->end->field)
+        status = publish_field(s, c->fence.job, c->end->field, err);
+    if (status == STATUS_OK)
+        status = c->job_status == JOB_QUEUED ? write_requeue(db, c, err) : write_end(db, c, err);
+    if (status == STATUS_OK)
+        status = job_log_add_events(s, c->fence.job, c->end->events, c->end->n_events,
+                                    &c->first_seq, err);
+    return status;
+}
+
+static void finish_settled(struct store *s, void *context, enum status status)
+{
+    const struct job_finish *c = context;
+    if (c->end->field)
+        settle_blob(s, c->end->field->weights_sha256, status);
+    if (status == STATUS_OK && c->job_status != JOB_QUEUED)
+        blob_drop(s, c->fence.previous_checkpoint);
+}
+
+enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
+                             struct error *err)
+{
+    assert(end->status != JOB_RUNNING && !(end->status == JOB_QUEUED && end->field));
+    struct job_finish c = {.fence = {.id = id, .attempt = attempt}, .end = end};
+    enum status status = store_write(s, DATABASE_MAIN, finish, finish_settled, &c, err);
+    if (status != STATUS_OK)
+        return status;
+    end->status = c.job_status;
+    job_log_number_events(end->events, end->n_events, c.first_seq);
+    return STATUS_OK;
+}

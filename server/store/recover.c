@@ -1,0 +1,176 @@
+/*
+ * What is set right at open.  A job that was running lost its worker with the service: it goes back
+ * to the queue (or is canceled, if that was asked for), which counts neither as an attempt nor as a
+ * crash.  Then everything that no row names is swept: uploads under way, files, blobs.
+ */
+#include "server/store/store_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+
+enum { IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
+
+enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err)
+{
+    struct statement q = statement_prepare(db, "DELETE FROM idempotency WHERE created_ms < ?1");
+    statement_bind_int(&q, 1, now_ms - IDEMPOTENCY_MS);
+    enum status status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+/* Watchers that come back after the restart find in the log what happened to their job. */
+static const char log_of_recovery[] =
+    "INSERT INTO job_event (job, seq, type, data_json)"
+    " SELECT j.n, 1 + (SELECT coalesce(max(e.seq), 0) FROM job_event e WHERE e.job = j.n), 'state',"
+    "  CASE WHEN j.cancel_requested THEN json_object('status', 'canceled')"
+    "  ELSE json_object('status', 'queued', 'attempt', j.attempt) END"
+    " FROM job j WHERE j.status = 'running';"
+    "INSERT INTO job_event (job, seq, type, data_json)"
+    " SELECT j.n, 1 + (SELECT max(e.seq) FROM job_event e WHERE e.job = j.n), 'done',"
+    "  json_object('status', 'canceled', 'stopped_by', NULL, 'error', NULL, 'field_id', NULL)"
+    " FROM job j WHERE j.status = 'running' AND j.cancel_requested";
+
+static enum status recover_jobs(sqlite3 *db, int64_t now_ms, struct error *err)
+{
+    struct statement cancel = {0};
+    enum status status = database_run(db, log_of_recovery, err);
+    if (status == STATUS_OK) {
+        cancel = statement_prepare(
+            db, "UPDATE job SET status = 'canceled', phase = '', eta_seconds = -1,"
+                " previous_checkpoint_sha256 = NULL, finished_ms = ?1"
+                " WHERE status = 'running' AND cancel_requested");
+        statement_bind_int(&cancel, 1, now_ms);
+        status = statement_run(&cancel, err);
+    }
+    if (status == STATUS_OK)
+        status = database_run(db,
+                              "UPDATE job SET status = 'queued', phase = '', eta_seconds = -1"
+                              " WHERE status = 'running'",
+                              err);
+    statement_close(&cancel);
+    return status;
+}
+
+static enum status recover_rows(sqlite3 *db, struct error *err)
+{
+    int64_t now_ms = clock_now_ms();
+    enum status status = database_run(db, "BEGIN IMMEDIATE", err);
+    if (status != STATUS_OK)
+        return status;
+    status = recover_jobs(db, now_ms, err);
+    if (status == STATUS_OK)
+        status = idempotency_expire(db, now_ms, err);
+    if (status == STATUS_OK)
+        status = database_run(db, "COMMIT", err);
+    if (status != STATUS_OK && !sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+static bool is_folder(int file, const char *name)
+{
+    struct stat facts;
+    return fstatat(file, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(facts.st_mode);
+}
+
+/* Is this entry of DIR/tmp or DIR/blobs a folder, of nobody's making that we know, or named by a
+ * row? */
+static enum status must_stay(struct store *s, int file, const char *name, bool all, bool *out,
+                             struct error *err)
+{
+    *out = is_folder(file, name) || (!all && !sha256_is(name));
+    if (all || *out)
+        return STATUS_OK;
+    return dataset_is_named(s, name, out, err);
+}
+
+/* Remove files from DIR/<name>: all of them, or only those that no row names. */
+static enum status sweep_folder(struct store *s, const char *name, bool all, struct error *err)
+{
+    int file = openat(s->folder_file, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = file >= 0 ? fdopendir(file) : NULL;
+    if (!folder) {
+        int number = errno;
+        if (file >= 0)
+            close(file);
+        return file_error(number, "open", name, err);
+    }
+    enum status status = STATUS_OK;
+    const struct dirent *entry;
+    while (status == STATUS_OK && (entry = readdir(folder))) {
+        bool stays = true;
+        status = must_stay(s, file, entry->d_name, all, &stays, err);
+        if (status == STATUS_OK && !stays && unlinkat(file, entry->d_name, 0) != 0)
+            status = file_error(errno, "remove", entry->d_name, err);
+    }
+    closedir(folder);
+    return status;
+}
+
+struct hash_list {
+    size_t n, capacity;
+    char (*hashes)[SHA256_TEXT_SIZE];
+};
+
+static enum status hash_list_add(struct hash_list *list, const char *sha256, struct error *err)
+{
+    if (list->n == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        void *grown = mem_realloc_array(list->hashes, capacity, sizeof *list->hashes);
+        if (!grown)
+            return error_status(err, STATUS_NO_MEMORY);
+        list->hashes = grown;
+        list->capacity = capacity;
+    }
+    snprintf(list->hashes[list->n++], SHA256_TEXT_SIZE, "%s", sha256);
+    return STATUS_OK;
+}
+
+static enum status find_orphan_blobs(struct store *s, struct hash_list *orphans, struct error *err)
+{
+    struct statement q =
+        statement_prepare(s->databases[DATABASE_BLOB], "SELECT sha256 FROM blob ORDER BY n");
+    bool row = false;
+    enum status status;
+    while ((status = statement_step(&q, &row, err)) == STATUS_OK && row) {
+        char sha256[SHA256_TEXT_SIZE];
+        bool named = false;
+        statement_text(&q, 0, sha256, sizeof sha256);
+        status = blob_is_named(s, sha256, &named, err);
+        if (status == STATUS_OK && !named)
+            status = hash_list_add(orphans, sha256, err);
+        if (status != STATUS_OK)
+            break;
+    }
+    statement_close(&q);
+    return status;
+}
+
+static enum status sweep_blobs(struct store *s, struct error *err)
+{
+    struct hash_list orphans = {0};
+    enum status status = find_orphan_blobs(s, &orphans, err);
+    for (size_t i = 0; i < orphans.n && status == STATUS_OK; i++)
+        status = blob_delete(s->databases[DATABASE_BLOB], orphans.hashes[i], err);
+    mem_free(orphans.hashes);
+    return status;
+}
+
+enum status store_recover(struct store *s, struct error *err)
+{
+    enum status status = recover_rows(s->databases[DATABASE_MAIN], err);
+    if (status == STATUS_OK)
+        status = sweep_folder(s, "tmp", true, err);
+    if (status == STATUS_OK)
+        status = sweep_folder(s, "blobs", false, err);
+    if (status == STATUS_OK)
+        status = sweep_blobs(s, err);
+    return status;
+}

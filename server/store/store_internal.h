@@ -1,0 +1,191 @@
+/*
+ * What the files of the store share; nothing outside server/store includes this.
+ *
+ *   statement.c  one SQL statement: bind, step, read columns; SQLite's codes as enum status
+ *   database.c   a connection with its pragmas; migrations
+ *   writer.c     the writer thread: posted closures, one transaction for those that wait together
+ *   reader.c     the pool of read-only connections
+ *   store.c      folder, lock, open, close, cursors
+ *   recover.c    what is set right at open
+ *   dataset.c job.c job_attempt.c job_log.c field.c blob.c   the nouns
+ *
+ * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the
+ * writer thread (before it starts, to store_open; after it ended, to store_close).  Queue and pool
+ * each have their own mutex; neither is held during I/O, and nobody holds both.
+ */
+#ifndef SERVER_STORE_STORE_INTERNAL_H
+#define SERVER_STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "server/store/store.h"
+
+enum database { DATABASE_MAIN, DATABASE_BLOB, N_DATABASES };
+
+/* --- statement.c --- */
+
+/* Errors stick: after the first one, binding and reading do nothing and the next step (or
+ * statement_status) tells it.  Bound texts and bytes are borrowed until the statement is closed. */
+struct statement {
+    sqlite3 *db;
+    sqlite3_stmt *handle;
+    int code; /* SQLITE_OK, or the first error */
+};
+
+struct statement statement_prepare(sqlite3 *db, const char *sql);
+/* Parameters count from 1, columns from 0.  text NULL binds NULL. */
+void statement_bind_text(struct statement *q, int parameter, const char *text);
+void statement_bind_int(struct statement *q, int parameter, int64_t value);
+void statement_bind_count(struct statement *q, int parameter, uint64_t value);
+void statement_bind_real(struct statement *q, int parameter, double value);
+void statement_bind_bytes(struct statement *q, int parameter, const void *bytes, size_t n);
+/* *row: there is one to read; false when the statement is through. */
+enum status statement_step(struct statement *q, bool *row, struct error *err) WARN_UNUSED;
+/* Step to the end and make ready for new parameters. */
+enum status statement_run(struct statement *q, struct error *err) WARN_UNUSED;
+int64_t statement_int(const struct statement *q, int column);
+uint64_t statement_count(const struct statement *q, int column);
+double statement_real(const struct statement *q, int column);
+/* NULL reads as "". */
+void statement_text(const struct statement *q, int column, char *out, size_t size);
+/* A heap copy, NULL for NULL; also NULL when out of memory, which then sticks. */
+char *statement_text_copy(struct statement *q, int column);
+/* The error that stuck. */
+enum status statement_status(const struct statement *q, struct error *err) WARN_UNUSED;
+void statement_close(struct statement *q);
+
+/* A code of SQLite as an error: FULL is NO_SPACE, NOMEM is NO_MEMORY, BUSY is BUSY, … */
+enum status database_error(sqlite3 *db, int code, struct error *err);
+/* The same for errno: ENOSPC and EDQUOT are NO_SPACE. */
+enum status file_error(int number, const char *doing, const char *name, struct error *err);
+
+/* --- database.c --- */
+
+/* Run constant statements without parameters or results. */
+enum status database_run(sqlite3 *db, const char *sql, struct error *err) WARN_UNUSED;
+/* The one integer of a query without parameters. */
+enum status database_integer(sqlite3 *db, const char *sql, int64_t *out,
+                             struct error *err) WARN_UNUSED;
+/* The read-write connection: created where absent, migrated, checked. */
+enum status database_open_writer(sqlite3 **out, const char *folder, enum database which,
+                                 struct error *err) WARN_UNUSED;
+enum status database_open_reader(sqlite3 **out, const char *folder, enum database which,
+                                 struct error *err) WARN_UNUSED;
+void database_close(sqlite3 *db);
+
+/* --- writer.c --- */
+
+/* Runs on the writer thread inside a transaction of the database it was posted for.  Failing undoes
+ * what it changed.  It writes results into its own context only: whether they hold is known when
+ * store_write returns. */
+typedef enum status (*write_function)(struct store *s, void *context, struct error *err);
+/* Runs on the writer thread once the outcome is durable (or failed), outside any transaction. */
+typedef void (*settle_function)(struct store *s, void *context, enum status status);
+
+/* Post a closure and wait for its transaction.  settle may be NULL. */
+enum status store_write(struct store *s, enum database database, write_function run,
+                        settle_function settle, void *context, struct error *err) WARN_UNUSED;
+
+enum status writer_start(struct store *s, struct error *err) WARN_UNUSED;
+/* Everything posted is answered first. */
+void writer_stop(struct store *s);
+
+/* --- reader.c --- */
+
+enum { MAX_READERS = 16 };
+
+struct reader {
+    sqlite3 *databases[N_DATABASES];
+    struct reader *next;
+};
+
+/* Borrow a connection pair, waiting while all MAX_READERS are out. */
+enum status reader_take(struct store *s, struct reader **out, struct error *err) WARN_UNUSED;
+void reader_give(struct store *s, struct reader *r);
+/* All must have been given back. */
+void readers_close(struct store *s);
+
+/* --- store.c --- */
+
+struct write;
+struct pin;
+
+struct store {
+    char *folder;
+    char *temporary_folder;
+    int lock_file;
+    int folder_file;
+    int blobs_file;                  /* DIR/blobs, for *at() and fsync */
+    sqlite3 *databases[N_DATABASES]; /* read-write: the writer thread's */
+    struct pin *pins;                /* blobs put but not named by a row yet: the writer thread's */
+
+    pthread_t writer;
+    pthread_mutex_t queue_lock; /* guards the three below, and `answered` of each write */
+    pthread_cond_t queue_changed;
+    struct write *queue_first, *queue_last;
+    bool stops;
+
+    pthread_mutex_t pool_lock; /* guards the three below */
+    pthread_cond_t pool_changed;
+    struct reader *pool; /* idle ones */
+    size_t n_readers;    /* open ones, idle or out */
+    size_t n_readers_out;
+};
+
+/* The number that a cursor of this list ('d', 'j', 'f') stands before: rows with n < *before come
+ * next. */
+enum status cursor_read(const struct page *page, char list, int64_t *before,
+                        struct error *err) WARN_UNUSED;
+void cursor_write(char list, int64_t n, char out[CURSOR_SIZE]);
+
+/* "there is no job 'job_…'" */
+enum status not_found(enum id_kind kind, const char *id, struct error *err);
+
+bool sha256_is(const char *text);
+
+/* --- recover.c --- */
+
+/* Before the writer thread starts. */
+enum status store_recover(struct store *s, struct error *err) WARN_UNUSED;
+
+/* Idempotency records older than 24 h. */
+enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err) WARN_UNUSED;
+
+/* --- dataset.c, blob.c, job.c, job_log.c: on the writer thread --- */
+
+enum status dataset_is_named(struct store *s, const char *sha256, bool *out,
+                             struct error *err) WARN_UNUSED;
+
+/* Size of a blob in blob.db; NOT_FOUND. */
+enum status blob_find_size(sqlite3 *db, const char *sha256, uint64_t *out,
+                           struct error *err) WARN_UNUSED;
+enum status blob_is_named(struct store *s, const char *sha256, bool *out,
+                          struct error *err) WARN_UNUSED;
+enum status blob_delete(sqlite3 *db, const char *sha256, struct error *err) WARN_UNUSED;
+/* Delete a blob if no row names it and it is not pinned; "" is none.  What fails here is garbage,
+ * swept at the next open.  Not inside a transaction. */
+void blob_drop(struct store *s, const char *sha256);
+/* A row names it now, or never will: take back one pin of store_blob_put. */
+void blob_unpin(struct store *s, const char *sha256);
+void pins_free(struct store *s);
+
+#define JOB_COLUMNS                                                                                \
+    "n, id, task, status, phase, step, steps, seconds, eta_seconds, progress, attempt, crashes, "  \
+    "cancel_requested, dataset_id, field_id, parent_id, stopped_by, error_class, error_detail, "   \
+    "request_json, spec_json, labels_json, checkpoint_sha256, checkpoint_step, created_ms, "       \
+    "started_ms, finished_ms"
+enum status job_read(struct statement *q, struct job_row *out, struct error *err) WARN_UNUSED;
+/* The number of a job; NOT_FOUND. */
+enum status job_find_number(sqlite3 *db, const char *id, int64_t *out,
+                            struct error *err) WARN_UNUSED;
+
+/* Number events and keep them; *first_seq: of events[0]. */
+enum status job_log_add_events(struct store *s, int64_t job, const struct job_event *events,
+                               size_t n, uint64_t *first_seq, struct error *err) WARN_UNUSED;
+enum status job_log_add_points(struct store *s, int64_t job, const struct metric_point *points,
+                               size_t n, struct error *err) WARN_UNUSED;
+/* After the commit: tell the caller the numbers. */
+void job_log_number_events(struct job_event *events, size_t n, uint64_t first_seq);
+
+#endif

@@ -1,0 +1,79 @@
+#include "core/field/domain.h"
+
+#include <math.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void image_domain_puts_pixel_centres_where_the_contract_says(void **state)
+{
+    (void)state;
+    const struct domain d = domain_of_image(640, 480);
+    assert_int_equal(d.n_dims, 2);
+    for (size_t y = 0; y < 480; y += 7)
+        for (size_t x = 0; x < 640; x += 11) {
+            float source[2] = {(float)x + 0.5f, (float)y + 0.5f}, unit[2];
+            domain_unit_from_source(&d, 1, source, unit);
+            assert_true(fabs((double)unit[0] - ((double)x + 0.5) / 640.0) < 1e-7);
+            assert_true(fabs((double)unit[1] - ((double)y + 0.5) / 480.0) < 1e-7);
+        }
+}
+
+static void domain_converts_in_place_and_alone_to_the_same_bits(void **state)
+{
+    (void)state;
+    const struct domain d = {.n_dims = 3,
+                             .matrix = {{0.01, 0.3, -0.002}, {-0.07, 0.02, 0.5}, {0.4, 0.1, 0.013}},
+                             .offset = {0.25, -1.5, 1e-3}};
+    enum { N = 50 };
+    float source[N * 3], unit[N * 3], one[3];
+    for (size_t i = 0; i < N * 3; i++)
+        source[i] = 37.0f * (float)sin((double)i);
+    domain_unit_from_source(&d, N, source, unit);
+    for (size_t i = 0; i < N; i++) {
+        domain_unit_from_source(&d, 1, source + 3 * i, one);
+        assert_memory_equal(one, unit + 3 * i, sizeof one);
+        for (size_t r = 0; r < 3; r++) {
+            double expected = d.offset[r];
+            for (size_t j = 0; j < 3; j++)
+                expected += d.matrix[r][j] * (double)source[3 * i + j];
+            assert_true(unit[3 * i + r] == (float)expected);
+        }
+    }
+    domain_unit_from_source(&d, N, source, source);
+    assert_memory_equal(source, unit, sizeof unit);
+}
+
+/* value_c = sum over r of k_cr unit_r has the gradient k_c in unit, and k_c times the matrix in
+ * source coordinates. */
+static void domain_gradient_follows_the_chain_rule(void **state)
+{
+    (void)state;
+    const struct domain d = {.n_dims = 2, .matrix = {{0.5, 0.25}, {-2.0, 4.0}}};
+    float gradient[2 * 2 * 2] = {1, 0, 0, 1, 3, -2, 0.5f, 8};
+    const float expected[] = {0.5f,
+                              0.25f,
+                              -2.0f,
+                              4.0f,
+                              3 * 0.5f + 2 * 2.0f,
+                              3 * 0.25f - 2 * 4.0f,
+                              0.5f * 0.5f - 8 * 2.0f,
+                              0.5f * 0.25f + 8 * 4.0f};
+    domain_gradient_to_source(&d, 2, 2, gradient);
+    for (size_t i = 0; i < 8; i++)
+        assert_true(gradient[i] == expected[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(image_domain_puts_pixel_centres_where_the_contract_says),
+        cmocka_unit_test(domain_converts_in_place_and_alone_to_the_same_bits),
+        cmocka_unit_test(domain_gradient_follows_the_chain_rule),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

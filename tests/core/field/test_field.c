@@ -1,0 +1,239 @@
+#include "core/field/field.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/rng.h"
+#include "core/nn/kernel.h"
+#include "tests/support/small_fit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { D = 2, C = 3 };
+
+static const double some_b[] = {1.0, 0.5, -2.0, 3.0, 0.25, 1.5, 2.5, -1.0, 0.0, 4.0};
+static const double some_a[] = {1.0, 0.5, 0.25, 2.0, 0.0};
+
+/* A field with an encoding of every type; smooth, so that it has a gradient everywhere. */
+static struct field_spec spec_of(enum encoding_type type)
+{
+    return (struct field_spec){
+        .encoding = {.type = type,
+                     .n_inputs = D,
+                     .n_frequencies = type == ENCODING_EXPLICIT ? 5 : 7,
+                     .n_octaves = 3,
+                     .sigma = 2.0,
+                     .scale = 2.0,
+                     .input_range = {-1.0, 1.0},
+                     .b = some_b,
+                     .a = some_a},
+        .network = {.n_outputs = C,
+                    .n_hidden_layers = 2,
+                    .width = 20,
+                    .activation = ACTIVATION_TANH,
+                    .output_activation = ACTIVATION_SIGMOID},
+        .domain = domain_of_image(100, 50),
+    };
+}
+
+static void some_points(size_t n, float *unit)
+{
+    struct rng r = rng_at(4, RNG_SAMPLE, 0);
+    for (size_t i = 0; i < n * D; i++)
+        unit[i] = (float)rng_uniform(&r);
+}
+
+static struct field_workspace *workspace_of(const struct field *f, enum field_use use)
+{
+    struct field_workspace *w = NULL;
+    assert_int_equal(field_workspace_create(&w, f, use, NULL), STATUS_OK);
+    return w;
+}
+
+static void field_value_of_a_point_depends_on_the_point_alone(void **state)
+{
+    (void)state;
+    enum { N = 3 * MLP_TILE + 17 };
+    static float unit[N * D], together[N * C], shifted[N * C];
+    some_points(N, unit);
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t type = 0; type < encoding_n_types(); type++) {
+            const struct field_spec spec = spec_of((enum encoding_type)type);
+            struct field *f = NULL;
+            assert_int_equal(field_create(&f, &spec, kernels[k], NULL), STATUS_OK);
+            field_init(f, &spec, 2);
+            struct field_workspace *w = workspace_of(f, FIELD_VALUES);
+            struct field_workspace *g = workspace_of(f, FIELD_GRADIENTS);
+            field_query(f, w, N, unit, together);
+            field_query(f, g, N - 5, unit + 5 * D, shifted);
+            assert_memory_equal(shifted, together + 5 * C, (N - 5) * C * sizeof(float));
+            for (size_t i = 0; i < N; i += 13) {
+                float alone[C];
+                field_query(f, w, 1, unit + i * D, alone);
+                assert_memory_equal(alone, together + i * C, sizeof alone);
+            }
+            field_workspace_free(w);
+            field_workspace_free(g);
+            field_free(f);
+        }
+}
+
+/* The gradient against central differences of the field itself: what single precision allows at
+ * this distance is a hundredth of the largest slope. */
+static void field_gradient_matches_central_differences(void **state)
+{
+    (void)state;
+    enum { N = MLP_TILE + 9 };
+    static const enum activation outputs[] = {ACTIVATION_LINEAR, ACTIVATION_SIGMOID};
+    static float unit[N * D], ahead[N * D], behind[N * D], high[N * C], low[N * C];
+    static float values[N * C], queried[N * C], gradient[N * C * D];
+    const float h = 0x1p-9f;
+    some_points(N, unit);
+    for (size_t type = 0; type < encoding_n_types(); type++)
+        for (size_t o = 0; o < 2; o++) {
+            struct field_spec spec = spec_of((enum encoding_type)type);
+            spec.network.output_activation = outputs[o];
+            struct field *f = small_field(&spec, 3);
+            struct field_workspace *w = workspace_of(f, FIELD_GRADIENTS);
+            field_gradient(f, w, N, unit, values, gradient);
+            field_query(f, w, N, unit, queried);
+            assert_memory_equal(values, queried, sizeof values);
+            for (size_t d = 0; d < D; d++) {
+                memcpy(ahead, unit, sizeof unit);
+                memcpy(behind, unit, sizeof unit);
+                for (size_t i = 0; i < N; i++) {
+                    ahead[i * D + d] += h;
+                    behind[i * D + d] -= h;
+                }
+                field_query(f, w, N, ahead, high);
+                field_query(f, w, N, behind, low);
+                double largest = 0.0, worst = 0.0;
+                for (size_t i = 0; i < N * C; i++) {
+                    double run = (double)(ahead[i / C * D + d] - behind[i / C * D + d]);
+                    double slope = ((double)high[i] - (double)low[i]) / run;
+                    largest = fmax(largest, fabs(slope));
+                    worst = fmax(worst, fabs(slope - (double)gradient[i * D + d]));
+                }
+                assert_true(largest > 0.0);
+                assert_true(worst < 0.01 * largest);
+            }
+            field_workspace_free(w);
+            field_free(f);
+        }
+}
+
+static void field_gradient_needs_no_room_for_values(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    const struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    struct field *f = small_field(&spec, 3);
+    struct field_workspace *w = workspace_of(f, FIELD_GRADIENTS);
+    float unit[N * D], values[N * C], with[N * C * D], without[N * C * D];
+    some_points(N, unit);
+    field_gradient(f, w, N, unit, values, with);
+    field_gradient(f, w, N, unit, NULL, without);
+    assert_memory_equal(with, without, sizeof with);
+    field_workspace_free(w);
+    field_free(f);
+}
+
+static void field_init_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    const struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    struct field *a = small_field(&spec, 5), *b = small_field(&spec, 5), *c = small_field(&spec, 6);
+    const size_t bytes = field_n_params(a) * sizeof(float);
+    assert_memory_equal(field_params(a), field_params(b), bytes);
+    assert_memory_not_equal(field_params(a), field_params(c), bytes);
+    field_free(a);
+    field_free(b);
+    field_free(c);
+}
+
+static void field_counts_parameters_as_people_do(void **state)
+{
+    (void)state;
+    struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    const size_t network = (14 * 20 + 20) + (20 * 20 + 20) + (20 * 3 + 3);
+    for (int trainable = 0; trainable < 2; trainable++) {
+        spec.encoding.trainable = trainable;
+        struct field *f = small_field(&spec, 1);
+        size_t first, count;
+        field_trainable_range(f, &first, &count);
+        assert_int_equal(field_n_parameters(f), network + (trainable ? 7 * (D + 1) : 0));
+        assert_int_equal(first, trainable ? 0 : encoding_n_params(field_encoding(f)));
+        assert_int_equal(first + count, field_n_params(f));
+        assert_int_equal(field_n_inputs(f), D);
+        assert_int_equal(field_n_outputs(f), C);
+        assert_int_equal(field_domain(f)->n_dims, D);
+        field_free(f);
+    }
+    assert_true(field_query_flops(&spec) == 2.0 * (7 * D + 14 * 20 + 20 * 20 + 20 * 3));
+}
+
+static void field_create_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct field_spec bad[4];
+    for (size_t i = 0; i < 4; i++)
+        bad[i] = spec_of(ENCODING_GAUSSIAN);
+    bad[0].encoding.n_frequencies = 0;
+    bad[1].network.width = 0;
+    bad[2].network.n_hidden_layers = 17;
+    bad[3].domain.n_dims = 3;
+    static const char *const wheres[] = {"/encoding", "/network", "/network", "/encoding"};
+    for (size_t i = 0; i < 4; i++) {
+        struct field *f = NULL;
+        struct error err = {0};
+        assert_int_equal(field_create(&f, &bad[i], kernel_find(NULL), &err), STATUS_INVALID);
+        assert_memory_equal(err.where, wheres[i], strlen(wheres[i]));
+        assert_null(f);
+    }
+    assert_true(field_query_bytes(&bad[1]) == SIZE_MAX);
+    assert_true(field_train_bytes(&bad[1], 2) == SIZE_MAX);
+    assert_true(field_query_flops(&bad[1]) == 0.0);
+}
+
+static void field_of_no_hidden_layer_is_an_affine_map_of_its_features(void **state)
+{
+    (void)state;
+    struct field_spec spec = spec_of(ENCODING_NONE);
+    spec.network.n_hidden_layers = 0;
+    spec.network.output_activation = ACTIVATION_LINEAR;
+    struct field *f = small_field(&spec, 9);
+    struct field_workspace *w = workspace_of(f, FIELD_VALUES);
+    const float unit[] = {0.25f, 0.5f};
+    float weight[C * D], bias[C], values[C];
+    mlp_export_layer(field_mlp(f), field_params(f), 0, weight, bias);
+    field_query(f, w, 1, unit, values);
+    for (size_t c = 0; c < C; c++) {
+        double expected = (double)bias[c] - 0.5 * (double)weight[c * D]; /* gamma = 2 x - 1 */
+        assert_true(fabs((double)values[c] - expected) < 1e-6);
+    }
+    field_workspace_free(w);
+    field_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(field_value_of_a_point_depends_on_the_point_alone),
+        cmocka_unit_test(field_gradient_matches_central_differences),
+        cmocka_unit_test(field_gradient_needs_no_room_for_values),
+        cmocka_unit_test(field_init_depends_on_the_seed_alone),
+        cmocka_unit_test(field_counts_parameters_as_people_do),
+        cmocka_unit_test(field_create_refuses_what_does_not_fit),
+        cmocka_unit_test(field_of_no_hidden_layer_is_an_affine_map_of_its_features),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

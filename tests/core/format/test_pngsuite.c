@@ -1,0 +1,138 @@
+/*
+ * Files of others: PngSuite, and files that once broke a PNG decoder.  What our decoder makes of
+ * the valid ones is compared with tests/core/format/png_reference.py, which shares no code with
+ * libpng.
+ */
+#include <ftw.h>
+#include <setjmp.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "core/format/png.h"
+#include "tests/support/data_files.h"
+
+extern char **environ;
+
+static void must_be_refused(void *context, const char *name, const uint8_t *bytes, size_t n)
+{
+    (void)context;
+    struct image image = {0};
+    struct error err = {.status = STATUS_OK};
+    if (png_decode(bytes, n, &image, NULL, &err) != STATUS_INVALID)
+        fail_msg("%s was not refused", name);
+    assert_null(image.values);
+    assert_true(err.message[0] != '\0');
+}
+
+static void png_refuses_every_corrupt_file_of_pngsuite(void **state)
+{
+    (void)state;
+    char *folder = data_path("bad/pngsuite/corrupt");
+    if (!folder)
+        skip();
+    assert_int_equal(folder_each(folder, must_be_refused, NULL), 14);
+    free(folder);
+}
+
+/* Names that begin with x_ are broken, the others are valid but odd. */
+static void must_end_as_named(void *context, const char *name, const uint8_t *bytes, size_t n)
+{
+    struct image image = {0};
+    if (strncmp(name, "x_", 2) == 0) {
+        must_be_refused(context, name, bytes, n);
+        return;
+    }
+    if (png_decode(bytes, n, &image, NULL, NULL) != STATUS_OK)
+        fail_msg("%s was refused", name);
+    image_deinit(&image);
+}
+
+static void png_takes_odd_files_and_refuses_broken_ones(void **state)
+{
+    (void)state;
+    char *folder = data_path("bad/png_bugs");
+    if (!folder)
+        skip();
+    assert_int_equal(folder_each(folder, must_end_as_named, NULL), 19);
+    free(folder);
+}
+
+/* --- comparison with the other decoder --- */
+
+static void dump_values(void *context, const char *name, const uint8_t *bytes, size_t n)
+{
+    struct image image;
+    if (png_decode(bytes, n, &image, NULL, NULL) != STATUS_OK)
+        fail_msg("%s was refused", name);
+    uint32_t shape[] = {(uint32_t)image.width, (uint32_t)image.height, (uint32_t)image.channels};
+    size_t n_values = image.width * image.height * image.channels * sizeof *image.values;
+    uint8_t *dump = malloc(sizeof shape + n_values);
+    char *path;
+    assert_non_null(dump);
+    memcpy(dump, shape, sizeof shape);
+    memcpy(dump + sizeof shape, image.values, n_values);
+    assert_true(asprintf(&path, "%s/%s.f32", (const char *)context, name) > 0);
+    file_write(path, dump, sizeof shape + n_values);
+    free(path);
+    free(dump);
+    image_deinit(&image);
+}
+
+/* The exit status of python3 with these arguments; 127 if it cannot be run. */
+static int python(char *const arguments[])
+{
+    pid_t pid;
+    int how;
+    if (posix_spawnp(&pid, "python3", NULL, NULL, arguments, environ) != 0)
+        return 127;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    return WIFEXITED(how) ? WEXITSTATUS(how) : 127;
+}
+
+static int remove_entry(const char *path, const struct stat *s, int type, struct FTW *place)
+{
+    (void)s;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+static void png_gives_the_values_that_another_decoder_gives(void **state)
+{
+    (void)state;
+    char *folder = data_path("bad/pngsuite/valid");
+    char *const probe[] = {"python3", "-c", "import numpy", NULL};
+    if (!folder || python(probe) != 0) {
+        free(folder);
+        skip();
+    }
+    const char *tmp = getenv("TMPDIR");
+    char *dumps;
+    assert_true(asprintf(&dumps, "%s/farfield-png-XXXXXX", tmp ? tmp : "/tmp") > 0);
+    assert_non_null(mkdtemp(dumps));
+    assert_int_equal(folder_each(folder, dump_values, dumps), 161);
+    char *const compare[] = {"python3", "tests/core/format/png_reference.py", folder, dumps, NULL};
+    int result = python(compare);
+    nftw(dumps, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+    assert_int_equal(result, 0);
+    free(dumps);
+    free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(png_refuses_every_corrupt_file_of_pngsuite),
+        cmocka_unit_test(png_takes_odd_files_and_refuses_broken_ones),
+        cmocka_unit_test(png_gives_the_values_that_another_decoder_gives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

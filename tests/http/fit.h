@@ -1,0 +1,39 @@
+/*
+ * What tests do again and again: a picture, a dataset of it, a job, a field.
+ */
+#ifndef TESTS_HTTP_FIT_H
+#define TESTS_HTTP_FIT_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tests/http/answer.h"
+#include "tests/http/service.h"
+
+/* A picture of the project's own, PNG. */
+struct bytes sample_picture_png(size_t size, unsigned seed);
+
+/* An NPY file (version 1, C order): type "|u1", shape "3, 4", data as it lies. */
+struct bytes make_npy(const char *type, const char *shape, const void *data, size_t n);
+
+/* Upload a picture and give its dataset id (ID: at least 32 bytes). */
+enum { ID_TEXT = 32 };
+void upload_picture(const struct service *s, size_t size, unsigned seed, char id[ID_TEXT]);
+
+/* Post a job: a small network over the dataset, for so many steps; more: further members of the
+ * body (", \"labels\": {…}") or "".  Gives its id. */
+void start_job(const struct service *s, const char *dataset_id, unsigned steps, const char *more,
+               char id[ID_TEXT]);
+
+/* Wait until the job has this status; fails if it ends in another, or after a minute (times
+ * SLOWNESS).  The job, the caller's. */
+json_t *wait_for_job(const struct service *s, const char *id, const char *status);
+
+/* Wait until the job has trained at least so many steps. */
+void wait_for_step(const struct service *s, const char *id, int64_t step);
+
+/* Upload, fit, wait: a finished field. */
+void make_field(const struct service *s, size_t size, unsigned steps, char field_id[ID_TEXT]);
+
+#endif

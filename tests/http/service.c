@@ -1,0 +1,222 @@
+#include "tests/http/service.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { PATH_SIZE = 512, MAX_ARGUMENTS = 32, START_SECONDS = 20, STOP_SECONDS = 15 };
+
+double now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void pause_briefly(void)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    nanosleep(&pause, NULL);
+}
+
+/* build/KIND/farfield, seen from build/KIND/tests/http/test_x. */
+static void find_program(char out[PATH_SIZE])
+{
+    char self[PATH_SIZE / 2];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    assert_true(n > 0);
+    self[n] = '\0';
+    for (int up = 0; up < 3; up++)
+        *strrchr(self, '/') = '\0';
+    snprintf(out, PATH_SIZE, "%s/farfield", self);
+}
+
+/* Start the program with its stdout on a pipe; returns the reading end. */
+static int spawn_program(const char *const *arguments, pid_t *pid)
+{
+    char program[PATH_SIZE];
+    char *argv[MAX_ARGUMENTS] = {program};
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    find_program(program);
+    for (size_t i = 0; arguments[i]; i++) {
+        assert_true(i + 2 < MAX_ARGUMENTS);
+        argv[i + 1] = (char *)(uintptr_t)arguments[i];
+    }
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    assert_int_equal(posix_spawn(pid, program, &actions, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    return ends[0];
+}
+
+/* Read up to the first line's end (or all of it), for so long. */
+static size_t read_output(int fd, char *out, size_t size, bool one_line, double seconds)
+{
+    size_t n = 0;
+    double end = now_seconds() + seconds;
+    while (n + 1 < size && !(one_line && n > 0 && out[n - 1] == '\n')) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        double left = end - now_seconds();
+        assert_true(left > 0);
+        if (poll(&ready, 1, (int)(left * 1000)) <= 0)
+            continue;
+        ssize_t got = read(fd, out + n, one_line ? 1 : size - 1 - n);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+int program_run(const char *const *arguments, char **output)
+{
+    enum { OUTPUT_MAX = 1 << 20 };
+    pid_t pid;
+    int status = 0;
+    char *text = malloc(OUTPUT_MAX);
+    assert_non_null(text);
+    int fd = spawn_program(arguments, &pid);
+    read_output(fd, text, OUTPUT_MAX, false, 60 * SLOWNESS);
+    close(fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (output)
+        *output = text;
+    else
+        free(text);
+    return WEXITSTATUS(status);
+}
+
+void service_restart(struct service *s, const char *const *settings)
+{
+    char data[128], line[256];
+    const char *arguments[MAX_ARGUMENTS] = {"serve", "--listen",    "127.0.0.1:0", "--data",
+                                            data,    "--log-level", "warn",        "--threads",
+                                            "1",     NULL};
+    size_t n = 9;
+    snprintf(data, sizeof(data), "%s/data", s->folder);
+    for (size_t i = 0; settings && settings[i]; i++) {
+        assert_true(n + 2 < MAX_ARGUMENTS);
+        arguments[n++] = settings[i];
+    }
+    int fd = spawn_program(arguments, &s->pid);
+    read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
+    close(fd);
+    static const char prefix[] = "farfield listening on ";
+    assert_memory_equal(line, prefix, sizeof(prefix) - 1);
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(s->url, sizeof(s->url), "%s", line + sizeof(prefix) - 1);
+}
+
+void service_start(struct service *s, const char *const *settings)
+{
+    const char *root = getenv("TMPDIR");
+    snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
+    assert_non_null(mkdtemp(s->folder));
+    service_restart(s, settings);
+}
+
+/* True if the process has ended within so many seconds; -1 waits for ever. */
+static bool wait_for_end(pid_t pid, int *status, double seconds)
+{
+    double end = now_seconds() + seconds;
+    while (waitpid(pid, status, WNOHANG) == 0) {
+        if (now_seconds() > end)
+            return false;
+        pause_briefly();
+    }
+    return true;
+}
+
+int service_stop(struct service *s)
+{
+    int status = 0;
+    assert_int_equal(kill(s->pid, SIGTERM), 0);
+    bool ended = wait_for_end(s->pid, &status, STOP_SECONDS);
+    if (!ended) {
+        kill(s->pid, SIGKILL);
+        waitpid(s->pid, &status, 0);
+    }
+    s->pid = 0;
+    assert_true(ended);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+size_t service_workers(const struct service *s, pid_t *out, size_t max)
+{
+    size_t n = 0;
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (struct dirent *entry; (entry = readdir(processes)) && n < max;) {
+        char path[300], text[256];
+        long pid = strtol(entry->d_name, NULL, 10), parent = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *file = pid > 0 ? fopen(path, "r") : NULL;
+        if (!file)
+            continue;
+        size_t length = fread(text, 1, sizeof(text) - 1, file);
+        fclose(file);
+        text[length] = '\0';
+        const char *after_name = strrchr(text, ')'); /* "PID (NAME) STATE PARENT …" */
+        if (after_name && strlen(after_name) > 4)
+            parent = strtol(after_name + 4, NULL, 10);
+        if (parent == s->pid && after_name[2] != 'Z')
+            out[n++] = (pid_t)pid;
+    }
+    closedir(processes);
+    return n;
+}
+
+void service_kill(struct service *s)
+{
+    enum { MAX_WORKERS = 16 };
+    pid_t workers[MAX_WORKERS];
+    size_t n = service_workers(s, workers, MAX_WORKERS);
+    int status = 0;
+    assert_int_equal(kill(s->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = 0;
+    for (size_t i = 0; i < n; i++) {
+        double end = now_seconds() + 5;
+        while (kill(workers[i], 0) == 0 && now_seconds() < end)
+            pause_briefly();
+    }
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void service_remove(struct service *s)
+{
+    if (s->pid > 0)
+        service_kill(s);
+    if (s->folder[0])
+        nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    s->folder[0] = '\0';
+}
