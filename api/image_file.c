@@ -125,23 +125,42 @@ static size_t at_least_one(double side)
     return side < 1.0 ? 1 : (size_t)side;
 }
 
-/* Mean over the box of `image` that pixel (x, y) of [height, width] covers; boxes have whole-pixel
- * edges and at least one pixel. */
-static void box_mean(const struct image *image, size_t width, size_t height, size_t x, size_t y,
+/* The stretch of an axis of n pixels that pixel i of n_out covers. */
+struct stretch {
+    double from, to;
+    size_t first, last; /* pixels it touches: first … last - 1 */
+};
+
+static struct stretch stretch_of(size_t i, size_t n_out, size_t n)
+{
+    const double scale = (double)n / (double)n_out;
+    struct stretch s = {.from = (double)i * scale, .to = (double)(i + 1) * scale};
+    s.first = (size_t)s.from;
+    s.last = i + 1 == n_out ? n : (size_t)ceil(s.to);
+    return s;
+}
+
+/* How much of pixel i it covers, 0..1. */
+static double cover(const struct stretch *s, size_t i)
+{
+    return fmin(s->to, (double)(i + 1)) - fmax(s->from, (double)i);
+}
+
+static void box_mean(const struct image *image, const struct stretch *xs, const struct stretch *ys,
                      uint8_t *out)
 {
-    const size_t x0 = x * image->width / width, x1 = (x + 1) * image->width / width;
-    const size_t y0 = y * image->height / height, y1 = (y + 1) * image->height / height;
+    const size_t channels = image->channels;
+    const double area = (xs->to - xs->from) * (ys->to - ys->from);
     double sum[LIMIT_CHANNELS] = {0};
-    for (size_t v = y0; v < y1; v++) {
-        const float *p = image->values + (v * image->width + x0) * image->channels;
-        for (size_t i = 0; i < (x1 - x0) * image->channels; i++)
-            sum[i % image->channels] += (double)p[i];
-    }
-    for (size_t c = 0; c < image->channels; c++) {
-        double mean = sum[c] / (double)((x1 - x0) * (y1 - y0));
-        out[c] = (uint8_t)lround(fmin(fmax(mean, 0.0), 1.0) * 255.0);
-    }
+    for (size_t y = ys->first; y < ys->last; y++)
+        for (size_t x = xs->first; x < xs->last; x++) {
+            const float *pixel = image->values + (y * image->width + x) * channels;
+            const double weight = cover(xs, x) * cover(ys, y);
+            for (size_t c = 0; c < channels; c++)
+                sum[c] += weight * (double)pixel[c];
+        }
+    for (size_t c = 0; c < channels; c++)
+        out[c] = (uint8_t)lround(fmin(fmax(sum[c] / area, 0.0), 1.0) * 255.0);
 }
 
 enum status image_file_preview(const struct image *image, size_t width, struct buffer *out,
@@ -159,8 +178,11 @@ enum status image_file_preview(const struct image *image, size_t width, struct b
     if (!pixels)
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++)
-            box_mean(image, w, h, x, y, pixels + (y * w + x) * image->channels);
+        for (size_t x = 0; x < w; x++) {
+            const struct stretch xs = stretch_of(x, w, image->width);
+            const struct stretch ys = stretch_of(y, h, image->height);
+            box_mean(image, &xs, &ys, pixels + (y * w + x) * image->channels);
+        }
     enum status status = png_encode(pixels, w, h, image->channels, PNG_SMALL, out, err);
     mem_free(pixels);
     return status;

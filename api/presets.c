@@ -57,7 +57,7 @@ const char *presets_default(void)
 static bool read_preset(const struct preset *p, json_t *settings, struct spec *out)
 {
     struct problem_list problems = {0};
-    json_t *spec = json_copy(settings);
+    json_t *spec = codec_json_copy(settings);
     bool ok = spec &&
               json_object_set_new(spec, "task", json_string(spec_task_name(p->task))) == 0 &&
               codec_spec_read_json(spec, out, &problems) == STATUS_OK;

@@ -11,11 +11,10 @@ json_t *codec_dataset(const struct dataset_row *row)
 {
     char created[TIME_TEXT_SIZE];
     clock_format(row->created_ms, created);
-    json_t *info = codec_json_own(row->info_json);
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "id", row->id, "kind", row->kind,
                      "name", row->name, "media_type", row->media_type, "bytes",
                      (json_int_t)row->bytes, "sha256", row->sha256, "created_at", created, "info",
-                     info ? info : json_object());
+                     codec_json_object(row->info_json));
 }
 
 json_t *codec_list(json_t *items, const char *next_cursor)

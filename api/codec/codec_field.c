@@ -4,12 +4,6 @@
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
 
-static json_t *object_of(const char *text)
-{
-    json_t *value = codec_json_own(text);
-    return value ? value : json_object();
-}
-
 static json_t *link_to(const char *field_id, const char *tail)
 {
     return json_sprintf("/v1/fields/%s%s", field_id, tail);
@@ -65,8 +59,8 @@ json_t *codec_field_final(const struct field_row *row)
         .sha256 = row->weights_sha256,
         .step = (json_int_t)row->step,
         .bytes = json_integer((json_int_t)row->bytes),
-        .spec = object_of(row->spec_json),
-        .metrics = object_of(row->metrics_json),
+        .spec = codec_json_object(row->spec_json),
+        .metrics = codec_json_object(row->metrics_json),
         .summary = summary,
     };
     json_t *field = field_of(&parts);
@@ -99,7 +93,7 @@ json_t *codec_field_training(const struct job_row *job, const struct dataset_row
         .task = job->task,
         .step = entry ? (json_int_t)entry->step : 0,
         .bytes = entry ? json_integer((json_int_t)entry->bytes) : json_null(),
-        .spec = object_of(job->spec_json),
+        .spec = codec_json_object(job->spec_json),
         .metrics = codec_job_latest(latest),
         .summary = summary,
     };
@@ -111,5 +105,6 @@ json_t *codec_field_training(const struct job_row *job, const struct dataset_row
 json_t *codec_field_evaluation(const struct field_row *row)
 {
     return json_pack("{s:s, s:s, s:I, s:o}", "field_id", row->id, "dataset_id", row->dataset_id,
-                     "step", (json_int_t)row->step, "metrics", object_of(row->metrics_json));
+                     "step", (json_int_t)row->step, "metrics",
+                     codec_json_object(row->metrics_json));
 }

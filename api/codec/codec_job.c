@@ -18,12 +18,6 @@ static json_t *time_or_null(int64_t ms)
     return json_string(text);
 }
 
-static json_t *object_of(const char *text)
-{
-    json_t *value = codec_json_own(text);
-    return value ? value : json_object();
-}
-
 static json_t *error_of(const struct job_row *row)
 {
     if (!row->error_class[0])
@@ -62,9 +56,10 @@ json_t *codec_job(const struct job_row *row, const struct metric_series *latest,
         (json_int_t)row->step, "steps", steps, "eta_seconds", eta, "queue_position", position,
         "attempt", (json_int_t)row->attempt, "dataset_id", row->dataset_id, "field_id",
         row->field_id, "metrics", codec_job_latest(latest), "stopped_by",
-        text_or_null(row->stopped_by), "error", error_of(row), "spec", object_of(row->spec_json),
-        "labels", object_of(row->labels_json), "created_at", time_or_null(row->created_ms),
-        "started_at", time_or_null(row->started_ms), "finished_at", time_or_null(row->finished_ms));
+        text_or_null(row->stopped_by), "error", error_of(row), "spec",
+        codec_json_object(row->spec_json), "labels", codec_json_object(row->labels_json),
+        "created_at", time_or_null(row->created_ms), "started_at", time_or_null(row->started_ms),
+        "finished_at", time_or_null(row->finished_ms));
 }
 
 json_t *codec_job_series(const struct metric_series *series)

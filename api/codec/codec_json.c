@@ -40,9 +40,9 @@ static enum status syntax(struct problem_list *problems, const char *detail)
 
 static enum status parse_failed(const json_error_t *error, struct problem_list *problems)
 {
-    switch (json_error_code(error)) {
-    case json_error_out_of_memory:
+    if (!error->text[0]) /* jansson has words for all but a lack of memory */
         return problem_add(problems, STATUS_NO_MEMORY, "", "the body: out of memory");
+    switch (json_error_code(error)) {
     case json_error_duplicate_key:
     case json_error_numeric_overflow:
     case json_error_null_character:
@@ -99,6 +99,20 @@ json_t *codec_json_own(const char *text)
     return NULL;
 }
 
+json_t *codec_json_object(const char *text)
+{
+    return text && text[0] ? codec_json_own(text) : json_object();
+}
+
+json_t *codec_json_copy(const json_t *object)
+{
+    json_t *copy = json_object();
+    if (copy && json_object_update(copy, (json_t *)object) == 0)
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
 /* --- values -> bytes --- */
 
 /* Do 15 digits tell every real of this value?  Then 0.1 is written as it was meant. */
@@ -128,7 +142,8 @@ struct sink {
 static int append_text(const char *text, size_t n, void *context)
 {
     struct sink *sink = context;
-    sink->status = buffer_append(sink->out, text, n, sink->err);
+    if (sink->status == STATUS_OK) /* the first failure stays: jansson goes on after some */
+        sink->status = buffer_append(sink->out, text, n, sink->err);
     return sink->status == STATUS_OK ? 0 : -1;
 }
 
@@ -139,9 +154,10 @@ enum status codec_json_append(const json_t *value, struct buffer *out, struct er
     struct sink sink = {.out = out, .err = err};
     const size_t digits = is_short(value) ? 15 : 17;
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits);
-    if (json_dump_callback(value, append_text, &sink, flags) == 0)
-        return STATUS_OK;
-    return sink.status != STATUS_OK ? sink.status : error_status(err, STATUS_NO_MEMORY);
+    const bool ok = json_dump_callback(value, append_text, &sink, flags) == 0;
+    if (sink.status != STATUS_OK)
+        return sink.status;
+    return ok ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
 }
 
 enum status codec_json_text(const json_t *value, char **out, struct error *err)

@@ -30,6 +30,12 @@ enum status codec_json_parse_object(const uint8_t *bytes, size_t n, size_t max_d
  * not an object; the caller's (json_decref). */
 json_t *codec_json_own(const char *text);
 
+/* The same, where NULL and "" stand for {}. */
+json_t *codec_json_object(const char *text);
+
+/* A shallow copy of an object, whole or NULL (json_copy drops members when memory is short). */
+json_t *codec_json_copy(const json_t *object);
+
 /* Append compact text.  value is borrowed; NULL is NO_MEMORY (so that builders need no checks). */
 enum status codec_json_append(const json_t *value, struct buffer *out,
                               struct error *err) WARN_UNUSED;

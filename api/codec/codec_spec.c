@@ -63,7 +63,7 @@ static enum status read_variant(const json_t *value, const char *pointer, const 
         if (strcmp(name, v->rows[i].type) != 0)
             continue;
         *type = (int)i;
-        json_t *members = json_is_object(value) ? json_copy((json_t *)value) : json_object();
+        json_t *members = json_is_object(value) ? codec_json_copy(value) : json_object();
         if (members && json_object_get(members, "type"))
             json_object_del(members, "type");
         enum status status =

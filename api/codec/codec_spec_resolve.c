@@ -55,12 +55,12 @@ enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
 
 /* --- explicit frequencies --- */
 
-/* 2^20 turns across the domain: what kernel.h promises sines for. */
-static const double max_cycles = 1048576.0;
+/* Cycles of b, as far as core's sines reach; amplitudes of a, as core takes them. */
+static const double max_b = 1 << ENCODING_MAX_OCTAVES, max_a = 1e6;
 
-static bool is_cycles(const json_t *value)
+static bool is_within(const json_t *value, double max)
 {
-    return json_is_number(value) && fabs(json_number_value(value)) <= max_cycles;
+    return json_is_number(value) && fabs(json_number_value(value)) <= max;
 }
 
 static bool is_row(const json_t *row, size_t n_dims)
@@ -68,7 +68,7 @@ static bool is_row(const json_t *row, size_t n_dims)
     if (json_array_size(row) != n_dims)
         return false;
     for (size_t d = 0; d < n_dims; d++)
-        if (!is_cycles(json_array_get(row, d)))
+        if (!is_within(json_array_get(row, d), max_b))
             return false;
     return true;
 }
@@ -99,17 +99,19 @@ static enum status check_explicit(json_t *encoding, size_t n_dims, struct proble
         if (!is_row(json_array_get(b, j), n_dims))
             return problem_add(problems, STATUS_INVALID, place,
                                "a frequency must be an array of %zu numbers in [-%g, %g]", n_dims,
-                               max_cycles, max_cycles);
+                               max_b, max_b);
     }
     const json_t *a = json_object_get(encoding, "a");
     if (!a)
         return set_ones(encoding, m, problems);
     bool ok = json_array_size(a) == m;
     for (size_t j = 0; ok && j < m; j++)
-        ok = is_cycles(json_array_get(a, j));
+        ok = is_within(json_array_get(a, j), max_a);
     return ok ? STATUS_OK
-              : problem_add(problems, STATUS_INVALID, "/field/encoding/a",
-                            "'a' must be an array of %zu numbers, one for each row of 'b'", m);
+              : problem_add(
+                    problems, STATUS_INVALID, "/field/encoding/a",
+                    "'a' must be an array of %zu numbers in [-%g, %g], one for each row of 'b'", m,
+                    max_a, max_a);
 }
 
 /* --- objects with a type --- */
@@ -119,7 +121,7 @@ static json_t *variant_object(json_t *value, const struct variants *v)
 {
     if (json_is_string(value) && v->may_be_name)
         return json_pack("{s:O}", "type", value);
-    return json_is_object(value) ? json_copy(value) : NULL;
+    return json_is_object(value) ? codec_json_copy(value) : NULL;
 }
 
 static const struct variant *variant_find(const json_t *type, const char *place,
@@ -145,24 +147,30 @@ static const struct variant *variant_find(const json_t *type, const char *place,
     return NULL;
 }
 
-/* {"type": …} and the members; or the type's name alone, where that says the same. */
-static json_t *variant_result(const struct variants *v, const struct variant *row, json_t *members)
+/* Are these the type's defaults?  False, and a problem, when memory is short. */
+static bool is_default(const struct variant *row, const json_t *members,
+                       struct problem_list *problems)
 {
     json_t *defaults = NULL;
-    struct problem_list none = {0};
-    if (v->may_be_name && codec_json_resolve(NULL, NULL, "", row->members.rows, row->members.n,
-                                             &defaults, &none) == STATUS_OK) {
-        bool is_default = json_equal(members, defaults) != 0;
-        json_decref(defaults);
-        if (is_default)
-            return json_string(row->type);
-    }
+    if (codec_json_resolve(NULL, NULL, "", row->members.rows, row->members.n, &defaults,
+                           problems) != STATUS_OK)
+        return false;
+    const bool is_equal = json_equal(members, defaults) != 0;
+    json_decref(defaults);
+    return is_equal;
+}
+
+/* {"type": …} and the members; or the type's name alone, where that says the same. */
+static json_t *variant_result(const struct variants *v, const struct variant *row, json_t *members,
+                              struct problem_list *problems)
+{
+    if (v->may_be_name && is_default(row, members, problems))
+        return json_string(row->type);
     json_t *result = json_pack("{s:s}", "type", row->type);
-    if (result && json_object_update(result, members) != 0) {
-        json_decref(result);
-        return NULL;
-    }
-    return result;
+    if (result && json_object_update(result, members) == 0)
+        return result;
+    json_decref(result);
+    return NULL;
 }
 
 /* caller may be NULL.  A new reference, or NULL and a problem. */
@@ -194,7 +202,7 @@ static json_t *resolve_variant(json_t *caller, json_t *base, const char *pointer
     if (codec_json_resolve(mine, is_same ? preset : NULL, pointer, row->members.rows,
                            row->members.n, &members, problems) != STATUS_OK)
         goto out;
-    result = variant_result(v, row, members);
+    result = variant_result(v, row, members, problems);
     if (!result)
         no_memory(problems);
 out:
@@ -226,11 +234,11 @@ static json_t *resolve_field(json_t *caller, const json_t *preset, struct proble
 }
 
 /* A number of steps asked for is meant: the preset's limit of time goes. */
-static void clear_time_limit(const json_t *caller, json_t *base)
+static bool clear_time_limit(const json_t *caller, json_t *base)
 {
-    if (json_is_integer(json_object_get(caller, "steps")) &&
-        !json_object_get(caller, "time_limit_seconds"))
-        json_object_set_new(base, "time_limit_seconds", json_null());
+    return !json_is_integer(json_object_get(caller, "steps")) ||
+           json_object_get(caller, "time_limit_seconds") ||
+           json_object_set_new(base, "time_limit_seconds", json_null()) == 0;
 }
 
 static enum status check_end(const json_t *train, struct problem_list *problems)
@@ -250,13 +258,12 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, struct proble
         problem_add(problems, STATUS_INVALID, "/train", "'train' must be an object");
         return NULL;
     }
-    json_t *base = json_copy(json_object_get(preset, "train"));
-    json_t *mine = caller ? json_copy(caller) : json_object();
-    if (!base || !mine) {
+    json_t *base = codec_json_copy(json_object_get(preset, "train"));
+    json_t *mine = caller ? codec_json_copy(caller) : json_object();
+    if (!base || !mine || !clear_time_limit(mine, base)) {
         no_memory(problems);
         goto out;
     }
-    clear_time_limit(mine, base);
     json_t *optimizer =
         resolve_variant(json_object_get(mine, "optimizer"), json_object_get(base, "optimizer"),
                         "/train/optimizer", &spec_optimizers, problems);
@@ -264,8 +271,10 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, struct proble
         resolve_variant(json_object_get(mine, "schedule"), json_object_get(base, "schedule"),
                         "/train/schedule", &spec_schedules, problems);
     /* Where a part failed there is a problem already: the rest is only looked at. */
-    json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null());
-    json_object_set_new(mine, "schedule", schedule ? schedule : json_null());
+    bool ok = json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null()) == 0;
+    ok &= json_object_set_new(mine, "schedule", schedule ? schedule : json_null()) == 0;
+    if (!ok)
+        no_memory(problems);
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
                            problems) == STATUS_OK &&
         check_end(train, problems) != STATUS_OK) {

@@ -30,12 +30,13 @@ static const struct member none_rows[] = {
 };
 static const struct member basic_rows[] = {FOURIER_MEMBERS};
 static const struct member positional_rows[] = {
-    {"n_frequencies", MEMBER_INTEGER, 1, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "128"},
-    {"scale", MEMBER_NUMBER, 0.0, 20.0, AT(scale), .fallback = "6.0", .later = automatic},
+    {"n_frequencies", MEMBER_INTEGER, 2, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "128"},
+    {"scale", MEMBER_NUMBER, 0.0, ENCODING_MAX_OCTAVES, AT(scale), .fallback = "6.0",
+     .later = automatic},
     FOURIER_MEMBERS,
 };
 static const struct member octave_rows[] = {
-    {"n_octaves", MEMBER_INTEGER, 1, 20, AT(n_octaves), .fallback = "8"},
+    {"n_octaves", MEMBER_INTEGER, 1, ENCODING_MAX_OCTAVES, AT(n_octaves), .fallback = "8"},
     FOURIER_MEMBERS,
 };
 static const struct member gaussian_rows[] = {

@@ -98,8 +98,10 @@ function listItem(job) {
   return item;
 }
 
+/* What runs stands on top, then the newest first. */
 function drawList() {
-  const sorted = [...jobs.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+  const rank = (job) => (job.status === 'running' ? 0 : 1);
+  const sorted = [...jobs.values()].sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? 1 : -1));
   $('jobs').replaceChildren(...sorted.map(listItem));
   $('jobs-empty').hidden = sorted.length > 0;
   $('more').hidden = !nextCursor;
@@ -120,12 +122,12 @@ async function loadPage(cursor) {
 /* Jobs that are not being watched are asked after every two seconds while any of them is under way. */
 async function poll() {
   try {
-    const first = await get('/v1/jobs?limit=30');
-    first.items.forEach(keep);
+    const [first, running, last] = await Promise.all(
+      ['limit=30', 'status=running&limit=30', 'status=queued&limit=1'].map((q) => get(`/v1/jobs?${q}`)));
+    [...running.items, ...first.items].forEach(keep);
     $('health').className = 'health up';
-    const running = first.items.filter((j) => j.status === 'running').length;
-    const queued = first.items.filter((j) => j.status === 'queued').length;
-    $('health-text').textContent = running || queued ? `${running} running, ${queued} queued` : 'idle';
+    const queued = last.items[0]?.queue_position ?? 0; /* the newest in the queue stands last in it */
+    $('health-text').textContent = running.items.length || queued ? `${running.items.length} running, ${queued} queued` : 'idle';
     drawList();
   } catch {
     $('health').className = 'health down';

@@ -13,9 +13,9 @@ function ticks(low, high, count) {
   return out;
 }
 
-function label(v) {
-  if (v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5)) return v.toExponential(0);
-  return String(Number(v.toPrecision(4)));
+function label(v, digits = 4) {
+  if (v !== 0 && (Math.abs(v) < 1e-3 || Math.abs(v) >= 1e5)) return v.toExponential(digits > 2 ? 1 : 0);
+  return String(Number(v.toPrecision(digits)));
 }
 
 /* series: [{ name, points: [[seconds, value], …] }]; logarithmic: values on a log10 axis. */
@@ -57,7 +57,7 @@ export function drawChart(canvas, series, { logarithmic = false } = {}) {
     g.moveTo(box.left, y(v));
     g.lineTo(box.right, y(v));
     g.stroke();
-    g.fillText(logarithmic ? label(10 ** v) : label(v), box.left - 6, y(v));
+    g.fillText(logarithmic ? label(10 ** v, 2) : label(v), box.left - 6, y(v));
   }
   g.textAlign = 'center';
   g.textBaseline = 'top';
@@ -74,7 +74,7 @@ export function drawChart(canvas, series, { logarithmic = false } = {}) {
     if (series.length > 1) {
       g.fillStyle = g.strokeStyle;
       g.textAlign = 'right';
-      g.fillText(line.name, box.right - 4, box.bottom - 16 - 14 * i);
+      g.fillText(line.name.replace('_', ' '), box.right - 4, box.bottom - 16 - 14 * i);
     }
   });
 }

@@ -1,6 +1,7 @@
 /*
  * Values and gradients at points: JSON, NPY and raw float32, and one point in the address.
  */
+#include <assert.h>
 #include <float.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,6 +183,7 @@ static bool read_point_or_reply(const struct http_request *request, struct http_
     const char *known[LIMIT_DIMS + 2] = {"frame"};
     struct problem_list problems = {0};
     size_t chosen = FRAME_SOURCE;
+    assert(n_dims <= LIMIT_DIMS);
     for (size_t d = 0; d < n_dims; d++)
         known[1 + d] = axis_names[d];
     codec_args_known(request, known, &problems);

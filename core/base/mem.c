@@ -23,7 +23,10 @@ bool mem_add(size_t *out, size_t a, size_t b)
 
 void *mem_alloc_array(size_t n, size_t size)
 {
-    return calloc(n ? n : 1, size ? size : 1);
+    size_t bytes;
+    if (!mem_mul(&bytes, n ? n : 1, size ? size : 1))
+        return NULL;
+    return calloc(1, bytes);
 }
 
 void *mem_alloc(size_t size)

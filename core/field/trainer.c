@@ -12,7 +12,7 @@
 static const double first_snapshot_seconds = 0.1;
 /* Of Adam: still a normal float. */
 static const double min_epsilon = 1e-30;
-/* Evaluations and snapshots take at most one in so many seconds. */
+/* Evaluations take at most one in so many seconds. */
 static const double evaluation_share = 50.0;
 
 struct trainer {
@@ -154,7 +154,8 @@ struct run {
     const volatile bool *stop;
     double clock_start; /* what the clock showed at second 0 of the training */
     double loss;        /* of the last step */
-    double next_loss, next_snapshot, next_checkpoint; /* when they are due */
+    /* When they are due. */
+    double next_loss, next_snapshot, next_evaluation, next_checkpoint;
 };
 
 static double clock_seconds(void)
@@ -202,34 +203,42 @@ static enum status check_parameters(const struct run *r, struct error *err)
     return STATUS_OK;
 }
 
-/* Evaluate, report, give out a snapshot.  *reached: whether the target is, if there is one. */
+/* A snapshot is cheap, its metrics are not: they come as often as they may cost. */
+static enum status give_snapshot(struct run *r, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    enum status status = check_parameters(r, err);
+    if (status != STATUS_OK)
+        return status;
+    if (r->sink->snapshot)
+        r->sink->snapshot(r->sink->context, t->field, t->step);
+    r->next_snapshot = t->seconds + r->intervals->snapshot_seconds;
+    return STATUS_OK;
+}
+
+/* Evaluate and report.  *reached: whether the target is, if there is one. */
 static enum status evaluate(struct run *r, bool *reached, struct error *err)
 {
     struct trainer *t = r->trainer;
     struct task_metrics metrics = {0};
     const double begin = t->seconds;
-    enum status status = check_parameters(r, err);
-    if (status == STATUS_OK)
-        status = t->task->class->evaluate(t->task, t->field, t->team, EVALUATE_QUICK, r->stop,
-                                          &metrics, err);
+    enum status status = t->task->class->evaluate(t->task, t->field, t->team, EVALUATE_QUICK,
+                                                  r->stop, &metrics, err);
     if (status != STATUS_OK)
         return status;
-
-    bool finite = true;
     for (size_t i = 0; i < metrics.n; i++)
-        finite = finite && isfinite(metrics.metric[i].value);
-    for (size_t i = 0; i < metrics.n && finite; i++)
+        if (!isfinite(metrics.metric[i].value))
+            return diverged(r, "the metrics are", err);
+    for (size_t i = 0; i < metrics.n; i++)
         report_metric(r, metrics.metric[i].key, metrics.metric[i].value);
-    if (finite && r->sink->snapshot)
-        r->sink->snapshot(r->sink->context, t->field, t->step);
     const double *psnr = task_metrics_find(&metrics, "test_psnr");
     if (!psnr)
         psnr = task_metrics_find(&metrics, "psnr");
-    *reached = finite && psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
+    *reached = psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
 
     look_at_clock(r);
     const double cost = t->seconds - begin;
-    r->next_snapshot = begin + fmax(r->intervals->snapshot_seconds, evaluation_share * cost);
+    r->next_evaluation = begin + fmax(r->intervals->snapshot_seconds, evaluation_share * cost);
     return STATUS_OK;
 }
 
@@ -277,7 +286,9 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     }
     look_at_clock(r);
     *over = is_over(t, stopped_by);
-    if (!*over && t->seconds >= r->next_snapshot) {
+    if (!*over && t->seconds >= r->next_snapshot)
+        status = give_snapshot(r, err);
+    if (status == STATUS_OK && !*over && t->seconds >= r->next_evaluation) {
         status = evaluate(r, over, err);
         if (*over)
             *stopped_by = STOPPED_BY_TARGET_PSNR;
@@ -301,6 +312,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .clock_start = clock_seconds() - t->seconds,
         .next_loss = t->seconds,
         .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
+        .next_evaluation = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
         .next_checkpoint = t->seconds + intervals->checkpoint_seconds,
     };
     enum trainer_stop end = STOPPED_BY_STEPS;

@@ -55,9 +55,10 @@ struct trainer_sink {
 };
 
 struct trainer_intervals {
-    double loss_seconds;     /* metric "loss" and progress; 0.25 */
-    double snapshot_seconds; /* quick evaluation, its metrics, and a snapshot; 2, stretched so that
-                              * they cost under 2 % of the time; the first one comes early */
+    double loss_seconds; /* metric "loss" and progress; 0.25 */
+    double
+        snapshot_seconds; /* snapshots, and quick evaluations with their metrics; 2.  The first ones
+                           * come early; evaluations are stretched to cost under 2 % of the time */
     double checkpoint_seconds; /* 30 */
 };
 

@@ -280,7 +280,7 @@ static enum status write_image(struct writer *w, const uint8_t *pixels, size_t w
     jpeg_set_quality(j, quality, TRUE);
     jpeg_start_compress(j, TRUE);
     while (j->next_scanline < j->image_height) {
-        JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + j->next_scanline * width * channels);
+        JSAMPROW row = (JSAMPROW)(pixels + j->next_scanline * width * channels);
         jpeg_write_scanlines(j, &row, 1); /* only reads it, though its type does not say so */
     }
     jpeg_finish_compress(j);

@@ -39,7 +39,7 @@ enum status npy_parse(const uint8_t *bytes, size_t n_bytes, struct npy_array *ou
                       struct error *err)
 {
     struct npy_array a = {0};
-    size_t n_header, n_data;
+    size_t n_header = 0, n_data = 0;
     enum status status = npy_header_parse(bytes, n_bytes, &a, &n_header, err);
     if (status != STATUS_OK)
         return status;
@@ -194,7 +194,7 @@ static float picture_range(enum npy_type type)
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
                              struct error *err)
 {
-    struct npy_array a;
+    struct npy_array a = {0};
     struct image image = {0};
     enum status status = npy_parse(bytes, n_bytes, &a, err);
     if (status != STATUS_OK)

@@ -56,12 +56,13 @@ static enum status zip_failed(zip_error_t *e, const char *what, struct error *er
 static bool has_too_many_entries(const uint8_t *bytes, size_t n_bytes)
 {
     const uint8_t *at = bytes, *end = bytes + n_bytes;
+    const size_t enough = (size_t)2 * LIMIT_NPZ_MEMBERS;
     size_t n = 0;
-    while (n <= 2 * LIMIT_NPZ_MEMBERS && (at = memmem(at, (size_t)(end - at), "PK\1\2", 4))) {
+    while (n <= enough && (at = memmem(at, (size_t)(end - at), "PK\1\2", 4))) {
         at += 4;
         n++;
     }
-    return n > 2 * LIMIT_NPZ_MEMBERS;
+    return n > enough;
 }
 
 static enum status open_zip(zip_t **out, const uint8_t *bytes, size_t n_bytes, struct error *err)

@@ -9,7 +9,6 @@
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
@@ -133,6 +132,8 @@ static void set_limits(struct reader *r)
     png_set_user_limits(r->png, LIMIT_IMAGE_SIDE, LIMIT_IMAGE_SIDE);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(r->png, MAX_KEPT_CHUNKS);
+    /* A damaged remark tells of a damaged file. */
+    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     /* Only IHDR, PLTE, tRNS, IDAT and IEND are looked at; the others are skipped unread. */
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 }
@@ -169,8 +170,8 @@ static enum status read_samples(struct reader *r)
     return r->trouble.status;
 }
 
-/* The orientation told by the file's eXIf chunk.  libpng would allocate whatever length that chunk
- * claims; here it is read where it stands. */
+/* The orientation told by the file's eXIf chunk; libpng has read the file to its end and compared
+ * the checksums.  (It would allocate whatever length this chunk claims, so it skips it.) */
 static unsigned find_orientation(const uint8_t *bytes, size_t n_bytes)
 {
     const uint8_t *at = bytes + HEADER_BYTES, *end = bytes + n_bytes;
@@ -179,8 +180,7 @@ static unsigned find_orientation(const uint8_t *bytes, size_t n_bytes)
         const uint8_t *type = at + 4, *body = at + 8;
         if (n > (size_t)(end - at) - CHUNK_BYTES || memcmp(type, "IEND", 4) == 0)
             break;
-        if (memcmp(type, "eXIf", 4) == 0 &&
-            png_get_uint_32(body + n) == crc32(0, type, (uInt)(n + 4)))
+        if (memcmp(type, "eXIf", 4) == 0)
             return exif_orientation(body, n);
         at = body + n + 4;
     }

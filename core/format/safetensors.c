@@ -148,7 +148,7 @@ enum status safetensors_encode(const struct tensor *tensors, size_t n_tensors,
                                const struct tensor_metadata *metadata, size_t n_metadata,
                                struct buffer *out, struct error *err)
 {
-    size_t offset[LIMIT_TENSORS];
+    size_t offset[LIMIT_TENSORS] = {0};
     const size_t start = out->size;
     uint8_t length[LENGTH_BYTES] = {0};
     enum status status = check_names(tensors, n_tensors, metadata, n_metadata, err);

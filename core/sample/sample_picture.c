@@ -133,9 +133,11 @@ static float noise(const struct scene *s, float x, float y)
 static float fractal(const struct scene *s, float x, float y, float cells, float roughness)
 {
     float sum = 0, weight = 0, amplitude = 1;
-    for (; cells < s->side / 2; cells *= 2, amplitude *= roughness) {
+    while (cells < s->side / 2) {
         sum += amplitude * noise(s, x * cells + 17.3f * amplitude, y * cells + 5.1f * amplitude);
         weight += amplitude;
+        cells *= 2;
+        amplitude *= roughness;
     }
     return weight > 0 ? sum / weight : 0.5f;
 }

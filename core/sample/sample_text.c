@@ -61,7 +61,7 @@ static enum status draw_string(FT_Face face, struct rng *r, struct image *image,
         e = FT_Load_Char(face, letter, FT_LOAD_RENDER | FT_LOAD_NO_HINTING);
         if (e != 0)
             break;
-        const FT_GlyphSlot glyph = face->glyph;
+        FT_GlyphSlot glyph = face->glyph;
         blend(image, &glyph->bitmap, x + glyph->bitmap_left, baseline - glyph->bitmap_top, color);
         x += (glyph->advance.x + 32) >> 6; /* 26.6 fixed point */
     }
@@ -85,8 +85,10 @@ enum status sample_text(const struct sample_spec *spec, struct image *out, struc
     FT_Error e = FT_Init_FreeType(&library);
     if (e == 0)
         e = FT_New_Memory_Face(library, font_start, font_end - font_start, 0, &face);
-    if (e != 0)
+    if (e != 0) {
         status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
     for (uint64_t i = 0; i < N_STRINGS && status == STATUS_OK; i++) {
         struct rng r = rng_at(spec->seed, RNG_SAMPLE, i);
         status = draw_string(face, &r, &image, err);
@@ -95,6 +97,7 @@ enum status sample_text(const struct sample_spec *spec, struct image *out, struc
         *out = image;
         image.values = NULL;
     }
+out:
     FT_Done_Face(face);
     FT_Done_FreeType(library);
     image_deinit(&image);

@@ -200,7 +200,7 @@ unsigned guard_check(struct head *h, const struct config *config, char *reason, 
     }
     if (status == 0)
         status = check_syntax(h, reason, n);
-    if (status == 0 && keeps_head_in_place() && h->n_headers > 0 && !is_plain(h, &c))
+    if (status == 0 && keeps_head_in_place() && !is_plain(h, &c))
         status = refuse(400,
                         "the request head has a NUL byte, a folded line, a line that does not end "
                         "in CR LF, or more than one space in its first line",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "server/http/connection_cut.h"
 
 enum { PIECE_BYTES = 256 * 1024 };
 
@@ -19,6 +20,7 @@ struct piecewise {
 
     struct handler_pool *pool;
     struct MHD_Connection *connection;
+    int socket;
     uint64_t *sent;
 
     uint64_t at; /* where the piece begins, in the span */
@@ -78,10 +80,11 @@ enum status piecewise_create(struct piecewise **out, struct http_response *r, ui
 }
 
 void piecewise_attach(struct piecewise *p, struct handler_pool *pool,
-                      struct MHD_Connection *connection, uint64_t *sent)
+                      struct MHD_Connection *connection, int socket, uint64_t *sent)
 {
     p->pool = pool;
     p->connection = connection;
+    p->socket = socket;
     p->sent = sent;
 }
 
@@ -96,7 +99,7 @@ ssize_t piecewise_read(void *piecewise, uint64_t position, char *out, size_t n)
         return (ssize_t)n;
     }
     if (p->has_failed)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return connection_cut(p->socket, out);
     p->at = position;
     MHD_suspend_connection(p->connection);
     if (!handler_pool_continue(p->pool, &p->task)) {

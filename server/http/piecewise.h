@@ -22,7 +22,7 @@ enum status piecewise_create(struct piecewise **out, struct http_response *r, ui
 
 /* Where it goes: *sent counts what went out (on the connection's thread). */
 void piecewise_attach(struct piecewise *p, struct handler_pool *pool,
-                      struct MHD_Connection *connection, uint64_t *sent);
+                      struct MHD_Connection *connection, int socket, uint64_t *sent);
 
 /* The content reader and the free callback of its response, with the piecewise as closure. */
 ssize_t piecewise_read(void *piecewise, uint64_t position, char *out, size_t n);

@@ -193,7 +193,7 @@ static struct MHD_Response *create_piecewise(struct http_response *r, const stru
     struct piecewise *p;
     if (piecewise_create(&p, r, span->first, span->count, err) != STATUS_OK)
         return NULL;
-    piecewise_attach(p, way->pool, way->connection, way->sent);
+    piecewise_attach(p, way->pool, way->connection, way->socket, way->sent);
     struct MHD_Response *m = MHD_create_response_from_callback(span->count, BLOCK_BYTES,
                                                                piecewise_read, p, piecewise_free);
     if (!m)

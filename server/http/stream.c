@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "core/base/mem.h"
+#include "server/http/connection_cut.h"
 #include "server/http/monotonic.h"
 
 struct http_stream {
@@ -155,7 +156,7 @@ ssize_t stream_read(void *stream, uint64_t position, char *out, size_t n)
     ssize_t result;
     pthread_mutex_lock(&s->lock);
     if (s->is_gone) {
-        result = MHD_CONTENT_READER_END_WITH_ERROR;
+        result = connection_cut(s->socket, out);
     } else if (s->n > 0) {
         n = n < s->n ? n : s->n;
         memcpy(out, s->bytes + s->first, n);

@@ -1,7 +1,8 @@
 /*
  * Ids: a prefix and 26 characters of lower-case base32 (Crockford's alphabet): 48 bits of
  * milliseconds, then 80 random bits, so that ids sort by time and cannot be guessed.  Source: the
- * ULID specification. Two ids made in one process ascend even within a millisecond.
+ * ULID specification. Two ids made in one process ascend even within a millisecond, or when the
+ * clock goes back.  Threads: any.
  */
 #ifndef SERVER_STORE_ID_H
 #define SERVER_STORE_ID_H

@@ -25,12 +25,13 @@ enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err)
     return status;
 }
 
-/* Watchers that come back after the restart find in the log what happened to their job. */
+/* Watchers that come back after the restart find in the log what happened to their job.  The same
+ * members as server/jobs/job_events.h writes. */
 static const char log_of_recovery[] =
     "INSERT INTO job_event (job, seq, type, data_json)"
     " SELECT j.n, 1 + (SELECT coalesce(max(e.seq), 0) FROM job_event e WHERE e.job = j.n), 'state',"
-    "  CASE WHEN j.cancel_requested THEN json_object('status', 'canceled')"
-    "  ELSE json_object('status', 'queued', 'attempt', j.attempt) END"
+    "  json_object('status', CASE WHEN j.cancel_requested THEN 'canceled' ELSE 'queued' END,"
+    "              'attempt', j.attempt)"
     " FROM job j WHERE j.status = 'running';"
     "INSERT INTO job_event (job, seq, type, data_json)"
     " SELECT j.n, 1 + (SELECT max(e.seq) FROM job_event e WHERE e.job = j.n), 'done',"
@@ -156,11 +157,15 @@ static enum status find_orphan_blobs(struct store *s, struct hash_list *orphans,
 static enum status sweep_blobs(struct store *s, struct error *err)
 {
     struct hash_list orphans = {0};
-    enum status status = find_orphan_blobs(s, &orphans, err);
+    struct error found = {.status = STATUS_OK};
+    enum status status = find_orphan_blobs(s, &orphans, &found);
     for (size_t i = 0; i < orphans.n && status == STATUS_OK; i++)
-        status = blob_delete(s->databases[DATABASE_BLOB], orphans.hashes[i], err);
+        status = blob_delete(s->databases[DATABASE_BLOB], orphans.hashes[i], &found);
     mem_free(orphans.hashes);
-    return status;
+    /* A full disk is no reason not to serve what is there; the garbage waits for the next open. */
+    if (status == STATUS_OK || status == STATUS_NO_SPACE)
+        return STATUS_OK;
+    return error_set(err, status, found.where, "%s", found.message);
 }
 
 enum status store_recover(struct store *s, struct error *err)

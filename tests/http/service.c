@@ -20,7 +20,13 @@
 
 #include <cmocka.h>
 
-enum { PATH_SIZE = 512, MAX_ARGUMENTS = 32, START_SECONDS = 20, STOP_SECONDS = 15 };
+enum {
+    PATH_SIZE = 512,
+    MAX_ARGUMENTS = 32,
+    START_SECONDS = 20,
+    STOP_SECONDS = 15,
+    MAX_RUNNING = 4
+};
 
 double now_seconds(void)
 {
@@ -107,6 +113,38 @@ int program_run(const char *const *arguments, char **output)
     return WEXITSTATUS(status);
 }
 
+/* A test that fails in the middle leaves its service behind: it goes with the test program. */
+static pid_t running[MAX_RUNNING];
+
+static void kill_running(void)
+{
+    for (size_t i = 0; i < MAX_RUNNING; i++) {
+        if (running[i] > 0)
+            kill(running[i], SIGKILL);
+    }
+}
+
+static void note_running(pid_t pid)
+{
+    if (running[0] == 0)
+        atexit(kill_running);
+    for (size_t i = 0; i < MAX_RUNNING; i++) {
+        if (running[i] <= 0) {
+            running[i] = pid;
+            return;
+        }
+    }
+    fail_msg("more than %d services", MAX_RUNNING);
+}
+
+static void note_ended(pid_t pid)
+{
+    for (size_t i = 0; i < MAX_RUNNING; i++) {
+        if (running[i] == pid)
+            running[i] = -1;
+    }
+}
+
 void service_restart(struct service *s, const char *const *settings)
 {
     char data[128], line[256];
@@ -120,12 +158,13 @@ void service_restart(struct service *s, const char *const *settings)
         arguments[n++] = settings[i];
     }
     int fd = spawn_program(arguments, &s->pid);
+    note_running(s->pid);
     read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
     close(fd);
     static const char prefix[] = "farfield listening on ";
     assert_memory_equal(line, prefix, sizeof(prefix) - 1);
     line[strcspn(line, "\n")] = '\0';
-    snprintf(s->url, sizeof(s->url), "%s", line + sizeof(prefix) - 1);
+    snprintf(s->url, sizeof(s->url), "%.63s", line + sizeof(prefix) - 1);
 }
 
 void service_start(struct service *s, const char *const *settings)
@@ -157,6 +196,7 @@ int service_stop(struct service *s)
         kill(s->pid, SIGKILL);
         waitpid(s->pid, &status, 0);
     }
+    note_ended(s->pid);
     s->pid = 0;
     assert_true(ended);
     assert_true(WIFEXITED(status));
@@ -196,6 +236,7 @@ void service_kill(struct service *s)
     int status = 0;
     assert_int_equal(kill(s->pid, SIGKILL), 0);
     assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    note_ended(s->pid);
     s->pid = 0;
     for (size_t i = 0; i < n; i++) {
         double end = now_seconds() + 5;
@@ -215,7 +256,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 void service_remove(struct service *s)
 {
     if (s->pid > 0)
-        service_kill(s);
+        assert_int_equal(service_stop(s), 0);
     if (s->folder[0])
         nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     s->folder[0] = '\0';

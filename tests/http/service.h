@@ -37,7 +37,7 @@ int service_stop(struct service *s);
 /* SIGKILL, and wait until it and its workers are gone. */
 void service_kill(struct service *s);
 
-/* Stop it if it runs, and remove its folder. */
+/* Stop it if it runs (its exit status must be 0: sanitizers speak by it), remove its folder. */
 void service_remove(struct service *s);
 
 /* Run the program to its end with these arguments (ended by NULL): its exit status.  output: what

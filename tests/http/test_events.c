@@ -13,7 +13,7 @@
 static struct service service;
 static char dataset[ID_TEXT];
 
-enum { STEPS = 20000 / (SLOWNESS * SLOWNESS), ENDLESS = 10000000 };
+enum { STEPS = 8000 / (SLOWNESS * SLOWNESS), ENDLESS = 10000000 };
 
 static int start(void **state)
 {

@@ -384,7 +384,7 @@ static void bad_bodies_are_refused_with_the_place(void **state)
         {"{\"dataset_id\":\"@\",\"colour\":1}", 422, "/colour"},
         {"{\"dataset_id\":\"@\",\"train\":{\"steps\":0}}", 422, "/train/steps"},
         {"{\"dataset_id\":\"@\",\"train\":{\"steps\":1.5}}", 422, "/train/steps"},
-        {"{\"dataset_id\":\"@\",\"train\":{\"steps\":null}}", 422, NULL},
+        {"{\"dataset_id\":\"@\",\"preset\":\"paper\",\"train\":{\"steps\":null}}", 422, NULL},
         {"{\"dataset_id\":\"@\",\"train\":{\"learning_rate\":0}}", 422, "/train/learning_rate"},
         {"{\"dataset_id\":\"@\",\"train\":{\"batch_size\":1048577}}", 422, "/train/batch_size"},
         {"{\"dataset_id\":\"@\",\"field\":{\"network\":{\"width\":4096}}}", 422,

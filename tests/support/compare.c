@@ -41,3 +41,11 @@ double compare_relative_float(size_t n, const float *values, const float *expect
         look_at(&c, (double)values[i], (double)expected[i]);
     return result(&c);
 }
+
+double compare_absolute(size_t n, const double *values, const double *expected)
+{
+    struct comparison c = {0, 0};
+    for (size_t i = 0; i < n; i++)
+        look_at(&c, values[i], expected[i]);
+    return c.difference;
+}

@@ -13,4 +13,7 @@ double compare_relative(size_t n, const float *values, const double *expected);
 double compare_relative_double(size_t n, const double *values, const double *expected);
 double compare_relative_float(size_t n, const float *values, const float *expected);
 
+/* The largest |value - expected|; infinity where a value is not finite. */
+double compare_absolute(size_t n, const double *values, const double *expected);
+
 #endif

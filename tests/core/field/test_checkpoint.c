@@ -19,7 +19,7 @@ enum {
 #ifdef SANITIZED
     STEPS = 60,
 #else
-    STEPS = 1000,
+    STEPS = 500,
 #endif
     MOST_THREADS = 3,
 };

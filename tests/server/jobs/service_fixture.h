@@ -37,6 +37,7 @@ static inline enum status open_small_field(const char *spec_json, const uint8_t 
     const struct field_spec spec = {
         .encoding = {.type = ENCODING_NONE, .n_inputs = 2, .input_range = {0, 1}},
         .network = {.n_outputs = 1,
+                    .width = 1,
                     .activation = ACTIVATION_RELU,
                     .output_activation = ACTIVATION_LINEAR},
         .domain = domain_of_image(8, 8)};
@@ -119,7 +120,7 @@ static inline struct job_row get_job(struct service *f, const char *id)
 struct watch_log {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    char text[1 << 16];
+    char text[1 << 20];
     size_t size;
     size_t max; /* write fails past it, as a slow reader's would */
     bool closed;

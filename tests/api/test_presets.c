@@ -1,0 +1,120 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/codec/codec_json.h"
+#include "api/estimate.h"
+#include "api/presets.h"
+
+#define DS "\"dataset_id\":\"ds_01jd6v7m8rkq2w5x9c4t3b1nfe\""
+
+static char info[] = "{\"shape\":[512,512,3]}";
+static const struct dataset_row picture = {
+    .id = "ds_01jd6v7m8rkq2w5x9c4t3b1nfe", .kind = "image", .info_json = info};
+static const struct spec_facts facts = {.width = 512, .height = 512, .channels = 3};
+
+static struct spec spec_of(const char *members)
+{
+    char text[512];
+    snprintf(text, sizeof text, "{" DS "%s}", members);
+    struct problem_list problems = {0};
+    struct spec s;
+    json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
+    assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, &s, &problems), STATUS_OK);
+    json_decref(body);
+    json_decref(spec);
+    json_decref(labels);
+    return s;
+}
+
+/* A preset's settings come out of resolving as they went in: every member has a value. */
+static void presets_are_complete(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct preset *presets = presets_table(&n);
+    assert_int_equal(n, 2);
+    for (size_t i = 0; i < n; i++) {
+        char text[256];
+        struct problem_list problems = {0};
+        snprintf(text, sizeof text, "{" DS ",\"preset\":\"%s\"}", presets[i].name);
+        json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
+        json_t *settings = codec_json_own(presets[i].settings);
+        assert_non_null(settings);
+        assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems),
+                         STATUS_OK);
+        assert_true(json_equal(json_object_get(spec, "field"), json_object_get(settings, "field")));
+        assert_true(json_equal(json_object_get(spec, "train"), json_object_get(settings, "train")));
+        json_decref(settings);
+        json_decref(body);
+        json_decref(spec);
+        json_decref(labels);
+    }
+    assert_non_null(presets_find(presets_default(), TASK_IMAGE));
+    assert_null(presets_find("auto", TASK_IMAGE));
+}
+
+static void the_list_has_parameters_and_estimates_of_this_machine(void **state)
+{
+    (void)state;
+    struct compute *compute = NULL;
+    const struct config config = {.threads = 2};
+    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
+    json_t *list = presets_list(compute, &config);
+    const json_t *items = json_object_get(list, "items");
+    assert_int_equal(json_array_size(items), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *preset = json_array_get(items, i);
+        const json_t *estimate = json_object_get(preset, "estimate");
+        assert_true(json_number_value(json_object_get(estimate, "seconds")) > 0.0);
+        assert_true(json_integer_value(json_object_get(estimate, "steps")) > 0);
+        assert_true(json_integer_value(json_object_get(estimate, "memory_bytes")) > 1 << 20);
+        assert_non_null(json_object_get(json_object_get(preset, "parameters"), "train"));
+    }
+    json_decref(list);
+    compute_stop(compute);
+}
+
+static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **state)
+{
+    (void)state;
+    struct config config = {.threads = 2, .job_memory_bytes = (uint64_t)512 << 20};
+    struct spec small = spec_of("");
+    struct spec large = spec_of(",\"field\":{\"network\":{\"n_hidden_layers\":16,\"width\":2048}}");
+    struct error err = {0};
+    assert_int_equal(estimate_check_job(&small, &facts, &config, &err), STATUS_OK);
+    assert_int_equal(estimate_check_job(&large, &facts, &config, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "512 MiB"));
+    spec_deinit(&small);
+    spec_deinit(&large);
+}
+
+static void time_limits_bound_the_estimate(void **state)
+{
+    (void)state;
+    struct compute *compute = NULL;
+    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
+    struct spec limited = spec_of(",\"train\":{\"steps\":10000000,\"time_limit_seconds\":20}");
+    struct spec short_fit = spec_of(",\"train\":{\"steps\":1,\"time_limit_seconds\":20}");
+    struct estimate e = estimate_job(&limited, &facts, 2, compute);
+    assert_true(e.seconds == 20.0 && e.steps < 10000000);
+    e = estimate_job(&short_fit, &facts, 2, compute);
+    assert_true(e.seconds < 20.0 && e.steps == 1);
+    spec_deinit(&limited);
+    spec_deinit(&short_fit);
+    compute_stop(compute);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(presets_are_complete),
+        cmocka_unit_test(the_list_has_parameters_and_estimates_of_this_machine),
+        cmocka_unit_test(jobs_over_the_memory_limit_are_refused_with_both_figures),
+        cmocka_unit_test(time_limits_bound_the_estimate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,188 @@
+/* Everything of field and task that allocates, with each allocation failing in turn: NO_MEMORY,
+ * nothing leaked (the address sanitizer watches), nothing changed. */
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/field/metrics.h"
+#include "core/field/trainer.h"
+#include "core/nn/kernel.h"
+#include "core/task/task_image.h"
+#include "tests/support/alloc.h"
+#include "tests/support/small_fit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct fit {
+    struct image image;
+    struct field_spec spec;
+    struct field *field;
+    struct task *task;
+    struct team *team;
+    struct trainer *trainer;
+    struct buffer saved_field, checkpoint;
+};
+
+static const struct task_image_spec task_spec = {.holdout = HOLDOUT_ODD_PIXELS,
+                                                 .output_activation = ACTIVATION_SIGMOID};
+
+static int set_up(void **state)
+{
+    static struct fit fit;
+    fit = (struct fit){.image = small_picture(32, 96, 3)};
+    fit.spec = small_field_spec(&fit.image);
+    fit.spec.encoding.trainable = true;
+    fit.field = small_field(&fit.spec, 1);
+    const struct train_spec train = small_train_spec();
+    buffer_init(&fit.saved_field, 1 << 20);
+    buffer_init(&fit.checkpoint, 1 << 20);
+    *state = &fit;
+    return task_image_create(&fit.task, &fit.image, &task_spec, NULL) != STATUS_OK ||
+           team_create(&fit.team, 2, NULL) != STATUS_OK ||
+           trainer_create(&fit.trainer, &train, fit.field, fit.task, fit.team, NULL) != STATUS_OK ||
+           field_save(fit.field, NULL, 0, &fit.saved_field, NULL) != STATUS_OK ||
+           trainer_save(fit.trainer, "", &fit.checkpoint, NULL) != STATUS_OK;
+}
+
+static int tear_down(void **state)
+{
+    struct fit *fit = *state;
+    buffer_deinit(&fit->saved_field);
+    buffer_deinit(&fit->checkpoint);
+    trainer_free(fit->trainer);
+    team_free(fit->team);
+    task_free(fit->task);
+    field_free(fit->field);
+    image_deinit(&fit->image);
+    return 0;
+}
+
+static enum status make_field(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct field *f = NULL;
+    enum status status = field_create(&f, &fit->spec, kernel_find(NULL), err);
+    assert_int_equal(f != NULL, status == STATUS_OK);
+    field_free(f);
+    return status;
+}
+
+static enum status make_workspace(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct field_workspace *w = NULL;
+    enum status status = field_workspace_create(&w, fit->field, FIELD_GRADIENTS, err);
+    assert_int_equal(w != NULL, status == STATUS_OK);
+    field_workspace_free(w);
+    return status;
+}
+
+static enum status save_field(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 20);
+    enum status status = field_save(fit->field, NULL, 0, &bytes, err);
+    buffer_deinit(&bytes);
+    return status;
+}
+
+static enum status load_field(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    return field_load(fit->field, fit->saved_field.data, fit->saved_field.size, err);
+}
+
+static enum status make_task(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct task *t = NULL;
+    enum status status = task_image_create(&t, &fit->image, &task_spec, err);
+    assert_int_equal(t != NULL, status == STATUS_OK);
+    task_free(t);
+    return status;
+}
+
+static enum status make_trainer(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    const struct train_spec train = small_train_spec();
+    struct trainer *t = NULL;
+    enum status status = trainer_create(&t, &train, fit->field, fit->task, fit->team, err);
+    assert_int_equal(t != NULL, status == STATUS_OK);
+    trainer_free(t);
+    return status;
+}
+
+static enum status save_trainer(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 20);
+    enum status status = trainer_save(fit->trainer, "a spec", &bytes, err);
+    buffer_deinit(&bytes);
+    return status;
+}
+
+static enum status load_trainer(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    return trainer_load(fit->trainer, fit->checkpoint.data, fit->checkpoint.size, err);
+}
+
+static enum status evaluate_quickly(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct task_metrics m = {0};
+    return fit->task->class->evaluate(fit->task, fit->field, fit->team, EVALUATE_QUICK, NULL, &m,
+                                      err);
+}
+
+static enum status evaluate_fully(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct task_metrics m = {0};
+    return fit->task->class->evaluate(fit->task, fit->field, fit->team, EVALUATE_FULL, NULL, &m,
+                                      err);
+}
+
+static enum status measure_ssim(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    double ssim;
+    return metrics_ssim(&fit->image, &fit->image, &ssim, err);
+}
+
+static void running_out_of_memory_is_survived(void **state)
+{
+    struct fit *fit = *state;
+    static const struct {
+        alloc_attempt attempt;
+        size_t least; /* allocations that it makes */
+    } table[] = {
+        {make_field, 4},   {make_workspace, 7}, {save_field, 10},      {load_field, 8},
+        {make_task, 1},    {make_trainer, 20},  {save_trainer, 25},    {load_trainer, 20},
+        {measure_ssim, 3}, {evaluate_fully, 6}, {evaluate_quickly, 6},
+    };
+    const size_t n_bytes = field_n_params(fit->field) * sizeof(float);
+    float *before = mem_alloc(n_bytes);
+    assert_non_null(before);
+    memcpy(before, field_params(fit->field), n_bytes);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_true(alloc_fail_each(table[i].attempt, fit) >= table[i].least);
+        assert_memory_equal(before, field_params(fit->field), n_bytes);
+    }
+    mem_free(before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(running_out_of_memory_is_survived, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

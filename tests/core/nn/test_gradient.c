@@ -1,0 +1,303 @@
+/*
+ * Gradients of every encoding x activation x output x loss, taken from the tables, so that a new
+ * row is tested the day it is registered: the twin's against differences of its own loss, then the
+ * engine's, on every kernel this processor runs, against the twin's.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/mem.h"
+#include "core/base/rng.h"
+#include "core/nn/encoding.h"
+#include "core/nn/kernel.h"
+#include "core/nn/loss.h"
+#include "core/nn/mlp.h"
+#include "tests/support/compare.h"
+#include "tests/support/twin.h"
+
+enum { N_POINTS = 3, N_OUTPUTS = 2, MAX_PARAMS = 1024 };
+
+static const double explicit_b[] = {0.5, -1, 0.25, 2, 0.75, -0.5, 1.5, 1, -2};
+static const double explicit_a[] = {1, 0, 0.5}; /* one amplitude that has yet to be learned */
+
+/* One field, its data, and the same field as the twin sees it. */
+struct fixture {
+    struct encoding *encoding;
+    struct mlp *mlp;
+    size_t n_encoding;
+    float *params;
+    struct twin twin;
+    float x[N_POINTS * LIMIT_DIMS], targets[N_POINTS * N_OUTPUTS];
+    double x_twin[N_POINTS * LIMIT_DIMS], targets_twin[N_POINTS * N_OUTPUTS];
+};
+
+static void to_doubles(size_t n, const float *from, double *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (double)from[i];
+}
+
+/* A block in the engine's layout, as one in the twin's. */
+static void to_twin(const struct fixture *f, const float *block, double *out)
+{
+    const struct twin *t = &f->twin;
+    const size_t n_inputs = t->encoding.n_inputs, m = t->n_frequencies;
+    float w[MAX_PARAMS], b[MAX_PARAMS];
+    if (m > 0) {
+        encoding_export(f->encoding, block, w, b);
+        to_doubles(m * n_inputs, w, out);
+        to_doubles(m, b, out + m * n_inputs);
+    }
+    for (size_t l = 0; l < t->n_layers; l++) {
+        const struct twin_layer *layer = &t->layer[l];
+        mlp_export_layer(f->mlp, block + f->n_encoding, l, w, b);
+        to_doubles(layer->n_outputs * layer->n_inputs, w, out + layer->weight);
+        to_doubles(layer->n_outputs, b, out + layer->bias);
+    }
+}
+
+static void draw_data(struct fixture *f, uint64_t seed)
+{
+    const size_t n_inputs = f->twin.encoding.n_inputs;
+    struct rng rng = rng_at(seed, RNG_SAMPLE, 0);
+    for (size_t i = 0; i < N_POINTS * n_inputs; i++)
+        f->x[i] = (float)rng_uniform(&rng);
+    for (size_t i = 0; i < N_POINTS * N_OUTPUTS; i++)
+        f->targets[i] = (float)rng_uniform(&rng);
+    to_doubles(N_POINTS * n_inputs, f->x, f->x_twin);
+    to_doubles(N_POINTS * N_OUTPUTS, f->targets, f->targets_twin);
+}
+
+static double largest(size_t n, const double *x)
+{
+    double result = 0;
+    for (size_t i = 0; i < n; i++)
+        result = fmax(result, fabs(x[i]));
+    return result;
+}
+
+/* No relu is near its kink, where differences would see two slopes, and not all of them are off. */
+static bool is_worth_testing(const struct fixture *f)
+{
+    double d_params[MAX_PARAMS], d_x[N_POINTS * LIMIT_DIMS];
+    if (twin_margin(&f->twin, N_POINTS, f->x_twin) < 0.01)
+        return false;
+    twin_backward(&f->twin, LOSS_MSE, N_POINTS, f->x_twin, f->targets_twin, d_params, d_x);
+    return largest(f->twin.n_params, d_params) > 0.01;
+}
+
+static void fixture_init(struct fixture *f, const struct encoding_spec *encoding,
+                         const struct mlp_spec *network, const struct kernel *kernel, uint64_t seed)
+{
+    struct mlp_spec spec = *network;
+    memset(f, 0, sizeof *f);
+    assert_int_equal(encoding_create(&f->encoding, encoding, NULL), STATUS_OK);
+    spec.n_inputs = encoding_n_features(f->encoding);
+    assert_int_equal(mlp_create(&f->mlp, &spec, kernel, NULL), STATUS_OK);
+    f->n_encoding = encoding_n_params(f->encoding);
+    f->params = mem_alloc_floats(f->n_encoding + mlp_n_params(f->mlp));
+    assert_non_null(f->params);
+    twin_init(&f->twin, encoding, encoding_n_frequencies(f->encoding), &spec);
+    assert_true(f->twin.n_params <= MAX_PARAMS);
+    do {
+        encoding_init(f->encoding, encoding, seed, f->params);
+        mlp_init(f->mlp, seed, f->params + f->n_encoding);
+        to_twin(f, f->params, f->twin.params);
+        draw_data(f, seed++);
+    } while (!is_worth_testing(f));
+}
+
+static void fixture_deinit(struct fixture *f)
+{
+    twin_deinit(&f->twin);
+    mem_free(f->params);
+    mlp_free(f->mlp);
+    encoding_free(f->encoding);
+}
+
+/* Each tensor of a gradient against another: relative to the tensor's largest number, or to 1/1000
+ * of the whole gradient's where a tensor has (almost) none. */
+static double worst_tensor(const struct twin *t, const double *values, const double *expected)
+{
+    const size_t m = t->n_frequencies, n_b = m * t->encoding.n_inputs;
+    size_t start[2 * (LIMIT_HIDDEN_LAYERS + 1) + 3] = {0, n_b}, n = 2;
+    for (size_t l = 0; l < t->n_layers; l++) {
+        start[n++] = t->layer[l].weight;
+        start[n++] = t->layer[l].bias;
+    }
+    start[n] = t->n_params;
+
+    const double floor = largest(t->n_params, expected) / 1000;
+    double worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t count = start[i + 1] - start[i];
+        const double *e = expected + start[i];
+        const double scale = fmax(largest(count, e), floor);
+        worst = fmax(worst, compare_absolute(count, values + start[i], e) / scale);
+    }
+    return worst;
+}
+
+static void check_twin(struct fixture *f, enum loss loss)
+{
+    struct twin *t = &f->twin;
+    const size_t n_x = N_POINTS * t->encoding.n_inputs;
+    double d_params[MAX_PARAMS], d_x[N_POINTS * LIMIT_DIMS];
+    double slopes[MAX_PARAMS], slopes_x[N_POINTS * LIMIT_DIMS];
+    bool same_side = true;
+    twin_backward(t, loss, N_POINTS, f->x_twin, f->targets_twin, d_params, d_x);
+    for (size_t i = 0; i < t->n_params; i++)
+        slopes[i] = twin_difference(t, loss, N_POINTS, f->x_twin, f->targets_twin, &t->params[i],
+                                    1e-4, &same_side);
+    for (size_t i = 0; i < n_x; i++)
+        slopes_x[i] = twin_difference(t, loss, N_POINTS, f->x_twin, f->targets_twin, &f->x_twin[i],
+                                      1e-4, &same_side);
+    assert_true(same_side);
+    assert_true(worst_tensor(t, d_params, slopes) < 1e-6);
+    assert_true(compare_absolute(n_x, d_x, slopes_x) <
+                1e-6 * fmax(largest(n_x, slopes_x), largest(t->n_params, slopes) / 1000));
+}
+
+/* The engine's gradients of the loss: d_params in its own layout, d_x [n, D]. */
+static double engine_gradient(const struct fixture *f, const struct kernel *kernel, enum loss loss,
+                              float *d_params, float *d_x)
+{
+    struct mlp_tile *tile = NULL;
+    size_t ld;
+    float raw[N_POINTS * N_OUTPUTS], values[N_POINTS * N_OUTPUTS], d_raw[N_POINTS * N_OUTPUTS];
+    const float *network = f->params + f->n_encoding;
+    assert_int_equal(mlp_tile_create(&tile, f->mlp, true, NULL), STATUS_OK);
+    float *input = mlp_tile_input(tile, &ld);
+    float *d_input = mem_alloc_floats(MLP_TILE * ld);
+    float *transposed = mem_alloc_floats(mlp_n_transposed(f->mlp));
+    assert_true(d_input && transposed);
+
+    mlp_transpose(f->mlp, network, transposed, 0, 1);
+    encoding_forward(f->encoding, kernel, f->params, N_POINTS, f->x, input, ld);
+    mlp_forward(f->mlp, network, tile, N_POINTS, raw, values);
+    const double result =
+        loss_evaluate(loss, mlp_get_spec(f->mlp)->output_activation, N_POINTS * N_OUTPUTS, raw,
+                      values, f->targets, 1.0 / (N_POINTS * N_OUTPUTS), d_raw);
+    mlp_backward(f->mlp, transposed, tile, N_POINTS, d_raw, d_params + f->n_encoding, d_input);
+    encoding_backward(f->encoding, f->params, N_POINTS, f->x, input, d_input, ld, d_params, d_x);
+
+    mem_free(transposed);
+    mem_free(d_input);
+    mlp_tile_free(tile);
+    return result;
+}
+
+static void check_engine(struct fixture *f, const struct kernel *kernel, enum loss loss)
+{
+    const struct twin *t = &f->twin;
+    const size_t n_x = N_POINTS * t->encoding.n_inputs;
+    double expected[MAX_PARAMS], expected_x[N_POINTS * LIMIT_DIMS], got[MAX_PARAMS];
+    float d_x[N_POINTS * LIMIT_DIMS];
+    float *d_params = mem_alloc_floats(f->n_encoding + mlp_n_params(f->mlp));
+    assert_non_null(d_params);
+    const double result = engine_gradient(f, kernel, loss, d_params, d_x);
+    const double loss_twin = twin_loss(t, loss, N_POINTS, f->x_twin, f->targets_twin);
+    assert_true(compare_relative_double(1, &result, &loss_twin) < 1e-5);
+    twin_backward(t, loss, N_POINTS, f->x_twin, f->targets_twin, expected, expected_x);
+    to_twin(f, d_params, got);
+    assert_true(worst_tensor(t, got, expected) < 1e-4);
+    assert_true(compare_relative(n_x, d_x, expected_x) < 1e-4);
+    mem_free(d_params);
+}
+
+typedef void (*check_function)(const struct encoding_spec *encoding, const struct mlp_spec *network,
+                               enum loss loss, uint64_t seed);
+
+/* Every hidden activation, output and loss that go together. */
+static void each_network(const struct encoding_spec *encoding, uint64_t seed, check_function check)
+{
+    struct mlp_spec network = {
+        .n_outputs = N_OUTPUTS, .n_hidden_layers = 2, .width = 4, .omega = 10};
+    for (size_t a = 0; a < activation_n_types(); a++)
+        for (size_t o = 0; o < activation_n_types(); o++)
+            for (size_t loss = 0; loss < loss_n_types(); loss++) {
+                if (!activation_is_hidden((enum activation)a) ||
+                    !activation_is_output((enum activation)o) ||
+                    loss_check((enum loss)loss, (enum activation)o, NULL) != STATUS_OK)
+                    continue;
+                network.activation = (enum activation)a;
+                network.output_activation = (enum activation)o;
+                check(encoding, &network, (enum loss)loss, seed);
+            }
+}
+
+/* Every type and number of inputs, with and without what can be switched on. */
+static void each_field(check_function check)
+{
+    for (size_t type = 0; type < encoding_n_types(); type++)
+        for (size_t n_inputs = 1; n_inputs <= LIMIT_DIMS; n_inputs++)
+            for (unsigned flags = 0; flags < 8; flags++) {
+                struct encoding_spec encoding = {.type = (enum encoding_type)type,
+                                                 .n_inputs = n_inputs,
+                                                 .n_frequencies = 3,
+                                                 .n_octaves = 2,
+                                                 .sigma = 0.5,
+                                                 .scale = 1.5,
+                                                 .input_range = {-1, 1},
+                                                 .normalize = flags & 1,
+                                                 .rotate = flags & 2,
+                                                 .trainable = flags & 4,
+                                                 .b = explicit_b,
+                                                 .a = explicit_a};
+                if ((encoding.rotate && n_inputs == 1) || (type == ENCODING_NONE && flags != 0))
+                    continue;
+                each_network(&encoding, 100 * type + 10 * n_inputs + flags, check);
+            }
+}
+
+static void check_one_twin(const struct encoding_spec *encoding, const struct mlp_spec *network,
+                           enum loss loss, uint64_t seed)
+{
+    if (encoding->trainable) /* the twin learns b and a in any case */
+        return;
+    struct fixture f;
+    fixture_init(&f, encoding, network, kernel_find("portable"), seed);
+    check_twin(&f, loss);
+    fixture_deinit(&f);
+}
+
+static void check_one_engine(const struct encoding_spec *encoding, const struct mlp_spec *network,
+                             enum loss loss, uint64_t seed)
+{
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++) {
+        struct fixture f;
+        fixture_init(&f, encoding, network, kernels[k], seed);
+        assert_int_equal(encoding_is_trainable(f.encoding),
+                         encoding->trainable && encoding->type != ENCODING_NONE);
+        check_engine(&f, kernels[k], loss);
+        fixture_deinit(&f);
+    }
+}
+
+static void gradients_of_the_twin_match_differences(void **state)
+{
+    (void)state;
+    each_field(check_one_twin);
+}
+
+static void gradients_of_the_engine_match_the_twin(void **state)
+{
+    (void)state;
+    each_field(check_one_engine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_of_the_twin_match_differences),
+        cmocka_unit_test(gradients_of_the_engine_match_the_twin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

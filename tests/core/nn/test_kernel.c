@@ -1,0 +1,485 @@
+/*
+ * Every row of the kernel table against the portable one, and that one against double.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/mem.h"
+#include "core/base/rng.h"
+#include "core/nn/kernel.h"
+#include "tests/support/compare.h"
+
+static const double two_pi = 6.283185307179586477;
+
+static const struct kernel *const *kernels;
+static size_t n_kernels;
+
+static int find_kernels(void **state)
+{
+    (void)state;
+    kernels = kernel_table(&n_kernels);
+    return 0;
+}
+
+static float *random_floats(size_t n, uint64_t seed)
+{
+    float *x = mem_alloc_floats(n);
+    assert_non_null(x);
+    struct rng rng = rng_at(seed, RNG_SAMPLE, 0);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(2 * rng_uniform(&rng) - 1);
+    return x;
+}
+
+static void table_ends_with_portable(void **state)
+{
+    (void)state;
+    assert_true(n_kernels >= 1);
+    assert_string_equal(kernels[n_kernels - 1]->name, "portable");
+    for (size_t i = 0; i < n_kernels; i++)
+        assert_ptr_equal(kernel_find(kernels[i]->name), kernels[i]);
+    assert_ptr_equal(kernel_find(NULL), kernels[0]);
+    assert_ptr_equal(kernel_find("auto"), kernels[0]);
+    assert_null(kernel_find("avx1024"));
+    assert_null(kernel_find(""));
+}
+
+/* --- gemm --- */
+
+enum { MAX_M = 13, MAX_N = 64, MAX_K = 513, LD = 544, C_ROW = 80 };
+
+static const size_t depths[] = {0, 1, 2, 7, 64, 256, 513};
+
+struct operands {
+    float *a;    /* [MAX_M, LD] or, through strides, [MAX_K, LD] */
+    float *b;    /* [MAX_K, MAX_N] */
+    float *c;    /* [MAX_M, C_ROW] */
+    float *bias; /* [MAX_N] */
+    float *mask; /* [MAX_M, C_ROW]: about half above 0, some exactly 0 */
+};
+
+static void operands_init(struct operands *o)
+{
+    o->a = random_floats(MAX_K * LD, 1);
+    o->b = random_floats(MAX_K * MAX_N, 2);
+    o->c = random_floats(MAX_M * C_ROW, 3);
+    o->bias = random_floats(MAX_N, 4);
+    o->mask = random_floats(MAX_M * C_ROW, 5);
+    for (size_t i = 0; i < MAX_M * C_ROW; i += 7)
+        o->mask[i] = 0;
+}
+
+static void operands_deinit(struct operands *o)
+{
+    mem_free(o->a);
+    mem_free(o->b);
+    mem_free(o->c);
+    mem_free(o->bias);
+    mem_free(o->mask);
+}
+
+enum variant { STORE, STORE_BIAS, RELU, RELU_BIAS, MASK, ACCUMULATE, N_VARIANTS };
+
+static struct gemm product(const struct operands *o, size_t m, size_t n, size_t k, bool transposed,
+                           enum variant variant, float *c)
+{
+    static const enum gemm_epilogue epilogues[] = {
+        [STORE] = GEMM_STORE,    [STORE_BIAS] = GEMM_STORE, [RELU] = GEMM_RELU,
+        [RELU_BIAS] = GEMM_RELU, [MASK] = GEMM_MASK,        [ACCUMULATE] = GEMM_ACCUMULATE};
+    return (struct gemm){
+        .m = m,
+        .n = n,
+        .k = k,
+        .a = o->a,
+        .a_row = transposed ? 1 : LD,
+        .a_step = transposed ? LD : 1,
+        .b = o->b,
+        .b_step = n,
+        .c = c,
+        .c_row = C_ROW,
+        .epilogue = epilogues[variant],
+        .bias = variant == STORE_BIAS || variant == RELU_BIAS ? o->bias : NULL,
+        .mask = variant == MASK ? o->mask : NULL,
+        .mask_row = C_ROW,
+    };
+}
+
+static double exact_element(const struct gemm *g, enum variant variant, size_t i, size_t j,
+                            double before)
+{
+    double sum = 0;
+    for (size_t p = 0; p < g->k; p++)
+        sum += (double)g->a[i * g->a_row + p * g->a_step] * (double)g->b[p * g->b_step + j];
+    sum += g->bias ? (double)g->bias[j] : 0;
+    if (variant == RELU || variant == RELU_BIAS)
+        return sum > 0 ? sum : 0;
+    if (variant == MASK)
+        return g->mask[i * g->mask_row + j] > 0 ? sum : 0;
+    return variant == ACCUMULATE ? before + sum : sum;
+}
+
+/* Every product the table of sizes allows; check gets it with c holding o->c's numbers. */
+typedef void (*product_check)(const struct operands *o, struct gemm g, enum variant variant);
+
+static void each_product(product_check check)
+{
+    struct operands o;
+    operands_init(&o);
+    float *c = mem_alloc_floats(MAX_M * C_ROW);
+    assert_non_null(c);
+    for (size_t m = 1; m <= MAX_M; m++)
+        for (size_t n = 16; n <= MAX_N; n += 16)
+            for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++)
+                for (int transposed = 0; transposed < 2; transposed++)
+                    for (int variant = 0; variant < N_VARIANTS; variant++) {
+                        memcpy(c, o.c, MAX_M * C_ROW * sizeof *c);
+                        check(&o,
+                              product(&o, m, n, depths[d], transposed, (enum variant)variant, c),
+                              (enum variant)variant);
+                    }
+    mem_free(c);
+    operands_deinit(&o);
+}
+
+static void check_portable(const struct operands *o, struct gemm g, enum variant variant)
+{
+    double expected[MAX_M * C_ROW];
+    for (size_t i = 0; i < MAX_M * C_ROW; i++)
+        expected[i] = (double)o->c[i];
+    for (size_t i = 0; i < g.m; i++)
+        for (size_t j = 0; j < g.n; j++)
+            expected[i * C_ROW + j] = exact_element(&g, variant, i, j, (double)o->c[i * C_ROW + j]);
+    kernel_find("portable")->gemm(&g);
+    assert_true(compare_relative(MAX_M * C_ROW, g.c, expected) < 1e-5);
+}
+
+static void check_others(const struct operands *o, struct gemm g, enum variant variant)
+{
+    (void)variant;
+    float expected[MAX_M * C_ROW];
+    kernel_find("portable")->gemm(&g);
+    memcpy(expected, g.c, sizeof expected);
+    for (size_t k = 0; k + 1 < n_kernels; k++) {
+        memcpy(g.c, o->c, sizeof expected);
+        kernels[k]->gemm(&g);
+        assert_true(compare_relative_float(MAX_M * C_ROW, g.c, expected) < 1e-5);
+    }
+}
+
+static void portable_gemm_matches_double(void **state)
+{
+    (void)state;
+    each_product(check_portable);
+}
+
+static void gemm_matches_portable_and_writes_nothing_else(void **state)
+{
+    (void)state;
+    each_product(check_others);
+}
+
+/* Each row alone, as the only row of a product, against the same row among others. */
+static void check_rows(const struct operands *o, struct gemm g, enum variant variant)
+{
+    (void)variant;
+    for (size_t k = 0; k < n_kernels; k++) {
+        float together[MAX_M * C_ROW], alone[C_ROW];
+        memcpy(g.c, o->c, sizeof together);
+        kernels[k]->gemm(&g);
+        memcpy(together, g.c, sizeof together);
+        for (size_t i = 0; i < g.m; i++) {
+            struct gemm one = g;
+            memcpy(alone, o->c + i * C_ROW, sizeof alone);
+            one.m = 1;
+            one.a += i * g.a_row;
+            one.c = alone;
+            one.mask = g.mask ? g.mask + i * g.mask_row : NULL;
+            kernels[k]->gemm(&one);
+            assert_memory_equal(alone, together + i * C_ROW, g.n * sizeof(float));
+        }
+    }
+}
+
+static void a_row_of_gemm_does_not_depend_on_the_others(void **state)
+{
+    (void)state;
+    each_product(check_rows);
+}
+
+/* The same columns as a panel of their own and within a wider one. */
+static void a_column_of_gemm_does_not_depend_on_the_panel(void **state)
+{
+    (void)state;
+    struct operands o;
+    operands_init(&o);
+    float wide[MAX_M * C_ROW], narrow[MAX_M * C_ROW];
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t first = 0; first < MAX_N; first += 16)
+            for (size_t n = 16; first + n <= MAX_N; n += 16) {
+                struct gemm g = product(&o, MAX_M, MAX_N, 256, false, STORE, wide);
+                kernels[k]->gemm(&g);
+                g.n = n;
+                g.b += first;
+                g.c = narrow + first;
+                kernels[k]->gemm(&g);
+                for (size_t i = 0; i < MAX_M; i++)
+                    assert_memory_equal(narrow + i * C_ROW + first, wide + i * C_ROW + first,
+                                        n * sizeof(float));
+            }
+    operands_deinit(&o);
+}
+
+static void nan_goes_through_every_epilogue(void **state)
+{
+    (void)state;
+    struct operands o;
+    operands_init(&o);
+    for (size_t i = 0; i < MAX_M * C_ROW; i++)
+        o.mask[i] = 1;
+    o.a[3] = NAN; /* row 0, whatever the product */
+    for (size_t k = 0; k < n_kernels; k++)
+        for (int variant = 0; variant < N_VARIANTS; variant++) {
+            float c[MAX_M * C_ROW] = {0};
+            struct gemm g = product(&o, 7, 64, 64, false, (enum variant)variant, c);
+            kernels[k]->gemm(&g);
+            for (size_t j = 0; j < 64; j++)
+                assert_true(isnan(c[j]) && !isnan(c[C_ROW + j]));
+        }
+    operands_deinit(&o);
+}
+
+/* --- fourier --- */
+
+enum { MAX_FREQUENCIES = 64, FOURIER_ROW = 160, FOURIER_POINTS = 200 };
+
+/* Points within |x| <= range, frequencies normal of deviation sigma; padding of b and a is 0. */
+struct waves {
+    size_t n_dims, m, padded;
+    float x[FOURIER_POINTS * 3], b[3 * MAX_FREQUENCIES], a[MAX_FREQUENCIES];
+};
+
+static void waves_init(struct waves *w, size_t n_dims, size_t m, double range, double sigma)
+{
+    struct rng rng = rng_at(m, RNG_SAMPLE, n_dims);
+    *w = (struct waves){.n_dims = n_dims, .m = m, .padded = (m + 15) / 16 * 16};
+    for (size_t i = 0; i < FOURIER_POINTS * n_dims; i++)
+        w->x[i] = (float)(range * (2 * rng_uniform(&rng) - 1));
+    for (size_t j = 0; j < m; j++) {
+        for (size_t d = 0; d < n_dims; d++)
+            w->b[d * w->padded + j] = (float)(sigma * rng_normal(&rng));
+        w->a[j] = (float)(0.5 + rng_uniform(&rng));
+    }
+}
+
+static void waves_run(const struct waves *w, const struct kernel *kernel, size_t n, const float *x,
+                      float *out)
+{
+    for (size_t i = 0; i < n * FOURIER_ROW; i++)
+        out[i] = NAN;
+    kernel->fourier(n, w->n_dims, x, w->padded, w->b, w->a, out, FOURIER_ROW, w->m);
+}
+
+/* The largest error of sine and cosine, of those with |u| <= 2^20. */
+static double waves_error(const struct waves *w, const float *out)
+{
+    double worst = 0;
+    for (size_t i = 0; i < FOURIER_POINTS; i++)
+        for (size_t j = 0; j < w->m; j++) {
+            double u = 0;
+            for (size_t d = 0; d < w->n_dims; d++)
+                u += (double)w->x[i * w->n_dims + d] * (double)w->b[d * w->padded + j];
+            if (fabs(u) > 0x1p20)
+                continue;
+            const double phase = two_pi * (u - rint(u)), a = (double)w->a[j];
+            const float *row = out + i * FOURIER_ROW;
+            worst = fmax(worst, fabs((double)row[j] / a - sin(phase)));
+            worst = fmax(worst, fabs((double)row[w->m + j] / a - cos(phase)));
+        }
+    return worst;
+}
+
+static const struct {
+    double range, sigma;
+} scales[] = {{1, 0.1}, {1, 1}, {1, 10}, {1, 100}, {1, 1000}, {1, 3e5}, {1000, 1000}};
+
+/* All but 16 and 64 have padding that the cosines must overwrite. */
+static const size_t frequencies[] = {1, 2, 15, 16, 17, 31, 33, 64};
+
+static void fourier_is_exact_to_1e_6_up_to_a_million_turns(void **state)
+{
+    (void)state;
+    float *out = mem_alloc_floats(FOURIER_POINTS * FOURIER_ROW);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t n_dims = 1; n_dims <= 3; n_dims++)
+            for (size_t f = 0; f < sizeof frequencies / sizeof frequencies[0]; f++)
+                for (size_t s = 0; s < sizeof scales / sizeof scales[0]; s++) {
+                    struct waves w;
+                    waves_init(&w, n_dims, frequencies[f], scales[s].range, scales[s].sigma);
+                    waves_run(&w, kernels[k], FOURIER_POINTS, w.x, out);
+                    assert_true(waves_error(&w, out) < 1e-6);
+                }
+    mem_free(out);
+}
+
+static void fourier_matches_portable(void **state)
+{
+    (void)state;
+    float *expected = mem_alloc_floats(FOURIER_POINTS * FOURIER_ROW);
+    float *out = mem_alloc_floats(FOURIER_POINTS * FOURIER_ROW);
+    struct waves w;
+    waves_init(&w, 2, 64, 1, 1000);
+    waves_run(&w, kernel_find("portable"), FOURIER_POINTS, w.x, expected);
+    for (size_t k = 0; k + 1 < n_kernels; k++) {
+        waves_run(&w, kernels[k], FOURIER_POINTS, w.x, out);
+        for (size_t i = 0; i < FOURIER_POINTS; i++)
+            assert_true(compare_relative_float(2 * w.m, out + i * FOURIER_ROW,
+                                               expected + i * FOURIER_ROW) < 1e-5);
+    }
+    mem_free(out);
+    mem_free(expected);
+}
+
+static void fourier_pads_with_zeros_and_goes_no_further(void **state)
+{
+    (void)state;
+    float out[FOURIER_ROW];
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t m = 1; m <= MAX_FREQUENCIES; m++) {
+            struct waves w;
+            waves_init(&w, 2, m, 1, 10);
+            waves_run(&w, kernels[k], 1, w.x, out);
+            for (size_t j = 0; j < FOURIER_ROW; j++)
+                if (j < 2 * m)
+                    assert_true(out[j] != 0);
+                else if (j < m + w.padded)
+                    assert_true(out[j] == 0);
+                else
+                    assert_true(isnan(out[j]));
+        }
+}
+
+static void a_point_of_fourier_does_not_depend_on_the_others(void **state)
+{
+    (void)state;
+    float *together = mem_alloc_floats(FOURIER_POINTS * FOURIER_ROW);
+    float alone[FOURIER_ROW];
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t n_dims = 1; n_dims <= 3; n_dims++) {
+            struct waves w;
+            waves_init(&w, n_dims, 33, 1, 10);
+            waves_run(&w, kernels[k], FOURIER_POINTS, w.x, together);
+            for (size_t i = 0; i < FOURIER_POINTS; i++) {
+                waves_run(&w, kernels[k], 1, w.x + i * n_dims, alone);
+                assert_memory_equal(alone, together + i * FOURIER_ROW, 2 * w.m * sizeof(float));
+            }
+        }
+    mem_free(together);
+}
+
+/* --- activations --- */
+
+enum { N_Z = 4096 };
+
+static float *many_z(void)
+{
+    float *z = mem_alloc_floats(N_Z);
+    assert_non_null(z);
+    for (size_t i = 0; i < N_Z; i++)
+        z[i] = (float)(((double)i - N_Z / 2.0) * (i % 2 ? 12.0 / N_Z : 0.3 / N_Z));
+    return z;
+}
+
+static void sine_and_its_slope_are_exact_to_1e_6(void **state)
+{
+    (void)state;
+    static const double omegas[] = {1, 30, 3000};
+    float *z = many_z(), *h = mem_alloc_floats(N_Z), *slope = mem_alloc_floats(N_Z);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t o = 0; o < 3; o++) {
+            memcpy(h, z, N_Z * sizeof *h);
+            kernels[k]->sine(N_Z, omegas[o], h, slope);
+            for (size_t i = 0; i < N_Z; i++) {
+                const double phase = omegas[o] * (double)z[i];
+                assert_true(fabs((double)h[i] - sin(phase)) < 1e-6);
+                assert_true(fabs((double)slope[i] / omegas[o] - cos(phase)) < 1e-6);
+            }
+            float *without_slope = many_z();
+            kernels[k]->sine(N_Z, omegas[o], without_slope, NULL);
+            assert_memory_equal(without_slope, h, N_Z * sizeof *h);
+            mem_free(without_slope);
+        }
+    mem_free(slope);
+    mem_free(h);
+    mem_free(z);
+}
+
+static void tanh_is_exact_to_1e_6_and_stays_within_1(void **state)
+{
+    (void)state;
+    float *z = many_z(), *h = mem_alloc_floats(N_Z);
+    z[0] = 1e30f, z[1] = -1e30f, z[2] = INFINITY, z[3] = -INFINITY, z[4] = 0;
+    for (size_t k = 0; k < n_kernels; k++) {
+        memcpy(h, z, N_Z * sizeof *h);
+        kernels[k]->tanh(N_Z, h);
+        for (size_t i = 0; i < N_Z; i++) {
+            const double exact = tanh((double)z[i]);
+            assert_true(fabs((double)h[i] - exact) <= 1e-6 * fabs(exact));
+            assert_true(fabsf(h[i]) <= 1);
+        }
+    }
+    mem_free(h);
+    mem_free(z);
+}
+
+static void activations_keep_zero_and_nan_and_look_at_one_number_alone(void **state)
+{
+    (void)state;
+    float *z = many_z();
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t lane = 0; lane < 16; lane++) {
+            float h[16] = {0}, slope[16], same[32];
+            h[lane] = NAN;
+            kernels[k]->tanh(16, h);
+            for (size_t i = 0; i < 16; i++)
+                assert_true(i == lane ? isnan(h[i]) : h[i] == 0);
+            kernels[k]->sine(16, 30, h, slope);
+            for (size_t i = 0; i < 16; i++)
+                assert_true(i == lane ? isnan(h[i]) : h[i] == 0);
+
+            for (size_t i = 0; i < 32; i++)
+                same[i] = i % 16 == lane ? z[100] : z[i];
+            same[16 + (lane + 5) % 16] = z[100]; /* another lane, other neighbours */
+            float sines[32];
+            memcpy(sines, same, sizeof same);
+            kernels[k]->tanh(32, same);
+            kernels[k]->sine(32, 30, sines, NULL);
+            assert_memory_equal(&same[lane], &same[16 + (lane + 5) % 16], sizeof(float));
+            assert_memory_equal(&sines[lane], &sines[16 + (lane + 5) % 16], sizeof(float));
+        }
+    mem_free(z);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_ends_with_portable),
+        cmocka_unit_test(portable_gemm_matches_double),
+        cmocka_unit_test(gemm_matches_portable_and_writes_nothing_else),
+        cmocka_unit_test(a_row_of_gemm_does_not_depend_on_the_others),
+        cmocka_unit_test(a_column_of_gemm_does_not_depend_on_the_panel),
+        cmocka_unit_test(nan_goes_through_every_epilogue),
+        cmocka_unit_test(fourier_is_exact_to_1e_6_up_to_a_million_turns),
+        cmocka_unit_test(fourier_matches_portable),
+        cmocka_unit_test(fourier_pads_with_zeros_and_goes_no_further),
+        cmocka_unit_test(a_point_of_fourier_does_not_depend_on_the_others),
+        cmocka_unit_test(sine_and_its_slope_are_exact_to_1e_6),
+        cmocka_unit_test(tanh_is_exact_to_1e_6_and_stays_within_1),
+        cmocka_unit_test(activations_keep_zero_and_nan_and_look_at_one_number_alone),
+    };
+    return cmocka_run_group_tests(tests, find_kernels, NULL);
+}

@@ -1,0 +1,305 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/nn/kernel.h"
+#include "server/fields/compute.h"
+
+static struct field *make_field(size_t width, size_t n_outputs)
+{
+    const struct field_spec spec = {
+        .encoding = {.type = ENCODING_GAUSSIAN, .n_inputs = 2, .n_frequencies = 16, .sigma = 4},
+        .network = {.n_outputs = n_outputs,
+                    .n_hidden_layers = 2,
+                    .width = width,
+                    .activation = ACTIVATION_RELU,
+                    .output_activation = ACTIVATION_SIGMOID},
+        .domain = domain_of_image(64, 64)};
+    struct field *f = NULL;
+    assert_int_equal(field_create(&f, &spec, kernel_find(NULL), NULL), STATUS_OK);
+    field_init(f, &spec, 7);
+    return f;
+}
+
+static struct compute *start(size_t n_threads)
+{
+    struct compute *c = NULL;
+    assert_int_equal(compute_start(&c, n_threads, NULL), STATUS_OK);
+    return c;
+}
+
+/* Point i: scattered over the domain, a function of its number. */
+static void scattered(void *context, size_t first, size_t n, float *unit)
+{
+    (void)context;
+    for (size_t i = 0; i < n; i++) {
+        unit[2 * i] = (float)((first + i) * 7919 % 10007) / 10007.0f;
+        unit[2 * i + 1] = (float)((first + i) * 104729 % 10009) / 10009.0f;
+    }
+}
+
+/* Every way of cutting gives the bits that one long query gives. */
+static void expect_same_bits(struct compute *c, const struct field *f, size_t n, bool values,
+                             bool gradient)
+{
+    const size_t n_outputs = field_n_outputs(f), n_values = n * n_outputs;
+    struct field_workspace *w = NULL;
+    float *unit = mem_alloc_floats(2 * n);
+    float *expected_values = mem_alloc_floats(n_values), *got_values = mem_alloc_floats(n_values);
+    float *expected = mem_alloc_floats(2 * n_values), *got = mem_alloc_floats(2 * n_values);
+    const struct compute_request request = {.field = f,
+                                            .n_points = n,
+                                            .points = scattered,
+                                            .values = values ? got_values : NULL,
+                                            .gradient = gradient ? got : NULL};
+    assert_int_equal(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL), STATUS_OK);
+    scattered(NULL, 0, n, unit);
+    field_query(f, w, n, unit, expected_values);
+    if (gradient)
+        field_gradient(f, w, n, unit, NULL, expected);
+    assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
+    if (values)
+        assert_memory_equal(got_values, expected_values, n_values * sizeof(float));
+    if (gradient)
+        assert_memory_equal(got, expected, 2 * n_values * sizeof(float));
+    field_workspace_free(w);
+    mem_free(unit);
+    mem_free(expected_values);
+    mem_free(got_values);
+    mem_free(expected);
+    mem_free(got);
+}
+
+static void values_do_not_depend_on_the_cut(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 2, 95, 96, 97, 511, 512, 513, 1000, 6144, 6145, 20011};
+    for (size_t threads = 1; threads <= 3; threads += 2) {
+        struct compute *c = start(threads);
+        struct field *f = make_field(24, 3);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            expect_same_bits(c, f, sizes[i], true, false);
+            if (sizes[i] <= 6145) {
+                expect_same_bits(c, f, sizes[i], true, true);
+                expect_same_bits(c, f, sizes[i], false, true);
+            }
+        }
+        field_free(f);
+        compute_stop(c);
+    }
+}
+
+static void a_large_field_is_cut_into_single_tiles(void **state)
+{
+    (void)state;
+    struct compute *c = start(2);
+    struct field *f = make_field(768, 1);
+    expect_same_bits(c, f, 300, true, true);
+    field_free(f);
+    compute_stop(c);
+}
+
+static void no_points_are_no_work(void **state)
+{
+    (void)state;
+    struct compute *c = start(1);
+    struct field *f = make_field(8, 1);
+    const struct compute_request request = {.field = f, .points = scattered};
+    assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
+    field_free(f);
+    compute_stop(c);
+}
+
+/* Counts how often each point is asked for. */
+struct census {
+    atomic_uint *count;
+    atomic_size_t n_calls;
+};
+
+static void count_points(void *context, size_t first, size_t n, float *unit)
+{
+    struct census *census = context;
+    for (size_t i = 0; i < n; i++)
+        atomic_fetch_add(&census->count[first + i], 1);
+    atomic_fetch_add(&census->n_calls, 1);
+    memset(unit, 0, 2 * n * sizeof *unit);
+}
+
+static void every_point_is_asked_for_once(void **state)
+{
+    (void)state;
+    enum { N = 50000 };
+    struct compute *c = start(3);
+    struct field *f = make_field(8, 1);
+    float *values = mem_alloc_floats(N);
+    struct census census = {.count = mem_alloc_array(N, sizeof *census.count)};
+    const struct compute_request request = {
+        .field = f, .n_points = N, .points = count_points, .context = &census, .values = values};
+    assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(census.count[i], 1);
+    assert_true(census.n_calls > 1);
+    mem_free(census.count);
+    mem_free(values);
+    field_free(f);
+    compute_stop(c);
+}
+
+/* --- several requests --- */
+
+struct call {
+    struct compute *c;
+    struct compute_request request;
+    enum status status;
+};
+
+static void *call_compute(void *argument)
+{
+    struct call *call = argument;
+    call->status = compute_run(call->c, &call->request, NULL);
+    return NULL;
+}
+
+/* Slices of a large and of a small request, as one thread takes them.  The large one halts before
+ * each slice until it is allowed to go on, or the small one has had its first. */
+enum { MAX_TURNS = 64 };
+struct turns {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t n_large, n_small, allowed;
+    size_t large_before[MAX_TURNS]; /* large slices begun when small slice i began */
+};
+
+static void take_large_turn(void *context, size_t first, size_t n, float *unit)
+{
+    struct turns *t = context;
+    (void)first;
+    pthread_mutex_lock(&t->lock);
+    t->n_large++;
+    pthread_cond_broadcast(&t->changed);
+    while (t->n_large > t->allowed && t->n_small == 0)
+        pthread_cond_wait(&t->changed, &t->lock);
+    pthread_mutex_unlock(&t->lock);
+    memset(unit, 0, 2 * n * sizeof *unit);
+}
+
+static void take_small_turn(void *context, size_t first, size_t n, float *unit)
+{
+    struct turns *t = context;
+    (void)first;
+    pthread_mutex_lock(&t->lock);
+    if (t->n_small < MAX_TURNS)
+        t->large_before[t->n_small] = t->n_large;
+    t->n_small++;
+    pthread_cond_broadcast(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+    memset(unit, 0, 2 * n * sizeof *unit);
+}
+
+static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
+{
+    (void)state;
+    enum { LARGE = 8000000, SMALL = 20000 };
+    struct turns t = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct compute *c = start(1);
+    struct field *f = make_field(8, 1);
+    pthread_t large_thread, small_thread;
+    struct call large = {.c = c, .request = {.field = f, .n_points = LARGE, .context = &t}};
+    struct call small = {.c = c, .request = {.field = f, .n_points = SMALL, .context = &t}};
+    large.request.points = take_large_turn;
+    small.request.points = take_small_turn;
+    large.request.values = mem_alloc_floats(LARGE);
+    small.request.values = mem_alloc_floats(SMALL);
+    pthread_create(&large_thread, NULL, call_compute, &large);
+    pthread_create(&small_thread, NULL, call_compute, &small);
+    pthread_mutex_lock(&t.lock);
+    while (t.n_small == 0) { /* let large slices pass until the small request is there */
+        t.allowed = t.n_large;
+        pthread_cond_broadcast(&t.changed);
+        while (t.n_small == 0 && t.n_large == t.allowed)
+            pthread_cond_wait(&t.changed, &t.lock);
+    }
+    pthread_mutex_unlock(&t.lock);
+    pthread_join(small_thread, NULL);
+    compute_quiesce(c);
+    pthread_join(large_thread, NULL);
+    assert_int_equal(small.status, STATUS_OK);
+    assert_int_equal(large.status, STATUS_CANCELED);
+    assert_true(t.n_small > 1);
+    for (size_t i = 1; i < t.n_small && i < MAX_TURNS; i++)
+        assert_int_equal(t.large_before[i], t.large_before[i - 1] + 1);
+    assert_int_equal(compute_run(c, &small.request, NULL), STATUS_CANCELED);
+    mem_free(large.request.values);
+    mem_free(small.request.values);
+    field_free(f);
+    compute_stop(c);
+}
+
+static void requests_at_the_same_time_keep_to_themselves(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    static const size_t sizes[N] = {100, 3000, 20000, 513, 9999, 1};
+    struct compute *c = start(2);
+    struct field *fields[2] = {make_field(16, 3), make_field(40, 1)};
+    struct call calls[N];
+    pthread_t threads[N];
+    for (size_t i = 0; i < N; i++) {
+        const struct field *f = fields[i % 2];
+        calls[i] = (struct call){
+            .c = c, .request = {.field = f, .n_points = sizes[i], .points = scattered}};
+        calls[i].request.values = mem_alloc_floats(sizes[i] * field_n_outputs(f));
+        pthread_create(&threads[i], NULL, call_compute, &calls[i]);
+    }
+    for (size_t i = 0; i < N; i++) {
+        const struct field *f = fields[i % 2];
+        const size_t n_values = sizes[i] * field_n_outputs(f);
+        struct field_workspace *w = NULL;
+        float *unit = mem_alloc_floats(2 * sizes[i]), *expected = mem_alloc_floats(n_values);
+        assert_int_equal(field_workspace_create(&w, f, FIELD_VALUES, NULL), STATUS_OK);
+        scattered(NULL, 0, sizes[i], unit);
+        field_query(f, w, sizes[i], unit, expected);
+        pthread_join(threads[i], NULL);
+        assert_int_equal(calls[i].status, STATUS_OK);
+        assert_memory_equal(calls[i].request.values, expected, n_values * sizeof(float));
+        field_workspace_free(w);
+        mem_free(unit);
+        mem_free(expected);
+        mem_free(calls[i].request.values);
+    }
+    field_free(fields[0]);
+    field_free(fields[1]);
+    compute_stop(c);
+}
+
+static void an_estimate_grows_with_the_work(void **state)
+{
+    (void)state;
+    struct compute *c = start(1);
+    assert_true(compute_estimate_seconds(c, 0) == 0);
+    assert_true(compute_estimate_seconds(c, 1e9) > 0);
+    assert_true(compute_estimate_seconds(c, 2e9) > compute_estimate_seconds(c, 1e9));
+    compute_stop(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_do_not_depend_on_the_cut),
+        cmocka_unit_test(a_large_field_is_cut_into_single_tiles),
+        cmocka_unit_test(no_points_are_no_work),
+        cmocka_unit_test(every_point_is_asked_for_once),
+        cmocka_unit_test(requests_take_turns_and_the_stop_cancels_the_rest),
+        cmocka_unit_test(requests_at_the_same_time_keep_to_themselves),
+        cmocka_unit_test(an_estimate_grows_with_the_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
