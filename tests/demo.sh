@@ -78,13 +78,12 @@ kill -TERM "$service"
 wait "$service" || fail "the service ended with status $?: see $folder/service.log"
 service=
 
-cat <<END
-
-A network of coordinates was fitted to a picture and asked for more than the picture had:
-   the picture, $size x $size           $folder/picture.png
-   the field at twice that         $folder/render.png
-   the field's weights             $folder/field.safetensors
-   the job, with all its settings  $folder/job.json
-   the service's data and log      $folder/data, $folder/service.log
-PSNR $(printf '%.2f dB' "$psnr")
-END
+show() { printf '   %-33s %s\n' "$@"; }
+echo
+echo "A network of coordinates was fitted to a picture and asked for more than the picture had:"
+show "the picture, $size x $size" "$folder/picture.png"
+show "the field at twice that, $(printf '%.2f dB' "$psnr")" "$folder/render.png"
+show "the field's weights" "$folder/field.safetensors"
+show "the job, with all its settings" "$folder/job.json"
+show "the service's data" "$folder/data"
+show "the service's log" "$folder/service.log"

@@ -181,9 +181,13 @@ static json_t *resolve_variant(json_t *caller, json_t *base, const char *pointer
     json_t *mine = caller ? variant_object(caller, v) : json_object();
     json_t *preset = variant_object(base, v);
     char place[POINTER_SIZE];
-    if (!mine || !preset) {
+    if (caller && !json_is_object(caller) && !(v->may_be_name && json_is_string(caller))) {
         problem_add(problems, STATUS_INVALID, pointer, "'%s' must be %san object", v->name,
                     v->may_be_name ? "a type's name or " : "");
+        goto out;
+    }
+    if (!mine || !preset) {
+        no_memory(problems);
         goto out;
     }
     codec_json_pointer(place, pointer, "type");
@@ -382,6 +386,10 @@ static json_t *resolve_parts(const json_t *body, const char *dataset_id,
                              const struct preset *preset, struct problem_list *problems)
 {
     json_t *settings = codec_json_own(preset->settings);
+    if (!settings) {
+        no_memory(problems);
+        return NULL;
+    }
     json_t *field = resolve_field(json_object_get(body, "field"), settings, problems);
     json_t *train = resolve_train(json_object_get(body, "train"), settings, problems);
     json_t *measure = resolve_measure(json_object_get(body, "measure"), problems);

@@ -154,6 +154,7 @@ struct run {
     const volatile bool *stop;
     double clock_start; /* what the clock showed at second 0 of the training */
     double loss;        /* of the last step */
+    bool sound;         /* the metrics of the last evaluation were finite */
     /* When they are due. */
     double next_loss, next_snapshot, next_evaluation, next_checkpoint;
 };
@@ -210,7 +211,7 @@ static enum status give_snapshot(struct run *r, struct error *err)
     enum status status = check_parameters(r, err);
     if (status != STATUS_OK)
         return status;
-    if (r->sink->snapshot)
+    if (r->sink->snapshot && r->sound)
         r->sink->snapshot(r->sink->context, t->field, t->step);
     r->next_snapshot = t->seconds + r->intervals->snapshot_seconds;
     return STATUS_OK;
@@ -226,15 +227,15 @@ static enum status evaluate(struct run *r, bool *reached, struct error *err)
                                                   r->stop, &metrics, err);
     if (status != STATUS_OK)
         return status;
+    r->sound = true;
     for (size_t i = 0; i < metrics.n; i++)
-        if (!isfinite(metrics.metric[i].value))
-            return diverged(r, "the metrics are", err);
-    for (size_t i = 0; i < metrics.n; i++)
+        r->sound = r->sound && isfinite(metrics.metric[i].value);
+    for (size_t i = 0; i < metrics.n && r->sound; i++)
         report_metric(r, metrics.metric[i].key, metrics.metric[i].value);
     const double *psnr = task_metrics_find(&metrics, "test_psnr");
     if (!psnr)
         psnr = task_metrics_find(&metrics, "psnr");
-    *reached = psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
+    *reached = r->sound && psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
 
     look_at_clock(r);
     const double cost = t->seconds - begin;
@@ -286,13 +287,13 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     }
     look_at_clock(r);
     *over = is_over(t, stopped_by);
-    if (!*over && t->seconds >= r->next_snapshot)
-        status = give_snapshot(r, err);
-    if (status == STATUS_OK && !*over && t->seconds >= r->next_evaluation) {
+    if (!*over && t->seconds >= r->next_evaluation) {
         status = evaluate(r, over, err);
         if (*over)
             *stopped_by = STOPPED_BY_TARGET_PSNR;
     }
+    if (status == STATUS_OK && !*over && t->seconds >= r->next_snapshot)
+        status = give_snapshot(r, err);
     if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
         report_loss(r);
     if (status == STATUS_OK && !*over && t->seconds >= r->next_checkpoint)
@@ -310,6 +311,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .sink = sink,
         .stop = stop,
         .clock_start = clock_seconds() - t->seconds,
+        .sound = true,
         .next_loss = t->seconds,
         .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
         .next_evaluation = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),

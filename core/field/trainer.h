@@ -48,17 +48,17 @@ struct trainer_sink {
     /* One number of a series.  seconds: of training since the first step, over all attempts. */
     void (*metric)(void *context, const char *key, uint64_t step, double value, double seconds);
     void (*progress)(void *context, uint64_t step, double seconds);
-    /* The field as it is now, worth showing: its parameters and metrics are finite. */
+    /* The field as it is now, worth showing: its parameters and last metrics are finite. */
     void (*snapshot)(void *context, const struct field *f, uint64_t step);
     /* Now is a good time for trainer_save: the parameters are finite. */
     void (*checkpoint)(void *context, uint64_t step);
 };
 
+/* Seconds between what is told.  The first snapshot and the first evaluation come early;
+ * evaluations are stretched so that they cost under 2 % of the time. */
 struct trainer_intervals {
-    double loss_seconds; /* metric "loss" and progress; 0.25 */
-    double
-        snapshot_seconds; /* snapshots, and quick evaluations with their metrics; 2.  The first ones
-                           * come early; evaluations are stretched to cost under 2 % of the time */
+    double loss_seconds;       /* metric "loss" and progress; 0.25 */
+    double snapshot_seconds;   /* snapshots, and quick evaluations with their metrics; 2 */
     double checkpoint_seconds; /* 30 */
 };
 

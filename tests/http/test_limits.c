@@ -105,7 +105,7 @@ static void work_beyond_the_time_of_a_request_is_refused_with_the_estimate(void 
     (void)state;
     struct answer a = service_get(&service, "/v1/fields/%s/image?%s", field, large_image);
     json_t *problem = answer_json(a, 422);
-    assert_non_null(strstr(member_text(problem, "detail"), "second"));
+    assert_non_null(strstr(member_text(problem, "detail"), "the limit is 1 s"));
     json_decref(problem);
     answer_status(service_get(&service, "/v1/fields/%s/image?width=4", field), 200);
 }

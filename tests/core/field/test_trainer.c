@@ -171,7 +171,7 @@ static void trainer_does_not_let_reports_change_the_bytes(void **state)
     assert_int_equal(trainer_run(silent.trainer, &always, &nobody, NULL, &stopped_by, NULL),
                      STATUS_OK);
     assert_true(loud.n_snapshots > 0);
-    assert_int_equal(loud.n_metrics, 2 * loud.n_snapshots); /* psnr and test_psnr */
+    assert_true(loud.n_metrics > 0 && loud.n_metrics % 2 == 0); /* psnr and test_psnr */
     assert_memory_equal(field_params(loud.field), field_params(silent.field),
                         field_n_params(loud.field) * sizeof(float));
     fit_deinit(&loud);

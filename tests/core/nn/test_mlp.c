@@ -89,11 +89,6 @@ static void forward(struct fixture *f, size_t first, size_t n)
     mlp_forward(f->mlp, f->params, f->tile, n, f->raw, f->values);
 }
 
-static size_t padded(size_t n)
-{
-    return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
-}
-
 /* What of a block in the engine's layout is not reached through its layers: the padding. */
 static void assert_padding_is_zero(const struct mlp *m, const float *block)
 {
