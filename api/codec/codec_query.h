@@ -2,8 +2,7 @@
  * Questions to a field and their answers, as JSON, NPY and raw float32.
  *
  * Coordinates become float32 by rounding the number's double once, whatever the format; answers in
- * JSON are the shortest decimal that gives the same float32 back.  So all formats tell the same
- * bits.
+ * JSON have nine digits, which give the same float32 back.  So all formats tell the same bits.
  */
 #ifndef API_CODEC_QUERY_H
 #define API_CODEC_QUERY_H
@@ -54,8 +53,8 @@ enum status codec_query_answer(size_t n_points, size_t n_outputs, size_t n_dims,
                                const float *values, const float *gradient, struct buffer *out,
                                struct error *err) WARN_UNUSED;
 
-/* The shortest decimal text that reads back as the same float32; returns its length.  value is
- * finite. */
+/* A decimal of nine digits, which reads back as the same float32 (also minus zero); returns its
+ * length.  value is finite. */
 enum { FLOAT_TEXT_SIZE = 32 };
 size_t codec_float_text(float value, char out[FLOAT_TEXT_SIZE]);
 

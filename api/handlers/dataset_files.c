@@ -2,6 +2,7 @@
  * The bytes of a dataset: as they were sent, and as a small picture.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "api/codec/codec_args.h"
@@ -30,13 +31,26 @@ static bool get_dataset_or_reply(const struct service *service, const struct htt
     return reply_error(request, response, &err);
 }
 
+/* A file name that any system takes: the id, and an ending that says what it is. */
+static void make_file_name(const struct dataset_row *row, char out[ID_SIZE + 8])
+{
+    static const char *const endings[][2] = {
+        {"image/png", ".png"}, {"image/jpeg", ".jpg"}, {"application/x-npy", ".npy"}};
+    const char *ending = "";
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        if (strcmp(row->media_type, endings[i][0]) == 0)
+            ending = endings[i][1];
+    }
+    snprintf(out, ID_SIZE + 8, "%s%s", row->id, ending);
+}
+
 void datasets_content(void *context, const struct http_request *request,
                       struct http_response *response)
 {
     const struct service *service = context;
     struct error err = {0};
     struct dataset_row row = {0};
-    char etag[ETAG_SIZE];
+    char etag[ETAG_SIZE], file_name[ID_SIZE + 8];
     int file = -1;
     if (!get_dataset_or_reply(service, request, response, &row))
         return;
@@ -54,7 +68,8 @@ void datasets_content(void *context, const struct http_request *request,
     response->size = row.bytes;
     response->accept_ranges = true;
     reply_tag(response, etag, CACHE_IMMUTABLE);
-    reply_attachment(response, row.name, row.id);
+    make_file_name(&row, file_name);
+    reply_attachment(response, row.name, file_name);
 out:
     dataset_row_deinit(&row);
 }

@@ -34,16 +34,16 @@ static enum status text_of(json_t *value, char **out)
     return status;
 }
 
-static void fail_each(attempt attempt, void *context)
+static void fail_each(attempt make, void *context)
 {
     char *expected = NULL;
-    assert_int_equal(attempt(context, &expected), STATUS_OK);
+    assert_int_equal(make(context, &expected), STATUS_OK);
     for (size_t n = 1;; n++) {
         bool failed = false;
         for (int how = ALLOC_FAIL_ONCE; how <= ALLOC_FAIL_ON; how++) {
             char *text = NULL;
             alloc_fail(n, (enum alloc_failure)how);
-            enum status status = attempt(context, &text);
+            enum status status = make(context, &text);
             const bool came = alloc_stop();
             failed |= came;
             assert_int_equal(status == STATUS_OK, text != NULL);

@@ -493,23 +493,6 @@ static void initial_weights_depend_on_the_seed_alone(void **state)
 
 /* --- output and refusals --- */
 
-static void output_activations_saturate_without_nan(void **state)
-{
-    (void)state;
-    static const float raw[] = {-INFINITY, -1e30f, -100, -88, 0, 88, 100, 1e30f, INFINITY};
-    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
-        const float value = activation_output(ACTIVATION_SIGMOID, raw[i]);
-        const double exact = 1 / (1 + exp(-(double)raw[i]));
-        assert_true(fabs((double)value - exact) < 1e-7);
-        assert_true(isfinite(activation_output_slope(ACTIVATION_SIGMOID, value)));
-        assert_true(activation_output(ACTIVATION_RELU, raw[i]) == (raw[i] > 0 ? raw[i] : 0));
-        assert_true(activation_output(ACTIVATION_LINEAR, raw[i]) == raw[i]);
-    }
-    for (size_t a = 0; a < activation_n_types(); a++)
-        if (activation_is_output((enum activation)a))
-            assert_true(isnan(activation_output((enum activation)a, NAN)));
-}
-
 static void output_backward_is_the_slope_of_the_output(void **state)
 {
     (void)state;
@@ -608,7 +591,6 @@ int main(void)
         cmocka_unit_test(initial_weights_are_glorot_normal_cut_at_two_deviations),
         cmocka_unit_test(initial_weights_of_sin_follow_siren_up_to_the_output),
         cmocka_unit_test(initial_weights_depend_on_the_seed_alone),
-        cmocka_unit_test(output_activations_saturate_without_nan),
         cmocka_unit_test(output_backward_is_the_slope_of_the_output),
         cmocka_unit_test(refuses_what_is_out_of_range),
         cmocka_unit_test(create_survives_every_failing_allocation),

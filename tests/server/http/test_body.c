@@ -47,8 +47,7 @@ static void limits_hold_to_the_byte_however_the_body_is_framed(void **state)
         {"/file", "", UPLOAD_LIMIT, 201},
     };
     struct web *w = web_start(
-        &(struct web_wishes){.json_bytes = JSON_LIMIT, .upload_bytes = UPLOAD_LIMIT});
-    w->config.query_points_binary = 100; /* borrowed by the server, read at each request */
+        &(struct web_wishes){.json_bytes = JSON_LIMIT, .upload_bytes = UPLOAD_LIMIT, .query_points_binary = 100});
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
             int s = web_connect(w);

@@ -297,7 +297,7 @@ static const struct http_errors web_errors = {.respond = web_respond_error};
 /* What a test may want otherwise; zeros are fine. */
 struct web_wishes {
     size_t n_handlers, handler_queue, connections;
-    uint64_t upload_bytes, json_bytes;
+    uint64_t upload_bytes, json_bytes, query_points_binary;
     double ping_seconds, head_seconds, body_seconds;
     const char *host;
 };
@@ -322,6 +322,8 @@ static inline struct web *web_start(const struct web_wishes *wishes)
         w->config.upload_bytes = wishes->upload_bytes;
     if (wishes->json_bytes)
         w->config.json_bytes = wishes->json_bytes;
+    if (wishes->query_points_binary)
+        w->config.query_points_binary = wishes->query_points_binary;
     if (wishes->connections)
         w->config.connections = wishes->connections;
     if (wishes->handler_queue)
