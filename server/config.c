@@ -155,7 +155,9 @@ static bool read_number(const struct row *r, const char *text, uint64_t *out)
 static bool read_choice(const struct row *r, const char *text)
 {
     size_t n = strlen(text);
-    for (const char *word = r->choices; n > 0 && word; word = strchr(word, '|')) {
+    if (n == 0 || strchr(text, '|'))
+        return false;
+    for (const char *word = r->choices; word; word = strchr(word, '|')) {
         word += *word == '|';
         if (strncmp(word, text, n) == 0 && (word[n] == '|' || word[n] == '\0'))
             return true;

@@ -6,8 +6,8 @@ static const struct {
     const char *name;
     bool hidden, output;
 } activations[] = {
-    [ACTIVATION_LINEAR] = {"linear", false, true}, [ACTIVATION_RELU] = {"relu", true, true},
-    [ACTIVATION_TANH] = {"tanh", true, false},     [ACTIVATION_SIN] = {"sin", true, false},
+    [ACTIVATION_LINEAR] = {"linear", false, true},   [ACTIVATION_RELU] = {"relu", true, true},
+    [ACTIVATION_TANH] = {"tanh", true, false},       [ACTIVATION_SIN] = {"sin", true, false},
     [ACTIVATION_SIGMOID] = {"sigmoid", false, true},
 };
 

@@ -65,6 +65,11 @@ static const struct encoding_row *const rows[] = {
     [ENCODING_EXPLICIT] = &encoding_explicit,
 };
 
+size_t encoding_padded(size_t n_frequencies)
+{
+    return (n_frequencies + ENCODING_LANES - 1) / ENCODING_LANES * ENCODING_LANES;
+}
+
 const char *encoding_type_name(enum encoding_type type)
 {
     return rows[type]->name;

@@ -33,9 +33,6 @@ extern const struct encoding_row encoding_basic, encoding_positional, encoding_o
     encoding_gaussian, encoding_explicit;
 
 /* m padded to ENCODING_LANES: the length of a row of b, and of a. */
-static inline size_t encoding_padded(size_t n_frequencies)
-{
-    return (n_frequencies + ENCODING_LANES - 1) / ENCODING_LANES * ENCODING_LANES;
-}
+size_t encoding_padded(size_t n_frequencies);
 
 #endif

@@ -35,7 +35,7 @@ static bool can_run(const struct kernel *k)
 const struct kernel *const *kernel_table(size_t *n)
 {
     size_t first = 0;
-    while (!can_run(rows[first]))
+    while (first + 1 < N_ROWS && !can_run(rows[first]))
         first++;
     *n = N_ROWS - first;
     return rows + first;

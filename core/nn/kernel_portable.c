@@ -56,15 +56,24 @@ INLINE double part_of_turn(double u)
     return u - rint(u);
 }
 
+/* turn in [-1/2, 1/2], so that quarter is -2 … 2. */
 INLINE void sine_cosine(double turn, float *sine, float *cosine)
 {
     const double quarter = rint(4 * turn);
     const float r = (float)(turn - 0.25 * quarter), z = r * r;
     const float s = r * (SINE_0 + z * (SINE_1 + z * (SINE_2 + z * SINE_3)));
     const float c = 1 + z * (COSINE_1 + z * (COSINE_2 + z * (COSINE_3 + z * COSINE_4)));
-    const int q = (int)quarter & 3;
-    *sine = q == 0 ? s : q == 1 ? c : q == 2 ? -s : -c;
-    *cosine = q == 0 ? c : q == 1 ? -s : q == 2 ? -c : s;
+    if (quarter == 1) {
+        *sine = c;
+        *cosine = -s;
+    } else if (quarter == -1) {
+        *sine = -c;
+        *cosine = s;
+    } else {
+        const float sign = quarter == 0 ? 1 : -1;
+        *sine = sign * s;
+        *cosine = sign * c;
+    }
 }
 
 static void fourier(size_t n, size_t n_dims, const float *x, size_t m, const float *b,

@@ -11,9 +11,26 @@
 #include "core/base/parallel.h"
 #include "core/nn/mlp_layout.h"
 
+size_t mlp_padded(size_t n)
+{
+    return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
+}
+
+size_t mlp_panel_columns(size_t n_columns, size_t column)
+{
+    const size_t rest = n_columns - column;
+    return rest < MLP_PANEL ? rest : MLP_PANEL;
+}
+
+size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column)
+{
+    const size_t first = column / MLP_PANEL * MLP_PANEL;
+    return n_rows * first + row * mlp_panel_columns(n_columns, first) + (column - first);
+}
+
 static enum status check(const struct mlp_spec *spec, struct error *err)
 {
-    const size_t max_inputs = 2 * LIMIT_FREQUENCIES;
+    const size_t max_inputs = (size_t)2 * LIMIT_FREQUENCIES;
     if (spec->n_inputs < 1 || spec->n_inputs > max_inputs)
         return error_set(err, STATUS_INVALID, "/network", "inputs must be 1..%zu, got %zu",
                          max_inputs, spec->n_inputs);

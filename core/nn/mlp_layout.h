@@ -30,23 +30,12 @@ struct mlp {
 };
 
 /* n rounded up to MLP_LANES. */
-static inline size_t mlp_padded(size_t n)
-{
-    return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
-}
+size_t mlp_padded(size_t n);
 
 /* Columns of the panel that starts at `column`, of n_columns in all. */
-static inline size_t mlp_panel_columns(size_t n_columns, size_t column)
-{
-    const size_t rest = n_columns - column;
-    return rest < MLP_PANEL ? rest : MLP_PANEL;
-}
+size_t mlp_panel_columns(size_t n_columns, size_t column);
 
 /* Place of element (row, column) among the panels of a matrix. */
-static inline size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column)
-{
-    const size_t first = column / MLP_PANEL * MLP_PANEL;
-    return n_rows * first + row * mlp_panel_columns(n_columns, first) + (column - first);
-}
+size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column);
 
 #endif

@@ -61,6 +61,17 @@ static int64_t get_integer(const char *id, const char *member)
     return value;
 }
 
+/* Until a worker runs this attempt of the job. */
+static void wait_for_attempt(const char *id, int64_t attempt)
+{
+    double end = now_seconds() + 30 * SLOWNESS;
+    pid_t worker;
+    while (get_integer(id, "attempt") < attempt || service_workers(&service, &worker, 1) == 0) {
+        assert_true(now_seconds() < end);
+        pause_briefly();
+    }
+}
+
 static void an_accepted_job_survives_kill_9(void **state)
 {
     (void)state;
@@ -82,7 +93,8 @@ static void a_fit_broken_by_kill_9_of_the_service_ends_the_same(void **state)
     (void)state;
     char id[ID_TEXT], hash[65];
     start_job(&service, dataset, STEPS, "", id);
-    for (int round = 0; round < 2; round++) {
+    for (int64_t attempt = 1; attempt <= 2; attempt++) {
+        wait_for_attempt(id, attempt);
         wait_for_step(&service, id, EARLY);
         service_kill(&service);
         service_restart(&service, NULL);
@@ -123,12 +135,7 @@ static void the_third_crash_of_a_worker_ends_the_job(void **state)
     char id[ID_TEXT];
     start_job(&service, dataset, ENDLESS, "", id);
     for (int64_t attempt = 1; attempt <= 3; attempt++) {
-        double end = now_seconds() + 30 * SLOWNESS;
-        pid_t worker;
-        while (
-            (get_integer(id, "attempt") < attempt || service_workers(&service, &worker, 1) == 0) &&
-            now_seconds() < end)
-            pause_briefly();
+        wait_for_attempt(id, attempt);
         kill_worker();
     }
     json_t *job = wait_for_job(&service, id, "failed");

@@ -225,8 +225,7 @@ static void sigterm_ends_it_with_0_while_a_job_runs_and_a_stream_is_open(void **
     assert_int_equal(service_stop(&other), 0);
 
     service_restart(&other, NULL);
-    wait_for_step(&other, job, 10);
-    json_t *j = answer_json(service_get(&other, "/v1/jobs/%s", job), 200);
+    json_t *j = wait_for_job(&other, job, "running");
     assert_int_equal(member_integer(j, "attempt"), 2);
     json_decref(j);
     assert_int_equal(service_stop(&other), 0);

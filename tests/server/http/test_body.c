@@ -46,8 +46,8 @@ static void limits_hold_to_the_byte_however_the_body_is_framed(void **state)
         {"/none", "", JSON_LIMIT, 200},
         {"/file", "", UPLOAD_LIMIT, 201},
     };
-    struct web *w = web_start(
-        &(struct web_wishes){.json_bytes = JSON_LIMIT, .upload_bytes = UPLOAD_LIMIT, .query_points_binary = 100});
+    struct web *w = web_start(&(struct web_wishes){
+        .json_bytes = JSON_LIMIT, .upload_bytes = UPLOAD_LIMIT, .query_points_binary = 100});
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
             int s = web_connect(w);
@@ -89,7 +89,8 @@ static void an_expected_continue_comes_before_the_body(void **state)
     (void)state;
     struct web *w = web_start(&(struct web_wishes){0});
     int s = web_connect(w);
-    web_send(s, "POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n");
+    web_send(s,
+             "POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-Continue\r\n\r\n");
     struct web_answer a = web_read_answer(s, false);
     assert_int_equal(a.status, 100);
     web_send(s, "abc");
@@ -129,8 +130,8 @@ static void bodies_in_memory_come_whole(void **state)
     struct web *w = web_start(&(struct web_wishes){0});
     int s = web_connect(w);
     for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
-        assert_true(post(s, "/binary", "Content-Type: Application/X-NPY; a=b\r\n", 3000000,
-                         is_chunked));
+        assert_true(
+            post(s, "/binary", "Content-Type: Application/X-NPY; a=b\r\n", 3000000, is_chunked));
         struct web_answer a = web_read_answer(s, false);
         char expected[64];
         uint32_t sum = 0;
@@ -153,7 +154,8 @@ static void files_are_spooled_hashed_and_removed(void **state)
     (void)state;
     struct web *w = web_start(&(struct web_wishes){0});
     int s = web_connect(w);
-    web_send(s, "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 3\r\n\r\nabc");
+    web_send(s, "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: "
+                "3\r\n\r\nabc");
     struct web_answer a = web_read_answer(s, false);
     assert_answer(a, 201, "0 3 3 " ABC_SHA256 "  image/png");
     web_forget(&a);
@@ -225,19 +227,31 @@ static void what_a_body_says_of_itself_is_checked(void **state)
         {"POST /none HTTP/1.1\r\nHost: x\r\n\r\n", 200},
         {"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 200},
         {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 415},
-        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
+        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: "
+         "2\r\n\r\n{}",
+         415},
         {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-         "Content-Length: 2\r\n\r\n{}", 415},
-        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonx\r\nContent-Length: 2\r\n\r\n{}", 415},
+         "Content-Length: 2\r\n\r\n{}",
+         415},
+        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/jsonx\r\nContent-Length: "
+         "2\r\n\r\n{}",
+         415},
         {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/JSON; charset=utf-8\r\n"
-         "Content-Length: 2\r\n\r\n{}", 200},
+         "Content-Length: 2\r\n\r\n{}",
+         200},
         {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/merge-patch+json\r\n"
-         "Content-Length: 2\r\n\r\n{}", 200},
-        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
-         "Content-Length: 2\r\n\r\n{}", 415},
-        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: identity\r\n"
-         "Content-Length: 2\r\n\r\n{}", 200},
-        {"POST /file HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}", 415},
+         "Content-Length: 2\r\n\r\n{}",
+         200},
+        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: "
+         "gzip\r\n"
+         "Content-Length: 2\r\n\r\n{}",
+         415},
+        {"POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: "
+         "identity\r\n"
+         "Content-Length: 2\r\n\r\n{}",
+         200},
+        {"POST /file HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}",
+         415},
     };
     struct web *w = web_start(&(struct web_wishes){0});
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -260,16 +274,19 @@ static void a_form_has_one_part_named_file(void **state)
         unsigned status;
         const char *body;
     } rows[] = {
-        {PART("name=\"file\"; filename=\"a.png\"", "Content-Type: image/PNG; x=y\r\n", "abc") "--bb--\r\n",
+        {PART("name=\"file\"; filename=\"a.png\"", "Content-Type: image/PNG; x=y\r\n",
+              "abc") "--bb--\r\n",
          201, "0 3 3 " ABC_SHA256 " a.png image/png"},
         {PART("name=\"file\"", "", "abc") "--bb--\r\n", 201, "0 3 3 " ABC_SHA256 "  "},
         {PART("name=\"file\"", "", "abc") "--bb--", 201, "0 3 3 " ABC_SHA256 "  "},
         {PART("name=\"file\"", "Content-Transfer-Encoding: binary\r\n", "abc") "--bb--\r\n", 201,
          "0 3 3 " ABC_SHA256 "  "},
-        {PART("name=\"file\"; filename=\"\"", "", "") "--bb--\r\n", 201, "0 0 0 " EMPTY_SHA256 "  "},
+        {PART("name=\"file\"; filename=\"\"", "", "") "--bb--\r\n", 201,
+         "0 0 0 " EMPTY_SHA256 "  "},
         {PART("name=\"picture\"", "", "abc") "--bb--\r\n", 422, NULL},
         {PART("filename=\"a\"", "", "abc") "--bb--\r\n", 422, NULL},
-        {PART("name=\"file\"", "Content-Transfer-Encoding: base64\r\n", "YWJj") "--bb--\r\n", 422, NULL},
+        {PART("name=\"file\"", "Content-Transfer-Encoding: base64\r\n", "YWJj") "--bb--\r\n", 422,
+         NULL},
         {PART("name=\"file\"", "", "abc") PART("name=\"file\"", "", "d") "--bb--\r\n", 422, NULL},
         {PART("name=\"file\"", "", "abc") PART("name=\"kind\"", "", "d") "--bb--\r\n", 422, NULL},
         {PART("name=\"file\"", "", "abc"), 400, NULL},
@@ -292,8 +309,9 @@ static void a_form_has_one_part_named_file(void **state)
             assert_string_equal((char *)a.body, rows[i].body);
         web_forget(&a);
     }
-    struct web_answer a = web_ask(w, "POST /file HTTP/1.1\r\nHost: x\r\n"
-                                     "Content-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\nabc");
+    struct web_answer a =
+        web_ask(w, "POST /file HTTP/1.1\r\nHost: x\r\n"
+                   "Content-Type: multipart/form-data\r\nContent-Length: 3\r\n\r\nabc");
     assert_int_equal(a.status, 400);
     web_forget(&a);
     web_stop(w);
@@ -307,7 +325,8 @@ static void a_form_is_held_to_the_same_limit(void **state)
     for (size_t extra = 0; extra < 2; extra++)
         for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
             size_t n = LIMIT + extra;
-            static const char head[] = "--bb\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+            static const char head[] =
+                "--bb\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
             static const char tail[] = "\r\n--bb--\r\n";
             char *form = malloc(n + 200), request[256];
             size_t total = strlen(head) + n + strlen(tail);
@@ -315,10 +334,11 @@ static void a_form_is_held_to_the_same_limit(void **state)
             memset(form + strlen(head), 'a', n);
             memcpy(form + strlen(head) + n, tail, strlen(tail));
             snprintf(request, sizeof request,
-                     is_chunked ? "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; "
-                                  "boundary=\"bb\"\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n"
-                                : "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; "
-                                  "boundary=bb\r\nContent-Length: %zu\r\n\r\n",
+                     is_chunked
+                         ? "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; "
+                           "boundary=\"bb\"\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n"
+                         : "POST /file HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; "
+                           "boundary=bb\r\nContent-Length: %zu\r\n\r\n",
                      total);
             int s = web_connect(w);
             web_send(s, request);

@@ -43,7 +43,8 @@ static const struct refusal refusals[] = {
      "POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\n" SMUGGLED,
      0},
     {"two equal lengths", 400,
-     "POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n" SMUGGLED, 0},
+     "POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n" SMUGGLED,
+     0},
     {"two codings", 400,
      "POST /json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
      "identity\r\n\r\n0\r\n\r\n" SMUGGLED,
@@ -63,12 +64,12 @@ static const struct refusal refusals[] = {
     {"coding in HTTP/1.0", 400,
      "POST /json HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED, 0},
     {"coding with a NUL", 400,
-     BYTES("POST /json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\0\r\n\r\n0\r\n\r\n" SMUGGLED)},
+     BYTES("POST /json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+           "chunked\0\r\n\r\n0\r\n\r\n" SMUGGLED)},
     {"folded coding", 400,
      "POST /json HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n" SMUGGLED,
      0},
-    {"folded line", 400,
-     "GET /hello HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n" SMUGGLED, 0},
+    {"folded line", 400, "GET /hello HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n" SMUGGLED, 0},
     {"folded first line", 400, "GET /hello HTTP/1.1\r\n Host: x\r\n\r\n" SMUGGLED, 0},
     {"blank before the colon", 400,
      "POST /json HTTP/1.1\r\nHost: x\r\nContent-Length : 33\r\n\r\n" SMUGGLED, 0},
@@ -78,8 +79,7 @@ static const struct refusal refusals[] = {
     {"control in a name", 400, "GET /hello HTTP/1.1\r\nHost: x\r\nA\x01: y\r\n\r\n" SMUGGLED, 0},
     {"control in a value", 400, "GET /hello HTTP/1.1\r\nHost: x\r\nA: \x1b[2J\r\n\r\n" SMUGGLED, 0},
     {"bare CR in a value", 400, "GET /hello HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n" SMUGGLED, 0},
-    {"NUL in a value", 400,
-     BYTES("GET /hello HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n" SMUGGLED)},
+    {"NUL in a value", 400, BYTES("GET /hello HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n" SMUGGLED)},
     {"NUL in the target", 400, BYTES("GET /hello\0/x HTTP/1.1\r\nHost: x\r\n\r\n" SMUGGLED)},
     {"NUL in the query", 400, BYTES("GET /hello?a=b\0c HTTP/1.1\r\nHost: x\r\n\r\n" SMUGGLED)},
     {"bare LF", 400, "GET /hello HTTP/1.1\nHost: x\n\n" SMUGGLED, 0},
@@ -252,8 +252,9 @@ static void headers_and_arguments_are_limited_in_number(void **state)
 static void a_head_may_come_byte_by_byte(void **state)
 {
     (void)state;
-    static const char request[] = "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                                  "Transfer-Encoding: chunked\r\n\r\n3\r\n{  \r\n1\r\n}\r\n0\r\n\r\n";
+    static const char request[] =
+        "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n3\r\n{  \r\n1\r\n}\r\n0\r\n\r\n";
     struct web *w = web_start(&(struct web_wishes){0});
     int s = web_connect(w), one = 1;
     setsockopt(s, IPPROTO_TCP, 1 /* TCP_NODELAY */, &one, sizeof one);

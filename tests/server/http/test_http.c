@@ -119,7 +119,7 @@ static void a_full_queue_is_answered_503(void **state)
             web_wait(w, &w->n_in_handler, i + 1);
     }
     int s = web_connect(w), n_refused = 0;
-    for (int i = 0; i < 2000 && n_refused == 0; i++) { /* until the three have queued */
+    for (int i = 0; i < 2000 && n_refused == 0; i++) {    /* until the three have queued */
         web_send(s, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); /* inline: always served */
         struct web_answer a = web_read_answer(s, false);
         assert_int_equal(a.status, 200);
@@ -353,7 +353,8 @@ static void a_stop_does_not_wait_for_idle_or_silent_connections(void **state)
         for (int i = 0; i < 6; i++) {
             s[i] = web_connect(w);
             if (i % 2) {
-                web_send(s[i], i == 3 ? "GET /reader/100000000 HTTP/1.1\r\nHost: x\r\n\r\n" : HELLO);
+                web_send(s[i],
+                         i == 3 ? "GET /reader/100000000 HTTP/1.1\r\nHost: x\r\n\r\n" : HELLO);
                 struct web_answer a = web_read_answer(s[i], true);
                 assert_int_equal(a.status, 200);
             }
@@ -449,7 +450,8 @@ static void counters_count(void **state)
     a = web_read_answer(s, false);
     web_forget(&a);
     struct http_counters c = {.requests = 0};
-    for (int i = 0; i < 2000 && c.responses_by_class[4] < 1; i++) { /* counted just after it is sent */
+    for (int i = 0; i < 2000 && c.responses_by_class[4] < 1;
+         i++) { /* counted just after it is sent */
         http_server_counters(w->server, &c);
         usleep(1000);
     }
@@ -461,6 +463,48 @@ static void counters_count(void **state)
     assert_true(c.bytes_sent > 6);
     close(s);
     web_stop(w);
+}
+
+static void every_request_is_logged_in_one_line(void **state)
+{
+    (void)state;
+    struct web *w = web_start(&(struct web_wishes){0});
+    FILE *log = tmpfile();
+    int real = dup(STDERR_FILENO);
+    assert_non_null(log);
+    dup2(fileno(log), STDERR_FILENO);
+    log_set_level(LOG_INFO);
+    struct web_answer a = web_get(w, "/items/a%22b?secret=1", "");
+    assert_int_equal(a.status, 200);
+    web_forget(&a);
+    a = web_ask(w, "HEAD /nowhere%e2%80%ae HTTP/1.1\r\nHost: x\r\n\r\n");
+    a = web_ask(w, "GET /bad%00 HTTP/1.1\r\nHost: x\r\n\r\n");
+    web_forget(&a);
+    web_stop(w); /* every exchange has ended */
+    log_set_level(LOG_ERROR + 1);
+    dup2(real, STDERR_FILENO);
+    close(real);
+    char text[4096], id[64];
+    rewind(log);
+    text[fread(text, 1, sizeof text - 1, log)] = '\0';
+    fclose(log);
+    static const char *const lines[] = {
+        "\"event\":\"request\",\"id\":\"req_",
+        "\"method\":\"GET\",\"path\":\"/items/a\\\"b\",\"status\":200,\"bytes\":6,\"seconds\":",
+        "\"peer\":\"127.0.0.1\"}\n",
+        "\"method\":\"HEAD\",\"path\":\"/nowhere\\u202e\",\"status\":404,\"bytes\":0,",
+        "\"method\":\"GET\",\"path\":\"\",\"status\":400,",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (!strstr(text, lines[i]))
+            fail_msg("'%s' is not in: %s", lines[i], text);
+    size_t n_lines = 0;
+    for (const char *p = text; (p = strchr(p, '\n')); p++)
+        n_lines++;
+    assert_int_equal(n_lines, 3);
+    assert_null(strstr(text, "secret"));
+    assert_int_equal(sscanf(strstr(text, "req_"), "%40[a-z0-9_]", id), 1);
+    assert_int_equal(strlen(id), 30);
 }
 
 static void an_address_that_is_taken_or_wrong_is_an_error(void **state)
@@ -531,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_server_under_load_can_stop),
         cmocka_unit_test(many_clients_at_once_are_all_served),
         cmocka_unit_test(counters_count),
+        cmocka_unit_test(every_request_is_logged_in_one_line),
         cmocka_unit_test(an_address_that_is_taken_or_wrong_is_an_error),
         cmocka_unit_test(ipv6_is_served),
     };

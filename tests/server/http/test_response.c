@@ -40,8 +40,8 @@ static void head_is_a_get_without_its_body(void **state)
     int s = web_connect(w);
     for (size_t i = 0; i < 4; i++) {
         char request[128];
-        snprintf(request, sizeof request,
-                 "HEAD %s HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n", paths[i]);
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n",
+                 paths[i]);
         web_send(s, request);
         struct web_answer a = web_read_answer(s, true);
         assert_int_equal(a.status, 200);

@@ -128,7 +128,8 @@ static void a_reader_that_is_too_slow_is_dropped(void **state)
     assert_true(http_stream_is_closed(stream));
     http_stream_release(stream);
     struct http_counters counters = {.connections_open = 1};
-    for (int i = 0; i < 2000 && counters.connections_open > 0; i++) { /* and its connection is closed */
+    for (int i = 0; i < 2000 && counters.connections_open > 0;
+         i++) { /* and its connection is closed */
         http_server_counters(w->server, &counters);
         usleep(5000);
     }

@@ -76,11 +76,12 @@ static void bad_targets_are_refused(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "",       "a",        "a/b",     "%2F",      "/%",          "/%4",        "/%4g",
-        "/%g4",   "/a%2Fb",   "/a%2fb",  "/%00",     "/?x=%00",     "/.",         "/..",
-        "/a/../b", "/a/%2e%2e", "/%2E",  "/a b",     "/a\tb",       "/a#b",       "/\x7f",
-        "/\xC3\xA9", "/%FF",  "/%C3",    "/%C0%AF",  "/%ED%A0%80",  "/%F4%90%80%80", "/?x=%FF",
-        "/%0d%0a", "/%1b",    "/%7F",    "ftp://h/", "h:80",        "**",         "/?x=%",
+        "",        "a",          "a/b",           "%2F",       "/%",      "/%4",
+        "/%4g",    "/%g4",       "/a%2Fb",        "/a%2fb",    "/%00",    "/?x=%00",
+        "/.",      "/..",        "/a/../b",       "/a/%2e%2e", "/%2E",    "/a b",
+        "/a\tb",   "/a#b",       "/\x7f",         "/\xC3\xA9", "/%FF",    "/%C3",
+        "/%C0%AF", "/%ED%A0%80", "/%F4%90%80%80", "/?x=%FF",   "/%0d%0a", "/%1b",
+        "/%7F",    "ftp://h/",   "h:80",          "**",        "/?x=%",
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct target t = {.storage = NULL};
@@ -324,11 +325,25 @@ static void utf8_is_strict(void **state)
         const char *text;
         bool is_valid;
     } rows[] = {
-        {"", true},           {"a", true},          {"\xC3\xA9", true},     {"\xE2\x82\xAC", true},
-        {"\xF0\x9F\x98\x80", true}, {"\xF4\x8F\xBF\xBF", true}, {"\x80", false}, {"\xC0\x80", false},
-        {"\xC1\xBF", false},  {"\xE0\x9F\xBF", false}, {"\xED\xA0\x80", false}, {"\xF0\x8F\xBF\xBF", false},
-        {"\xF4\x90\x80\x80", false}, {"\xF8\x88\x80\x80\x80", false}, {"\xFF", false}, {"\xC3", false},
-        {"\xE2\x82", false},  {"\xF0\x9F\x98", false}, {"\xC3\x41", false},
+        {"", true},
+        {"a", true},
+        {"\xC3\xA9", true},
+        {"\xE2\x82\xAC", true},
+        {"\xF0\x9F\x98\x80", true},
+        {"\xF4\x8F\xBF\xBF", true},
+        {"\x80", false},
+        {"\xC0\x80", false},
+        {"\xC1\xBF", false},
+        {"\xE0\x9F\xBF", false},
+        {"\xED\xA0\x80", false},
+        {"\xF0\x8F\xBF\xBF", false},
+        {"\xF4\x90\x80\x80", false},
+        {"\xF8\x88\x80\x80\x80", false},
+        {"\xFF", false},
+        {"\xC3", false},
+        {"\xE2\x82", false},
+        {"\xF0\x9F\x98", false},
+        {"\xC3\x41", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (utf8_is_valid(rows[i].text, strlen(rows[i].text)) != rows[i].is_valid)

@@ -440,7 +440,8 @@ struct web_answer {
     char head[8192];
     uint8_t *body; /* NUL follows */
     size_t n_body;
-    bool is_cut; /* the body ended before its time */
+    bool is_cut;      /* the body ended before its time */
+    char value[1024]; /* of web_header */
 };
 
 static inline bool web_read_byte(int s, char *out)
@@ -482,15 +483,14 @@ static inline void web_forget(struct web_answer *a)
 }
 
 /* The value of a header of the answer, NULL if absent; valid until the next call. */
-static inline const char *web_header(const struct web_answer *a, const char *name)
+static inline const char *web_header(struct web_answer *a, const char *name)
 {
-    static char value[1024];
     size_t n = strlen(name);
     for (const char *line = strchr(a->head, '\n'); line && line[1]; line = strchr(line + 1, '\n'))
         if (strncasecmp(line + 1, name, n) == 0 && line[1 + n] == ':') {
             const char *start = line + 1 + n + 1 + strspn(line + 1 + n + 1, " ");
-            snprintf(value, sizeof value, "%.*s", (int)strcspn(start, "\r\n"), start);
-            return value;
+            snprintf(a->value, sizeof a->value, "%.*s", (int)strcspn(start, "\r\n"), start);
+            return a->value;
         }
     return NULL;
 }
