@@ -46,19 +46,6 @@ static bool read_idempotency_or_reply(const struct http_request *request,
     return st == STATUS_OK || reply_error(request, response, &err);
 }
 
-static void tell_queued(const struct service *service, const struct job_row *row)
-{
-    struct job_event event = {0};
-    struct error err = {0};
-    enum status st = job_event_state(&event, JOB_QUEUED, 0, &err);
-    if (st == STATUS_OK)
-        st = events_append(service->events, row->id, &event, 1, &err);
-    if (st != STATUS_OK)
-        log_event(LOG_WARN, "event lost", LOG_TEXT("job", row->id), LOG_TEXT("detail", err.message),
-                  LOG_END);
-    job_event_deinit(&event);
-}
-
 /* Commit the job, tell who must know, answer 202. */
 static void submit(const struct service *service, const struct http_request *request,
                    struct http_response *response, struct job_row *row)
@@ -66,20 +53,23 @@ static void submit(const struct service *service, const struct http_request *req
     struct idempotency key = {0};
     char hash[SHA256_TEXT_SIZE];
     struct error err = {0};
+    struct job_event queued = {0};
     bool existed = false;
     if (!read_idempotency_or_reply(request, response, hash, &key))
         return;
-    if (store_job_insert(service->store, row, key.key ? &key : NULL, service->config->queued_jobs,
-                         &existed, &err) != STATUS_OK) {
+    enum status st = job_event_state(&queued, JOB_QUEUED, 0, &err);
+    if (st == STATUS_OK)
+        st = store_job_insert(service->store, row, key.key ? &key : NULL,
+                              service->config->queued_jobs, &queued, &existed, &err);
+    job_event_deinit(&queued); /* nobody can watch a job that has no id yet */
+    if (st != STATUS_OK) {
         if (err.status == STATUS_NOT_FOUND) /* the dataset: the job itself was found before */
             err.status = STATUS_CONFLICT;
         reply_error(request, response, &err);
         return;
     }
-    if (!existed) {
-        tell_queued(service, row);
+    if (!existed)
         supervisor_wake(service->supervisor);
-    }
     json_t *body = NULL;
     if (job_view(service, row, &body, &err) != STATUS_OK) {
         reply_error(request, response, &err);

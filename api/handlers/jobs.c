@@ -173,22 +173,26 @@ void jobs_metrics(void *context, const struct http_request *request, struct http
 
 /* --- cancel --- */
 
-/* A job that was still queued has ended with the call: its watchers hear it from here. */
-static void tell_canceled(const struct service *service, const struct job_row *row)
+/* A job that was still queued ends with the call, and its watchers hear it from here. */
+static enum status cancel(const struct service *service, const struct job_row *row,
+                          struct error *err)
 {
-    struct job_event event[2] = {0};
-    struct error err = {0};
-    const struct job_done done = {.status = JOB_CANCELED, .field_id = row->field_id};
-    enum status st = job_event_state(&event[0], JOB_CANCELED, row->attempt, &err);
+    enum { N = 2 };
+    struct job_event events[N] = {0};
+    const struct job_done done = {.status = JOB_CANCELED};
+    bool was_running = false;
+    enum status st = job_event_state(&events[0], JOB_CANCELED, row->attempt, err);
     if (st == STATUS_OK)
-        st = job_event_done(&event[1], &done, &err);
+        st = job_event_done(&events[1], &done, err);
     if (st == STATUS_OK)
-        st = events_append(service->events, row->id, event, 2, &err);
-    if (st != STATUS_OK)
-        log_event(LOG_WARN, "events lost", LOG_TEXT("job", row->id),
-                  LOG_TEXT("detail", err.message), LOG_END);
-    job_event_deinit(&event[0]);
-    job_event_deinit(&event[1]);
+        st = store_job_cancel(service->store, row->id, events, N, &was_running, err);
+    if (st == STATUS_OK && events[0].seq > 0)
+        events_publish(service->events, row->id, events, N);
+    if (st == STATUS_OK && was_running)
+        supervisor_cancel(service->supervisor, row->id);
+    job_event_deinit(&events[0]);
+    job_event_deinit(&events[1]);
+    return st;
 }
 
 void jobs_cancel(void *context, const struct http_request *request, struct http_response *response)
@@ -196,17 +200,12 @@ void jobs_cancel(void *context, const struct http_request *request, struct http_
     const struct service *service = context;
     struct job_row before = {0}, after = {0};
     struct error err = {0};
-    bool was_running = false;
     if (!get_job_or_reply(service, request, response, &before))
         return;
-    if (store_job_cancel(service->store, before.id, &was_running, &err) != STATUS_OK) {
+    if (cancel(service, &before, &err) != STATUS_OK) {
         reply_error(request, response, &err);
         goto out;
     }
-    if (was_running)
-        supervisor_cancel(service->supervisor, before.id);
-    else if (before.status == JOB_QUEUED)
-        tell_canceled(service, &before);
     if (get_job_or_reply(service, request, response, &after))
         reply_job(service, request, response, &after);
 out:

@@ -21,7 +21,7 @@
 /* Up to here the hand-over to another thread costs more than it gains. */
 enum { INLINE_POINTS = 512 };
 
-enum { MAX_SLICE_TILES = 64 }; /* 6,144 points */
+static const size_t max_slice_tiles = 64; /* 6,144 points */
 static const double slice_seconds = 0.005;
 
 /* Scratch of one thread for one request. */
@@ -108,8 +108,8 @@ static size_t slice_of(const struct compute *c, const struct compute_request *r)
 {
     const double points = slice_seconds * c->flops_per_second / (point_flops(r) + 1);
     const double tiles = points / MLP_TILE;
-    if (tiles >= MAX_SLICE_TILES)
-        return MAX_SLICE_TILES * MLP_TILE;
+    if (tiles >= (double)max_slice_tiles)
+        return max_slice_tiles * MLP_TILE;
     return tiles < 1 ? MLP_TILE : (size_t)tiles * MLP_TILE;
 }
 

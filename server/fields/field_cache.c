@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -65,34 +66,35 @@ static void cached_free(struct cached *e)
     mem_free(e);
 }
 
-/* An entry of a weights file, not in the table yet. */
-static enum status cached_create(const struct field_cache *c, struct cached **out,
-                                 const char *field_id, enum field_state state,
-                                 const struct field_snapshot *from, struct error *err)
+/* An entry of a weights file, not in the table yet.  facts: its state and hash. */
+static enum status cached_create(struct cached **out, field_opener opener, const char *field_id,
+                                 const struct field_entry *facts, const struct field_snapshot *from,
+                                 struct error *err)
 {
+    const bool keeps_weights = facts->state == FIELD_TRAINING;
     struct cached *e = mem_alloc(sizeof *e);
     if (!e)
         return error_status(err, STATUS_NO_MEMORY);
-    enum status status = c->opener(from->spec_json, from->weights, from->n_weights, &e->field, err);
+    enum status status = opener(from->spec_json, from->weights, from->n_weights, &e->field, err);
     if (status != STATUS_OK)
         goto out;
     e->summary_json = mem_strdup(from->summary_json);
-    if (state == FIELD_TRAINING)
+    if (keeps_weights)
         e->weights = mem_alloc(from->n_weights);
-    if (!e->summary_json || (state == FIELD_TRAINING && !e->weights)) {
+    if (!e->summary_json || (keeps_weights && !e->weights)) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
-    if (e->weights && from->n_weights > 0)
+    if (keeps_weights && from->n_weights > 0)
         memcpy(e->weights, from->weights, from->n_weights);
-    e->entry = (struct field_entry){.field = e->field,
-                                    .state = state,
-                                    .step = from->step,
-                                    .bytes = from->n_weights,
-                                    .summary_json = e->summary_json};
-    strncpy(e->id, field_id, sizeof e->id - 1);
+    e->entry = *facts;
+    e->entry.field = e->field;
+    e->entry.step = from->step;
+    e->entry.bytes = from->n_weights;
+    e->entry.summary_json = e->summary_json;
+    snprintf(e->id, sizeof e->id, "%s", field_id);
     e->cost = sizeof *e + field_n_params(e->field) * sizeof(float) +
-              (e->weights ? from->n_weights : 0) + strlen(e->summary_json);
+              (keeps_weights ? from->n_weights : 0) + strlen(e->summary_json);
     *out = e;
     e = NULL;
 out:
@@ -204,10 +206,10 @@ static enum status load_final(struct field_cache *c, const char *id, struct cach
                                             .step = row.step,
                                             .weights = weights,
                                             .n_weights = n};
-        status = cached_create(c, out, id, FIELD_FINAL, &from, err);
+        struct field_entry facts = {.state = FIELD_FINAL};
+        memcpy(facts.weights_sha256, row.weights_sha256, SHA256_TEXT_SIZE);
+        status = cached_create(out, c->opener, id, &facts, &from, err);
     }
-    if (status == STATUS_OK)
-        memcpy((*out)->entry.weights_sha256, row.weights_sha256, SHA256_TEXT_SIZE);
     mem_free(weights);
     field_row_deinit(&row);
     return status;
@@ -320,12 +322,13 @@ enum status field_cache_publish(struct field_cache *c, const char *field_id,
                                 const struct field_snapshot *snapshot,
                                 char sha256_out[SHA256_TEXT_SIZE], struct error *err)
 {
+    struct field_entry facts = {.state = FIELD_TRAINING};
     struct cached *e = NULL;
-    enum status status = cached_create(c, &e, field_id, FIELD_TRAINING, snapshot, err);
-    if (status != STATUS_OK)
+    sha256_text(snapshot->weights, snapshot->n_weights, facts.weights_sha256);
+    enum status status = cached_create(&e, c->opener, field_id, &facts, snapshot, err);
+    if (!e)
         return status;
-    sha256_text(snapshot->weights, snapshot->n_weights, e->entry.weights_sha256);
-    memcpy(sha256_out, e->entry.weights_sha256, SHA256_TEXT_SIZE);
+    memcpy(sha256_out, facts.weights_sha256, SHA256_TEXT_SIZE);
     pthread_mutex_lock(&c->lock);
     struct cached *before = find(c, field_id);
     if (before)

@@ -19,12 +19,17 @@ void address_text(const struct sockaddr_storage *address, char out[ADDRESS_SIZE]
         snprintf(out, ADDRESS_SIZE, "unknown");
 }
 
-static bool is_loopback(const struct sockaddr_storage *address)
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static bool is_loopback(const union address *a)
 {
-    if (address->ss_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
-    uint32_t v4 = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
-    return v4 >> 24 == 127;
+    if (a->any.sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+    return ntohl(a->v4.sin_addr.s_addr) >> 24 == 127;
 }
 
 /* A listening socket on one address; -1 with errno set. */
@@ -65,15 +70,14 @@ enum status listener_open(struct listener *out, const char *host, uint16_t port,
     if (s < 0)
         return error_set(err, STATUS_IO, "", "cannot listen on '%s' port %u: %s", host, port,
                          reason);
-    struct sockaddr_storage bound;
+    union address bound = {.v6 = {.sin6_family = AF_UNSPEC}};
     socklen_t size = sizeof bound;
-    if (getsockname(s, (struct sockaddr *)&bound, &size) != 0) {
+    if (getsockname(s, &bound.any, &size) != 0) {
         close(s);
         return error_set(err, STATUS_IO, "", "cannot tell the address of the listening socket");
     }
     out->socket = s;
-    out->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                  : ((struct sockaddr_in *)&bound)->sin_port);
+    out->port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     out->is_loopback = is_loopback(&bound);
     return STATUS_OK;
 }

@@ -24,8 +24,8 @@ struct http_stream {
     pthread_mutex_t lock; /* guards what follows, but for the links */
     uint8_t *bytes;
     size_t first, n, capacity; /* pending: bytes[first … first + n) */
-    bool is_closed;            /* nothing more is written */
-    bool is_gone;              /* nobody reads any more */
+    atomic_bool is_closed;     /* nothing more is written; this and the next are also read alone */
+    atomic_bool is_gone;       /* nobody reads any more */
     bool sleeps;
     struct MHD_Connection *connection; /* NULL until attached and once detached */
     int socket;
@@ -140,11 +140,7 @@ void http_stream_close(struct http_stream *s)
 
 bool http_stream_is_closed(const struct http_stream *s)
 {
-    struct http_stream *mutable = (struct http_stream *)(uintptr_t)s; /* for its lock alone */
-    pthread_mutex_lock(&mutable->lock);
-    bool is_closed = s->is_closed || s->is_gone;
-    pthread_mutex_unlock(&mutable->lock);
-    return is_closed;
+    return s->is_closed || s->is_gone;
 }
 
 /* --- feeding a connection --- */

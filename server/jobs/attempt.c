@@ -17,12 +17,17 @@
 /* A worker that has said its last word ends by itself, or is ended. */
 static const double exit_seconds = 5;
 
+/* What a worker may say, in messages and metric points together: far more than training has to
+ * tell, far less than would fill a disk. */
+static const double says_at_once = 20000, says_per_second = 500;
+
 struct attempt {
     const struct attempt_room *room;
     struct attempt_wishes *wishes;
     const struct job_row *job;
     struct process *process;
-    double deadline; /* when the worker is killed; HUGE_VAL: it is not */
+    double deadline;      /* when the worker is killed; HUGE_VAL: it is not */
+    double started, said; /* when, and how much since then */
     bool told_to_stop;
     bool superseded;           /* the store says that this attempt is not the job's any more */
     bool over;                 /* the worker has said its last word */
@@ -99,6 +104,7 @@ static enum status on_report(struct attempt *a, const struct link_message *m, st
     enum status status = message_report_decode(m, &r, err);
     if (status != STATUS_OK)
         return status;
+    a->said += (double)r.n_points;
     a->figures.step = r.step;
     a->figures.seconds = r.seconds;
     a->figures.progress = r.progress;
@@ -210,6 +216,9 @@ static enum status on_error(struct attempt *a, const struct link_message *m, str
 
 static enum status on_message(struct attempt *a, struct link_message *m, struct error *err)
 {
+    a->said++;
+    if (a->said > says_at_once + says_per_second * (process_clock() - a->started))
+        return error_set(err, STATUS_INVALID, "", "the worker says too much");
     switch (m->type) {
     case LINK_PHASE:
         return on_phase(a, m, err);
@@ -373,6 +382,7 @@ static void run_worker(struct attempt *a)
     announce(a);
     if (a->superseded || start(a) != STATUS_OK)
         return;
+    a->started = process_clock();
     converse(a);
     process_finish(a->process, a->over ? exit_seconds : 1, &a->story.end);
     read_wishes(a); /* of whoever asked while it ended by itself */

@@ -125,6 +125,8 @@ struct job_insert {
     const struct job_row *row;
     const struct idempotency *key;
     uint64_t max_queued;
+    const struct job_event *event; /* or NULL */
+    uint64_t first_seq;
     struct job_row out;
     bool existed;
 };
@@ -275,6 +277,8 @@ static enum status insert(struct store *s, void *context, struct error *err)
     status = insert_labels(db, n, row->labels_json, err);
     if (status == STATUS_OK && has_key)
         status = remember_key(db, c->key, n, err);
+    if (status == STATUS_OK && c->event)
+        status = job_log_add_events(s, n, c->event, 1, &c->first_seq, err);
     bool found;
     if (status == STATUS_OK)
         status = find(db, by_id, id, &c->out, &found, err);
@@ -282,10 +286,11 @@ static enum status insert(struct store *s, void *context, struct error *err)
 }
 
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
-                             uint64_t max_queued, bool *existed, struct error *err)
+                             uint64_t max_queued, struct job_event *event, bool *existed,
+                             struct error *err)
 {
     assert(row->request_json && row->spec_json && row->labels_json);
-    struct job_insert c = {.row = row, .key = key, .max_queued = max_queued};
+    struct job_insert c = {.row = row, .key = key, .max_queued = max_queued, .event = event};
     enum status status = store_write(s, DATABASE_MAIN, insert, NULL, &c, err);
     if (status != STATUS_OK) {
         job_row_deinit(&c.out);
@@ -294,6 +299,8 @@ enum status store_job_insert(struct store *s, struct job_row *row, const struct 
     job_row_deinit(row);
     *row = c.out;
     *existed = c.existed;
+    if (event && !c.existed)
+        job_log_number_events(event, 1, c.first_seq);
     return STATUS_OK;
 }
 

@@ -92,9 +92,17 @@ static enum status pass(sqlite3 *db, struct fence *f, struct error *err)
 
 /* --- cancel --- */
 
+struct job_cancel {
+    struct fence fence;
+    struct job_event *events;
+    size_t n;
+    uint64_t first_seq;
+};
+
 static enum status cancel(struct store *s, void *context, struct error *err)
 {
-    struct fence *f = context;
+    struct job_cancel *c = context;
+    struct fence *f = &c->fence;
     sqlite3 *db = s->databases[DATABASE_MAIN];
     bool is_current;
     enum status status = look(db, f, &is_current, err);
@@ -113,23 +121,29 @@ static enum status cancel(struct store *s, void *context, struct error *err)
         statement_bind_int(&q, 2, clock_now_ms());
     status = statement_run(&q, err);
     statement_close(&q);
+    if (status == STATUS_OK && f->job_status == JOB_QUEUED)
+        status = job_log_add_events(s, f->job, c->events, c->n, &c->first_seq, err);
     return status;
 }
 
 static void cancel_settled(struct store *s, void *context, enum status status)
 {
-    const struct fence *f = context;
+    const struct fence *f = &((const struct job_cancel *)context)->fence;
     if (status == STATUS_OK && f->job_status == JOB_QUEUED)
         blob_drop(s, f->previous_checkpoint);
 }
 
-enum status store_job_cancel(struct store *s, const char *id, bool *was_running, struct error *err)
+enum status store_job_cancel(struct store *s, const char *id, struct job_event *events, size_t n,
+                             bool *was_running, struct error *err)
 {
-    struct fence f = {.id = id};
-    enum status status = store_write(s, DATABASE_MAIN, cancel, cancel_settled, &f, err);
-    if (status == STATUS_OK)
-        *was_running = f.job_status == JOB_RUNNING;
-    return status;
+    struct job_cancel c = {.fence = {.id = id}, .events = events, .n = n};
+    enum status status = store_write(s, DATABASE_MAIN, cancel, cancel_settled, &c, err);
+    if (status != STATUS_OK)
+        return status;
+    *was_running = c.fence.job_status == JOB_RUNNING;
+    if (c.fence.job_status == JOB_QUEUED)
+        job_log_number_events(events, n, c.first_seq);
+    return STATUS_OK;
 }
 
 /* --- report --- */

@@ -153,15 +153,22 @@ struct idempotency {
     const char *request_sha256; /* of method, path and body */
 };
 
+struct job_event { /* one line of the SSE log */
+    uint64_t seq;  /* given by the store: 1, 2, … within the job */
+    char type[12]; /* "state", "progress", "metric", "snapshot", "done" */
+    char *data_json;
+};
+
 /* Insert a queued job and its idempotency record in one transaction.  row: task, dataset_id,
  * parent_id, the three JSON texts (none NULL) and steps are read; the rest is filled in, and the
  * texts become new copies.  With a parent_id that job's last checkpoint is copied in: CONFLICT if
  * it has none or has not ended, NOT_FOUND if there is no such job.  NOT_FOUND at "/dataset_id" if
  * the dataset is gone; BUSY if max_queued jobs wait.  key may be NULL.  With a known key: same
  * request_sha256 -> OK, *row is the job of the first request, *existed = true; another -> INVALID
- * at "Idempotency-Key". */
+ * at "Idempotency-Key".  event (may be NULL) becomes the first of the job's log. */
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
-                             uint64_t max_queued, bool *existed, struct error *err) WARN_UNUSED;
+                             uint64_t max_queued, struct job_event *event, bool *existed,
+                             struct error *err) WARN_UNUSED;
 enum status store_job_get(struct store *s, const char *id, struct job_row *out,
                           struct error *err) WARN_UNUSED;
 enum status store_job_list(struct store *s, const struct job_filter *filter,
@@ -178,10 +185,11 @@ enum status store_job_count(struct store *s, uint64_t counts[JOB_CANCELED + 1],
  * there is none. */
 enum status store_job_claim(struct store *s, struct job_row *out, struct error *err) WARN_UNUSED;
 
-/* queued -> canceled at once; running -> the flag is set (*was_running = true); canceled: nothing
- * to do; another end state: CONFLICT. */
-enum status store_job_cancel(struct store *s, const char *id, bool *was_running,
-                             struct error *err) WARN_UNUSED;
+/* queued -> canceled at once, and events join the job's log (their seq is 0 if this call was not
+ * the one that ended it); running -> the flag is set (*was_running = true); canceled: nothing to
+ * do; another end state: CONFLICT. */
+enum status store_job_cancel(struct store *s, const char *id, struct job_event *events, size_t n,
+                             bool *was_running, struct error *err) WARN_UNUSED;
 
 /* What a running worker reports; fenced by (id, attempt): CONFLICT if the job is not running with
  * this attempt any more. */
@@ -190,11 +198,6 @@ struct metric_point {
     uint64_t step;
     double value;
     double seconds;
-};
-struct job_event { /* one line of the SSE log */
-    uint64_t seq;  /* given by the store: 1, 2, … within the job */
-    char type[12]; /* "state", "progress", "metric", "snapshot", "done" */
-    char *data_json;
 };
 struct job_report {
     char phase[16];

@@ -409,88 +409,6 @@ static void transposing_in_parts_gives_the_whole(void **state)
         }
 }
 
-/* --- initial weights --- */
-
-struct statistics {
-    double mean, sd, largest;
-};
-
-static struct statistics statistics_of(size_t n, const float *x)
-{
-    double sum = 0, squares = 0, largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)x[i];
-        squares += (double)x[i] * (double)x[i];
-        largest = fmax(largest, fabs((double)x[i]));
-    }
-    return (struct statistics){sum / (double)n, sqrt(squares / (double)n), largest};
-}
-
-static void check_layer(const struct mlp *m, const float *params, size_t l, double weight_sd,
-                        double weight_end, double bias_sd, double bias_end)
-{
-    size_t n_outputs, n_inputs;
-    mlp_layer_shape(m, l, &n_outputs, &n_inputs);
-    const size_t n = n_outputs * n_inputs;
-    float *weight = floats(n), *bias = floats(n_outputs);
-    mlp_export_layer(m, params, l, weight, bias);
-    const struct statistics w = statistics_of(n, weight), b = statistics_of(n_outputs, bias);
-    /* within five standard deviations of each estimate; the variance of a square is below 2 sd^4 */
-    assert_true(fabs(w.mean) < 5 * weight_sd / sqrt((double)n));
-    assert_true(fabs(w.sd / weight_sd - 1) < 5 * sqrt(0.5 / (double)n));
-    assert_true(w.largest <= weight_end * (1 + 1e-6) && w.largest > 0.95 * weight_end);
-    assert_true(fabs(b.mean) < 5 * bias_sd / sqrt((double)n_outputs));
-    assert_true(fabs(b.sd / bias_sd - 1) < 5 * sqrt(0.5 / (double)n_outputs));
-    assert_true(b.largest <= bias_end * (1 + 1e-6));
-    mem_free(weight);
-    mem_free(bias);
-}
-
-static void initial_weights_are_glorot_normal_cut_at_two_deviations(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct mlp_spec spec = spec_of(512, 256, 2, 64, ACTIVATION_RELU);
-    fixture_init(&f, &spec, kernel_find(NULL));
-    const size_t fans[] = {512 + 256, 256 + 256, 256 + 64};
-    for (size_t l = 0; l < 3; l++) {
-        const double sd = sqrt(2.0 / (double)fans[l]);
-        check_layer(f.mlp, f.params, l, sd, 2 * sd / 0.87962566, 0.01, INFINITY);
-    }
-    fixture_deinit(&f);
-}
-
-static void initial_weights_of_sin_follow_siren_up_to_the_output(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct mlp_spec spec = spec_of(64, 256, 2, 64, ACTIVATION_SIN);
-    spec.omega = 30;
-    fixture_init(&f, &spec, kernel_find(NULL));
-    for (size_t l = 0; l < 3; l++) {
-        const double n_inputs = l == 0 ? 64 : 256;
-        const double end = l == 0 ? 1 / n_inputs : sqrt(6 / n_inputs) / 30;
-        const double bias_end = 1 / sqrt(n_inputs);
-        check_layer(f.mlp, f.params, l, end / sqrt(3), end, bias_end / sqrt(3), bias_end);
-    }
-    fixture_deinit(&f);
-}
-
-static void initial_weights_depend_on_the_seed_alone(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct mlp_spec spec = spec_of(20, 30, 2, 3, ACTIVATION_RELU);
-    fixture_init(&f, &spec, kernel_find(NULL));
-    float *again = floats(f.n_params);
-    mlp_init(f.mlp, 11, again);
-    assert_memory_equal(again, f.params, f.n_params * sizeof *again);
-    mlp_init(f.mlp, 12, again);
-    assert_true(memcmp(again, f.params, f.n_params * sizeof *again) != 0);
-    mem_free(again);
-    fixture_deinit(&f);
-}
-
 /* --- output and refusals --- */
 
 static void output_backward_is_the_slope_of_the_output(void **state)
@@ -588,9 +506,6 @@ int main(void)
         cmocka_unit_test(padding_stays_zero_through_training),
         cmocka_unit_test(export_and_import_are_inverse),
         cmocka_unit_test(transposing_in_parts_gives_the_whole),
-        cmocka_unit_test(initial_weights_are_glorot_normal_cut_at_two_deviations),
-        cmocka_unit_test(initial_weights_of_sin_follow_siren_up_to_the_output),
-        cmocka_unit_test(initial_weights_depend_on_the_seed_alone),
         cmocka_unit_test(output_backward_is_the_slope_of_the_output),
         cmocka_unit_test(refuses_what_is_out_of_range),
         cmocka_unit_test(create_survives_every_failing_allocation),

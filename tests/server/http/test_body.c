@@ -360,8 +360,8 @@ static void a_body_that_dawdles_is_cut_with_408(void **state)
     struct web *w = web_start(&(struct web_wishes){.body_seconds = 0.2});
     static const char *const requests[] = {
         "POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc",
-        "POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        ("POST /json HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n5\r\nab"),
         "POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n",
     };
     for (size_t i = 0; i < 3; i++) {

@@ -1,4 +1,6 @@
 /* Open-ended responses: order, sleep, pings, slow and vanished readers, the end. */
+#include <time.h>
+
 #include "tests/server/http/web.h"
 
 /* Read chunks until what came (chunks joined) holds n bytes or the end; 0 at the end. */
@@ -220,6 +222,40 @@ static void writers_of_several_threads_do_not_mix_their_lines(void **state)
     web_stop(w);
 }
 
+static double processor_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* A reader that answers "nothing yet" without suspending would spin: a whole core for one client.
+ */
+static void sleeping_connections_burn_no_processor(void **state)
+{
+    (void)state;
+    struct web *w = web_start(&(struct web_wishes){0});
+    struct http_stream *streams[8];
+    int sockets[9];
+    for (int i = 0; i < 8; i++) {
+        sockets[i] = open_stream(w, "", &streams[i]);
+        struct web_answer a = web_read_answer(sockets[i], true);
+        assert_int_equal(a.status, 200);
+    }
+    sockets[8] = web_connect(w);
+    web_send(sockets[8], "GET /gate HTTP/1.1\r\nHost: x\r\n\r\n");
+    web_wait(w, &w->n_in_handler, 1);
+    double before = processor_seconds();
+    usleep(500000);
+    assert_true(processor_seconds() - before < 0.25);
+    for (int i = 0; i < 8; i++) {
+        http_stream_release(streams[i]);
+        close(sockets[i]);
+    }
+    close(sockets[8]);
+    web_stop(w);
+}
+
 static void streams_end_when_the_server_stops(void **state)
 {
     (void)state;
@@ -254,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_write_larger_than_the_pipe_drops_a_sleeping_reader),
         cmocka_unit_test(a_stream_nobody_attaches_is_released),
         cmocka_unit_test(writers_of_several_threads_do_not_mix_their_lines),
+        cmocka_unit_test(sleeping_connections_burn_no_processor),
         cmocka_unit_test(streams_end_when_the_server_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

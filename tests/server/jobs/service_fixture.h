@@ -100,7 +100,7 @@ static inline void insert_job(struct service *f, const char *spec_json, char id[
     bool existed;
     mem_free(row.spec_json);
     row.spec_json = mem_strdup(spec_json);
-    assert_ok(store_job_insert(f->store, &row, NULL, 1000, &existed, &f->err));
+    assert_ok(store_job_insert(f->store, &row, NULL, 1000, NULL, &existed, &f->err));
     memcpy(id, row.id, ID_SIZE);
     if (field_id)
         memcpy(field_id, row.field_id, ID_SIZE);

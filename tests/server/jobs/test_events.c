@@ -85,7 +85,7 @@ static void a_watcher_of_an_ended_job_is_closed_when_all_is_told(void **state)
     char job[ID_SIZE];
     bool was_running;
     insert_job(f, "{}", job, NULL);
-    assert_ok(store_job_cancel(f->store, job, &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, job, NULL, 0, &was_running, &f->err));
     append(f, job, "done");
     struct watch_log *from_start = watch(f, job, 0), *after = watch(f, job, 1);
     assert_memory_equal(from_start->text, "id: 1\nevent: done\n", 18);

@@ -180,7 +180,7 @@ static inline void make_job(struct fixture *f, const char *dataset_id, char id[I
 {
     struct job_row row = new_job(dataset_id, "{}");
     bool existed;
-    assert_ok(store_job_insert(f->store, &row, NULL, 1000, &existed, &f->err));
+    assert_ok(store_job_insert(f->store, &row, NULL, 1000, NULL, &existed, &f->err));
     assert_false(existed);
     memcpy(id, row.id, ID_SIZE);
     job_row_deinit(&row);

@@ -150,7 +150,7 @@ static void a_dataset_stays_while_a_job_needs_it(void **state)
     claim_job(f, id);
     assert_status(store_dataset_delete(f->store, dataset, &f->err), STATUS_CONFLICT);
     error_clear(&f->err);
-    assert_ok(store_job_cancel(f->store, id, &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
     assert_status(store_dataset_delete(f->store, dataset, &f->err), STATUS_CONFLICT);
     error_clear(&f->err);
     char weights[SHA256_TEXT_SIZE];

@@ -7,7 +7,7 @@ static void a_job_is_kept_as_it_was_asked_for(void **state)
     bool existed = true;
     make_dataset(f, "picture", dataset);
     struct job_row row = new_job(dataset, "{\"series\":\"kodak\"}"), read;
-    assert_ok(store_job_insert(f->store, &row, NULL, 10, &existed, &f->err));
+    assert_ok(store_job_insert(f->store, &row, NULL, 10, NULL, &existed, &f->err));
     assert_false(existed);
     assert_true(id_is(ID_JOB, row.id));
     assert_true(id_is(ID_FIELD, row.field_id));
@@ -52,7 +52,7 @@ static void a_job_needs_its_dataset(void **state)
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         struct job_row row = new_job(ids[i], "{}");
         bool existed;
-        assert_status(store_job_insert(f->store, &row, NULL, 10, &existed, &f->err),
+        assert_status(store_job_insert(f->store, &row, NULL, 10, NULL, &existed, &f->err),
                       STATUS_NOT_FOUND);
         assert_string_equal(f->err.where, "/dataset_id");
         assert_string_equal(row.id, "");
@@ -70,10 +70,10 @@ static void a_full_queue_is_busy(void **state)
     make_job(f, dataset, id);
     make_job(f, dataset, id);
     struct job_row row = new_job(dataset, "{}");
-    assert_status(store_job_insert(f->store, &row, NULL, 2, &existed, &f->err), STATUS_BUSY);
+    assert_status(store_job_insert(f->store, &row, NULL, 2, NULL, &existed, &f->err), STATUS_BUSY);
     error_clear(&f->err);
     claim_job(f, id); /* running ones do not wait */
-    assert_ok(store_job_insert(f->store, &row, NULL, 2, &existed, &f->err));
+    assert_ok(store_job_insert(f->store, &row, NULL, 2, NULL, &existed, &f->err));
     job_row_deinit(&row);
 }
 
@@ -85,7 +85,7 @@ static enum status insert_with_key(struct fixture *f, const char *dataset, const
     sha256_text(request, strlen(request), sha256);
     struct idempotency idempotency = {.key = key, .request_sha256 = sha256};
     struct job_row row = new_job(dataset, "{}");
-    enum status status = store_job_insert(f->store, &row, &idempotency, 3, existed, &f->err);
+    enum status status = store_job_insert(f->store, &row, &idempotency, 3, NULL, existed, &f->err);
     memcpy(id, row.id, ID_SIZE);
     job_row_deinit(&row);
     return status;
@@ -126,7 +126,7 @@ static void a_repeated_request_is_the_same_job(void **state)
     assert_int_equal(list.n, 3);
     for (size_t i = 0; i < list.n; i++) {
         bool was_running;
-        assert_ok(store_job_cancel(f->store, list.rows[i].id, &was_running, &f->err));
+        assert_ok(store_job_cancel(f->store, list.rows[i].id, NULL, 0, &was_running, &f->err));
     }
     job_list_deinit(&list);
     assert_ok(store_dataset_delete(f->store, dataset, &f->err));
@@ -182,7 +182,7 @@ static void lists_filter_by_status_dataset_and_label(void **state)
     for (int i = 0; i < 4; i++) {
         struct job_row row = new_job(datasets[i % 2], labels[i]);
         bool existed;
-        assert_ok(store_job_insert(f->store, &row, NULL, 10, &existed, &f->err));
+        assert_ok(store_job_insert(f->store, &row, NULL, 10, NULL, &existed, &f->err));
         memcpy(ids[i], row.id, ID_SIZE);
         job_row_deinit(&row);
     }
@@ -267,7 +267,7 @@ static void the_queue_knows_positions_and_counts(void **state)
         assert_int_equal(position, i + 1);
     }
     claim_job(f, claimed);
-    assert_ok(store_job_cancel(f->store, ids[2], &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, ids[2], NULL, 0, &was_running, &f->err));
     static const uint64_t expected[] = {0, 1, 0, 2};
     for (int i = 0; i < 4; i++) {
         assert_ok(store_job_queue_position(f->store, ids[i], &position, &f->err));
@@ -298,7 +298,8 @@ static void what_is_not_there_is_not_found(void **state)
         struct store *s = f->store;
         assert_status(store_job_get(s, ids[i], &row, &f->err), STATUS_NOT_FOUND);
         assert_status(store_field_job(s, ids[i], &row, &f->err), STATUS_NOT_FOUND);
-        assert_status(store_job_cancel(s, ids[i], &was_running, &f->err), STATUS_NOT_FOUND);
+        assert_status(store_job_cancel(s, ids[i], NULL, 0, &was_running, &f->err),
+                      STATUS_NOT_FOUND);
         assert_status(store_job_report(s, ids[i], 1, &report, &f->err), STATUS_NOT_FOUND);
         assert_status(store_job_finish(s, ids[i], 1, &end, &f->err), STATUS_NOT_FOUND);
         assert_status(store_job_append_events(s, ids[i], &event, 1, &f->err), STATUS_NOT_FOUND);

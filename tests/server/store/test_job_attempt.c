@@ -264,7 +264,7 @@ static void cancel_follows_the_state(void **state)
     make_dataset(f, "picture", dataset);
     make_job(f, dataset, id);
     for (int i = 0; i < 2; i++) { /* queued, then canceled already */
-        assert_ok(store_job_cancel(f->store, id, &was_running, &f->err));
+        assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
         assert_false(was_running);
         get(f, id, &row);
         assert_int_equal(row.status, JOB_CANCELED);
@@ -277,7 +277,7 @@ static void cancel_follows_the_state(void **state)
     make_job(f, dataset, id);
     claim_job(f, claimed);
     for (int i = 0; i < 2; i++) {
-        assert_ok(store_job_cancel(f->store, id, &was_running, &f->err));
+        assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
         assert_true(was_running);
         get(f, id, &row);
         assert_int_equal(row.status, JOB_RUNNING);
@@ -287,7 +287,7 @@ static void cancel_follows_the_state(void **state)
     /* Success may come first. */
     struct job_end end = {.status = JOB_SUCCEEDED, .stopped_by = "steps"};
     assert_ok(store_job_finish(f->store, id, 1, &end, &f->err));
-    assert_status(store_job_cancel(f->store, id, &was_running, &f->err), STATUS_CONFLICT);
+    assert_status(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err), STATUS_CONFLICT);
     assert_non_null(strstr(f->err.message, "succeeded"));
 }
 
@@ -298,7 +298,7 @@ static void a_job_to_be_canceled_does_not_go_back_to_the_queue(void **state)
     bool was_running;
     struct job_row row;
     start(f, id);
-    assert_ok(store_job_cancel(f->store, id, &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
     struct job_end end = {.status = JOB_QUEUED, .crashed = true};
     assert_ok(store_job_finish(f->store, id, 1, &end, &f->err));
     assert_int_equal(end.status, JOB_CANCELED);
@@ -316,7 +316,7 @@ static enum status resume(struct fixture *f, const char *dataset, const char *pa
     bool existed;
     *row = new_job(dataset, "{}");
     snprintf(row->parent_id, sizeof row->parent_id, "%s", parent);
-    return store_job_insert(f->store, row, NULL, 10, &existed, &f->err);
+    return store_job_insert(f->store, row, NULL, 10, NULL, &existed, &f->err);
 }
 
 static void a_resumed_job_starts_from_its_parents_checkpoint(void **state)
@@ -357,7 +357,7 @@ static void a_resumed_job_starts_from_its_parents_checkpoint(void **state)
     char without[ID_SIZE];
     bool was_running;
     make_job(f, dataset, without);
-    assert_ok(store_job_cancel(f->store, without, &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, without, NULL, 0, &was_running, &f->err));
     assert_status(resume(f, dataset, without, &row), STATUS_CONFLICT);
     job_row_deinit(&row);
     assert_status(resume(f, dataset, "job_01hzy3v7k2m4n6p8qrstvwxyz0", &row), STATUS_NOT_FOUND);

@@ -137,7 +137,7 @@ static void running_jobs_that_were_to_stop_are_canceled_at_open(void **state)
     make_dataset(f, "picture", dataset);
     make_job(f, dataset, id);
     claim_job(f, id);
-    assert_ok(store_job_cancel(f->store, id, &was_running, &f->err));
+    assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
     assert_true(was_running);
     reopen(f);
     struct job_row row;

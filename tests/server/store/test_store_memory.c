@@ -127,7 +127,7 @@ static enum status live(struct fixture *f, struct life *life, struct error *err)
     struct job_event event = {.type = "state", .data_json = (char *)"{}"};
     struct job_report report = {
         .phase = "training", .points = &point, .n_points = 1, .events = &event, .n_events = 1};
-    enum status status = store_job_insert(f->store, &row, NULL, 1000, &existed, err);
+    enum status status = store_job_insert(f->store, &row, NULL, 1000, NULL, &existed, err);
     life->n_inserted += status == STATUS_OK;
     if (status == STATUS_OK)
         status = store_job_claim(f->store, &claimed, err);

@@ -40,7 +40,7 @@ static void *insert_jobs(void *argument)
     for (int i = 0; i < N_JOBS / N_THREADS; i++) {
         struct job_row row = new_job(crew->dataset, "{}");
         bool existed;
-        if (store_job_insert(crew->f->store, &row, NULL, 1000, &existed, NULL) != STATUS_OK)
+        if (store_job_insert(crew->f->store, &row, NULL, 1000, NULL, &existed, NULL) != STATUS_OK)
             crew->n_failed++;
         memcpy(crew->ids[crew->n++], row.id, ID_SIZE);
         job_row_deinit(&row);
@@ -306,7 +306,7 @@ static void a_full_disk_is_an_answer(void **state)
         mem_free(row.spec_json);
         row.spec_json = mem_alloc(sizeof bytes + 1);
         memset(row.spec_json, 'x', sizeof bytes);
-        assert_status(store_job_insert(f->store, &row, NULL, 100, &existed, &f->err),
+        assert_status(store_job_insert(f->store, &row, NULL, 100, NULL, &existed, &f->err),
                       STATUS_NO_SPACE);
         bytes[0] = (uint8_t)round;
         assert_status(store_blob_put(f->store, bytes, sizeof bytes, sha256, &f->err),
@@ -318,7 +318,7 @@ static void a_full_disk_is_an_answer(void **state)
         job_row_deinit(&read);
         full = false;
         assert_ok(store_write(f->store, DATABASE_MAIN, limit_growth, NULL, &full, &f->err));
-        assert_ok(store_job_insert(f->store, &row, NULL, 100, &existed, &f->err));
+        assert_ok(store_job_insert(f->store, &row, NULL, 100, NULL, &existed, &f->err));
         assert_ok(store_blob_put(f->store, bytes, sizeof bytes, sha256, &f->err));
         job_row_deinit(&row);
     }
@@ -342,7 +342,7 @@ static void work_until_killed(const char *folder, const char *dataset, int pipe_
         char line[ID_SIZE + SHA256_TEXT_SIZE] = "", text[32];
         bool existed;
         snprintf(text, sizeof text, "checkpoint %d %d", round, i);
-        if (store_job_insert(s, &row, NULL, 100000, &existed, NULL) != STATUS_OK ||
+        if (store_job_insert(s, &row, NULL, 100000, NULL, &existed, NULL) != STATUS_OK ||
             store_job_claim(s, &row, NULL) != STATUS_OK ||
             store_blob_put(s, (const uint8_t *)text, strlen(text), line + ID_SIZE, NULL) !=
                 STATUS_OK ||
