@@ -10,8 +10,8 @@
  *                      LINK_REPORT      progress and metric points
  *                      LINK_SNAPSHOT    step; weights descriptor
  *                      LINK_CHECKPOINT  step; checkpoint descriptor
- *                      LINK_RESULT      the end: stopped_by, summary, metrics [; weights
- * descriptor] LINK_ERROR       the end: status, where, message
+ *                      LINK_RESULT      the end: stopped_by, summary, metrics [; weights]
+ *                      LINK_ERROR       the end: status, where, message
  *
  * What stands in the frames is server/jobs/worker_message.h.  Cancel is SIGTERM to the worker's
  * process group.  The end of the socket is the end of the worker.
