@@ -43,10 +43,10 @@ support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_%,$(wildcard 
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-ours    := $(call sources,core server api tests) $(sort $(wildcard core/*/*.h server/*.h server/*/*.h \
-           api/*.h api/*/*.h tests/*/*.h))
+ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
+           api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: all run demo deps deps-test install test bench fuzz check check-format check-headers lint format docs clean
+.PHONY: all run demo deps deps-test install test tests bench fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -101,6 +101,7 @@ demo: all
 	tests/demo.sh $O/farfield
 install: all
 	install -D $O/farfield $(DESTDIR)$(PREFIX)/bin/farfield
+tests: $(tests)
 test: all $(tests)
 	tests/run.sh $O $(patsubst $O/%,%,$(tests))
 bench: all $(benches)
@@ -111,18 +112,18 @@ fuzz-run: $(fuzzers)
 	tests/fuzz/run.sh $(fuzzers)
 
 check: check-format check-headers
-	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all
-	$(MAKE) CC=clang O=build/check-clang STRICT=1 all
+	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all tests
+	$(MAKE) CC=clang O=build/check-clang STRICT=1 all tests
 	$(MAKE) lint
 check-format:
-	clang-format --dry-run -Werror $(ours)
+	@clang-format --dry-run -Werror $(sort $(ours)) && echo "formatted"
 format:
-	clang-format -i $(ours)
+	clang-format -i $(sort $(ours))
 check-headers:
-	@for h in $(filter %.h,$(ours)); do \
+	@for h in $(sort $(filter %.h,$(ours))); do \
 	  $(CC) -x c $(ALL_CFLAGS) -Werror -fsyntax-only $$h || exit 1; done && echo "headers stand alone"
 lint:
-	printf '%s\n' $(filter %.c,$(filter-out tests/%,$(ours))) | xargs -P $$(nproc) -I{} \
+	@printf '%s\n' $(filter %.c,$(filter-out tests/%,$(ours))) | xargs -P $$(nproc) -I{} \
 	  clang-tidy --quiet --warnings-as-errors='*' {} -- $(ALL_CFLAGS)
 	tests/lint.sh
 docs: all

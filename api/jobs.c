@@ -30,8 +30,8 @@ static enum status read_facts(const uint8_t *weights, size_t n, struct spec_fact
     return status;
 }
 
-enum status jobs_open_field(const char *spec_json, const uint8_t *weights, size_t n,
-                            struct field **out, struct error *err)
+enum status jobs_open_field(const struct kernel *kernel, const char *spec_json,
+                            const uint8_t *weights, size_t n, struct field **out, struct error *err)
 {
     struct spec spec = {0};
     struct spec_facts facts;
@@ -43,7 +43,7 @@ enum status jobs_open_field(const char *spec_json, const uint8_t *weights, size_
     if (status != STATUS_OK)
         goto out;
     spec_set_facts(&spec, &facts);
-    status = field_create(&field, &spec.field, kernel_find(NULL), err);
+    status = field_create(&field, &spec.field, kernel, err);
     if (status == STATUS_OK)
         status = field_load(field, weights, n, err);
     if (status == STATUS_OK) {

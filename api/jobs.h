@@ -24,8 +24,9 @@
 const struct job_kind *jobs_table(size_t *n);
 
 /* A field_opener: the field of a resolved spec with the weights of a file. */
-enum status jobs_open_field(const char *spec_json, const uint8_t *weights, size_t n,
-                            struct field **out, struct error *err) WARN_UNUSED;
+enum status jobs_open_field(const struct kernel *kernel, const char *spec_json,
+                            const uint8_t *weights, size_t n, struct field **out,
+                            struct error *err) WARN_UNUSED;
 
 /* The run functions of the table. */
 enum status job_fit(struct worker *w, struct error *err);

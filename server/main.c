@@ -20,6 +20,7 @@
 #include "api/problem.h"
 #include "api/routes.h"
 #include "api/service.h"
+#include "core/nn/kernel.h"
 #include "core/sample/sample.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -80,8 +81,8 @@ static enum status start_storeys(struct service *s, struct error *err)
     const struct config *config = s->config;
     enum status st = store_open(&s->store, config->data, err);
     if (st == STATUS_OK)
-        st = field_cache_create(&s->fields, s->store, config->field_cache_bytes, jobs_open_field,
-                                err);
+        st = field_cache_create(&s->fields, s->store, config->field_cache_bytes,
+                                kernel_find(config->isa), jobs_open_field, err);
     if (st == STATUS_OK)
         st = compute_start(&s->compute, online_processors(), err);
     if (st == STATUS_OK)
@@ -153,7 +154,9 @@ static void shut_down(struct service *s, const sigset_t *signals)
     http_server_quiesce(http);
     supervisor_quiesce(s->supervisor);
     double left = (double)s->config->shutdown_seconds - (seconds_now() - start);
-    http_server_stop(http, left > 0 ? left : 0);
+    http_server_drain(http, left > 0 ? left : 0);
+    compute_quiesce(s->compute); /* what is still being evaluated now was not short */
+    http_server_stop(http, 0);
 }
 
 static int serve(int argc, char **argv)

@@ -186,8 +186,10 @@ static enum status cancel(const struct service *service, const struct job_row *r
         st = job_event_done(&events[1], &done, err);
     if (st == STATUS_OK)
         st = store_job_cancel(service->store, row->id, events, N, &was_running, err);
-    if (st == STATUS_OK && events[0].seq > 0)
+    if (st == STATUS_OK && events[0].seq > 0) {
+        field_cache_forget(service->fields, row->field_id); /* of an attempt that was lost */
         events_publish(service->events, row->id, events, N);
+    }
     if (st == STATUS_OK && was_running)
         supervisor_cancel(service->supervisor, row->id);
     job_event_deinit(&events[0]);

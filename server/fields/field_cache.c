@@ -43,6 +43,7 @@ struct load {
 
 struct field_cache {
     struct store *store;
+    const struct kernel *kernel;
     field_opener opener;
     uint64_t max_bytes;
 
@@ -67,15 +68,16 @@ static void cached_free(struct cached *e)
 }
 
 /* An entry of a weights file, not in the table yet.  facts: its state and hash. */
-static enum status cached_create(struct cached **out, field_opener opener, const char *field_id,
-                                 const struct field_entry *facts, const struct field_snapshot *from,
-                                 struct error *err)
+static enum status cached_create(struct cached **out, const struct field_cache *c,
+                                 const char *field_id, const struct field_entry *facts,
+                                 const struct field_snapshot *from, struct error *err)
 {
     const bool keeps_weights = facts->state == FIELD_TRAINING;
     struct cached *e = mem_alloc(sizeof *e);
     if (!e)
         return error_status(err, STATUS_NO_MEMORY);
-    enum status status = opener(from->spec_json, from->weights, from->n_weights, &e->field, err);
+    enum status status =
+        c->opener(c->kernel, from->spec_json, from->weights, from->n_weights, &e->field, err);
     if (status != STATUS_OK)
         goto out;
     e->summary_json = mem_strdup(from->summary_json);
@@ -208,7 +210,7 @@ static enum status load_final(struct field_cache *c, const char *id, struct cach
                                             .n_weights = n};
         struct field_entry facts = {.state = FIELD_FINAL};
         memcpy(facts.weights_sha256, row.weights_sha256, SHA256_TEXT_SIZE);
-        status = cached_create(out, c->opener, id, &facts, &from, err);
+        status = cached_create(out, c, id, &facts, &from, err);
     }
     mem_free(weights);
     field_row_deinit(&row);
@@ -325,7 +327,7 @@ enum status field_cache_publish(struct field_cache *c, const char *field_id,
     struct field_entry facts = {.state = FIELD_TRAINING};
     struct cached *e = NULL;
     sha256_text(snapshot->weights, snapshot->n_weights, facts.weights_sha256);
-    enum status status = cached_create(&e, c->opener, field_id, &facts, snapshot, err);
+    enum status status = cached_create(&e, c, field_id, &facts, snapshot, err);
     if (!e)
         return status;
     memcpy(sha256_out, facts.weights_sha256, SHA256_TEXT_SIZE);
@@ -385,12 +387,13 @@ void field_cache_counters(struct field_cache *c, uint64_t *n_entries, uint64_t *
 }
 
 enum status field_cache_create(struct field_cache **out, struct store *store, uint64_t max_bytes,
-                               field_opener opener, struct error *err)
+                               const struct kernel *kernel, field_opener opener, struct error *err)
 {
     struct field_cache *c = mem_alloc(sizeof *c);
     if (!c)
         return error_status(err, STATUS_NO_MEMORY);
     c->store = store;
+    c->kernel = kernel;
     c->opener = opener;
     c->max_bytes = max_bytes;
     pthread_mutex_init(&c->lock, NULL);

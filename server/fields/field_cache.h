@@ -24,8 +24,9 @@ struct field_cache;
 
 /* Builds a field from a job's resolved spec and a weights file.  Given by api/ (it can read specs).
  */
-typedef enum status (*field_opener)(const char *spec_json, const uint8_t *weights, size_t n,
-                                    struct field **out, struct error *err);
+typedef enum status (*field_opener)(const struct kernel *kernel, const char *spec_json,
+                                    const uint8_t *weights, size_t n, struct field **out,
+                                    struct error *err);
 
 enum field_state { FIELD_TRAINING, FIELD_FINAL };
 
@@ -40,7 +41,8 @@ struct field_entry {
 };
 
 enum status field_cache_create(struct field_cache **out, struct store *store, uint64_t max_bytes,
-                               field_opener opener, struct error *err) WARN_UNUSED;
+                               const struct kernel *kernel, field_opener opener,
+                               struct error *err) WARN_UNUSED;
 void field_cache_free(struct field_cache *c);
 
 /* Borrow the field with this id until field_cache_release.  NOT_FOUND: no such field; CONFLICT: its

@@ -226,13 +226,18 @@ static void wait_for_requests(struct http_server *s, double seconds)
     pthread_mutex_unlock(&s->lock);
 }
 
+void http_server_drain(struct http_server *s, double seconds)
+{
+    http_server_quiesce(s);
+    stream_set_close(s->streams);
+    wait_for_requests(s, seconds);
+}
+
 void http_server_stop(struct http_server *s, double seconds)
 {
     if (!s)
         return;
-    http_server_quiesce(s);
-    stream_set_close(s->streams);
-    wait_for_requests(s, seconds);
+    http_server_drain(s, seconds);
     atomic_store(&s->is_stopping, true);
     handler_pool_stop(s->pool);
     wait_for_requests(s, LAST_WORDS_SECONDS);

@@ -202,7 +202,10 @@ uint16_t http_server_port(const struct http_server *s);
 /* Close the listening socket; new requests on open connections get 503 + Connection: close. */
 void http_server_quiesce(struct http_server *s);
 
-/* Quiesce, end streams, wait up to `seconds` for requests under way, answer 503 to those that no
+/* Quiesce, end streams, wait up to `seconds` for requests under way. */
+void http_server_drain(struct http_server *s, double seconds);
+
+/* http_server_drain, then answer 503 to those that no
  * handler has begun, wait for the handlers that run (nothing can end them), stop, free.  NULL is
  * fine. */
 void http_server_stop(struct http_server *s, double seconds);

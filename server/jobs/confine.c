@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NICENESS = 10 }; /* queries of the service come first */
+enum { NICENESS = 10 }; /* added to the service's: its queries come first */
 
 /* The leak checker of sanitizer builds traces its own process. */
 #ifdef SANITIZED
@@ -53,7 +53,8 @@ enum status process_confine(int socket, struct error *err)
     if (status != STATUS_OK)
         return status;
     offer_to_oom_killer(); /* before the process gives /proc/self away */
-    if (setpriority(PRIO_PROCESS, 0, NICENESS) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+    errno = 0;
+    if ((nice(NICENESS) == -1 && errno != 0) || setrlimit(RLIMIT_CORE, &none) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0))
         return error_set(err, STATUS_INTERNAL, "", "cannot confine the worker: %s",
                          strerror(errno));

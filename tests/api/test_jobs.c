@@ -19,6 +19,7 @@
 #include "core/format/npy.h"
 #include "core/format/png.h"
 #include "core/format/safetensors.h"
+#include "core/nn/kernel.h"
 #include "core/sample/sample.h"
 
 struct file {
@@ -361,7 +362,8 @@ static void every_encoding_is_fitted_and_opened_to_the_same_values(void **state)
         struct field *field = NULL;
         struct error err = {0};
         assert_int_equal(job_fit(&w, &err), STATUS_OK);
-        if (jobs_open_field(spec, w.weights.bytes, w.weights.n, &field, &err) != STATUS_OK)
+        if (jobs_open_field(kernel_find(NULL), spec, w.weights.bytes, w.weights.n, &field, &err) !=
+            STATUS_OK)
             fail_msg("%s: %s", encodings[i], err.message);
         assert_int_equal(field_n_outputs(field), 3);
         assert_true(field_domain(field)->matrix[0][0] == 1.0 / 32);
@@ -394,12 +396,15 @@ static void weights_that_do_not_fit_the_spec_are_refused(void **state)
     struct worker w = worker_of(spec);
     struct field *field = NULL;
     assert_int_equal(job_fit(&w, NULL), STATUS_OK);
-    assert_int_equal(jobs_open_field(other, w.weights.bytes, w.weights.n, &field, NULL),
-                     STATUS_INVALID);
-    assert_int_equal(jobs_open_field(spec, w.weights.bytes, w.weights.n / 2, &field, NULL),
-                     STATUS_INVALID);
-    assert_int_equal(jobs_open_field("{}", w.weights.bytes, w.weights.n, &field, NULL),
-                     STATUS_INVALID);
+    assert_int_equal(
+        jobs_open_field(kernel_find(NULL), other, w.weights.bytes, w.weights.n, &field, NULL),
+        STATUS_INVALID);
+    assert_int_equal(
+        jobs_open_field(kernel_find(NULL), spec, w.weights.bytes, w.weights.n / 2, &field, NULL),
+        STATUS_INVALID);
+    assert_int_equal(
+        jobs_open_field(kernel_find(NULL), "{}", w.weights.bytes, w.weights.n, &field, NULL),
+        STATUS_INVALID);
     assert_null(field);
     worker_deinit(&w);
     mem_free(spec);

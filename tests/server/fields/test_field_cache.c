@@ -24,8 +24,9 @@ static void wait_for_opener(int n)
     pthread_mutex_unlock(&gate_lock);
 }
 
-static enum status open_counted(const char *spec_json, const uint8_t *weights, size_t n,
-                                struct field **out, struct error *err)
+static enum status open_counted(const struct kernel *kernel, const char *spec_json,
+                                const uint8_t *weights, size_t n, struct field **out,
+                                struct error *err)
 {
     pthread_mutex_lock(&gate_lock);
     n_opened++;
@@ -33,7 +34,7 @@ static enum status open_counted(const char *spec_json, const uint8_t *weights, s
     while (gate_closed)
         pthread_cond_wait(&gate_changed, &gate_lock);
     pthread_mutex_unlock(&gate_lock);
-    return open_small_field(spec_json, weights, n, out, err);
+    return open_small_field(kernel, spec_json, weights, n, out, err);
 }
 
 static int setup(void **state)
@@ -45,7 +46,8 @@ static int setup(void **state)
     gate_closed = false;
     field_cache_free(f->fields);
     f->fields = NULL;
-    return field_cache_create(&f->fields, f->store, 1 << 20, open_counted, &f->err) == STATUS_OK
+    return field_cache_create(&f->fields, f->store, 1 << 20, kernel_find(NULL), open_counted,
+                              &f->err) == STATUS_OK
                ? 0
                : -1;
 }
@@ -63,7 +65,8 @@ static void make_bounded(struct service *f, uint64_t max_bytes)
 {
     field_cache_free(f->fields);
     f->fields = NULL;
-    assert_ok(field_cache_create(&f->fields, f->store, max_bytes, open_counted, &f->err));
+    assert_ok(field_cache_create(&f->fields, f->store, max_bytes, kernel_find(NULL), open_counted,
+                                 &f->err));
 }
 
 /* A final field with these weights. */

@@ -227,7 +227,8 @@ static inline enum status look_around(struct worker *w, struct error *err)
     const char *threads = getenv("OPENBLAS_NUM_THREADS");
     if (getpgrp() != getpid())
         return error_set(err, STATUS_INVALID, "", "it leads no group");
-    if (getpriority(PRIO_PROCESS, 0) < 10)
+    const int niceness = getpriority(PRIO_PROCESS, (id_t)getppid()) + 10;
+    if (getpriority(PRIO_PROCESS, 0) != (niceness < 19 ? niceness : 19))
         return error_set(err, STATUS_INVALID, "", "its priority is not low");
     if (!threads || strcmp(threads, "1") != 0 || getenv("FARFIELD_SECRET") || getenv("HOME"))
         return error_set(err, STATUS_INVALID, "", "its environment is another");

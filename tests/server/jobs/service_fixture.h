@@ -31,8 +31,9 @@ struct service {
 };
 
 /* A field of 3 parameters, whatever the weights are, unless they begin with "bad". */
-static inline enum status open_small_field(const char *spec_json, const uint8_t *weights, size_t n,
-                                           struct field **out, struct error *err)
+static inline enum status open_small_field(const struct kernel *kernel, const char *spec_json,
+                                           const uint8_t *weights, size_t n, struct field **out,
+                                           struct error *err)
 {
     const struct field_spec spec = {
         .encoding = {.type = ENCODING_NONE, .n_inputs = 2, .input_range = {0, 1}},
@@ -44,7 +45,7 @@ static inline enum status open_small_field(const char *spec_json, const uint8_t 
     (void)spec_json;
     if (n >= 3 && memcmp(weights, "bad", 3) == 0)
         return error_set(err, STATUS_INVALID, "", "the weights are bad");
-    return field_create(out, &spec, kernel_find(NULL), err);
+    return field_create(out, &spec, kernel, err);
 }
 
 static inline int service_setup(void **state)
@@ -56,7 +57,8 @@ static inline int service_setup(void **state)
     f->base = base;
     f->store = f->base->store;
     f->config = (struct config){.workers = 1, .threads = 1, .isa = "auto"};
-    if (field_cache_create(&f->fields, f->store, 1 << 20, open_small_field, &f->err) != STATUS_OK ||
+    if (field_cache_create(&f->fields, f->store, 1 << 20, kernel_find(NULL), open_small_field,
+                           &f->err) != STATUS_OK ||
         events_create(&f->events, f->store, &f->err) != STATUS_OK)
         return -1;
     make_dataset(f->base, "the bytes of a dataset", f->dataset_id);
