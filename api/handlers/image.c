@@ -18,6 +18,7 @@
 #include "core/base/mem.h"
 #include "core/format/jpeg.h"
 #include "core/format/npy.h"
+#include "core/format/pixels.h"
 #include "core/format/png.h"
 
 enum image_format { IMAGE_PNG, IMAGE_JPEG, IMAGE_NPY };
@@ -134,31 +135,21 @@ static void pixel_points(const void *context, size_t first, size_t n, float *coo
     }
 }
 
-/* round(clip(v, 0, 1) 255); what is not a number becomes 0. */
-static uint8_t *make_pixels(const float *values, size_t n)
-{
-    uint8_t *pixels = mem_alloc_array(n, 1);
-    for (size_t i = 0; pixels && i < n; i++) {
-        float v = values[i] > 0 ? values[i] : 0;
-        pixels[i] = (uint8_t)lrintf((v < 1 ? v : 1) * 255);
-    }
-    return pixels;
-}
-
 static enum status encode_image(const struct image_query *q, const float *values, size_t channels,
                                 struct buffer *out, struct error *err)
 {
     const size_t shape[3] = {q->height, q->width, channels};
     if (q->format == IMAGE_NPY)
         return npy_encode_floats(values, shape, channels == 1 ? 2 : 3, out, err);
-    uint8_t *pixels = make_pixels(values, shape[0] * shape[1] * shape[2]);
-    enum status st = STATUS_NO_MEMORY;
+    const size_t n = shape[0] * shape[1] * shape[2];
+    uint8_t *pixels = mem_alloc_array(n, 1);
     if (!pixels)
-        error_status(err, st);
-    else if (q->format == IMAGE_JPEG)
-        st = jpeg_encode(pixels, q->width, q->height, channels, JPEG_QUALITY, out, err);
-    else
-        st = png_encode(pixels, q->width, q->height, channels, PNG_FAST, out, err);
+        return error_status(err, STATUS_NO_MEMORY);
+    pixels_quantize(values, n, pixels);
+    enum status st =
+        q->format == IMAGE_JPEG
+            ? jpeg_encode(pixels, q->width, q->height, channels, JPEG_QUALITY, out, err)
+            : png_encode(pixels, q->width, q->height, channels, PNG_FAST, out, err);
     mem_free(pixels);
     return st;
 }
