@@ -173,7 +173,7 @@ function stepsPerSecond() {
   const points = selected.series.loss ?? [];
   if (points.length < 2) return '–';
   const last = points[points.length - 1];
-  const first = points.find((p) => p[2] > last[2] - 3) ?? points[0];
+  const first = points.findLast((p) => p[2] <= last[2] - 3) ?? points[0];
   return last[2] > first[2] ? ((last[0] - first[0]) / (last[2] - first[2])).toFixed(1) : '–';
 }
 
