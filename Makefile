@@ -28,9 +28,10 @@ libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 l
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DFARFIELD_VERSION='"$(VERSION)"' -I. $(WARNINGS) $(CFLAGS_$(BUILD)) \
   -fPIE -pthread -fno-math-errno $(CFLAGS) $(shell pkg-config --cflags $(libraries))
 ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
-LIBS_core   := $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
-LIBS_server := $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium)
-LIBS_api    := $(shell pkg-config --libs jansson)
+# Asked when needed, not when make starts: `make deps-test test` installs them first.
+LIBS_core   = $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
+LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium)
+LIBS_api    = $(shell pkg-config --libs jansson)
 
 sources  = $(sort $(foreach d,$1,$(wildcard $d/*.c $d/*/*.c)))
 core    := $(patsubst %.c,$O/%.o,$(call sources,core)) $O/core/sample/font.bin.o
@@ -84,7 +85,7 @@ $O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
 	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
-$(tests) $(benches): LIBS_test := $(shell pkg-config --libs cmocka libcurl 2>/dev/null)
+$(tests) $(benches): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
 $(filter $O/tests/core/%,$(tests)) $(benches): $O/%: $O/%.o $(support) $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
