@@ -219,8 +219,10 @@ static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
     large.request.values = mem_alloc_floats(LARGE);
     small.request.values = mem_alloc_floats(SMALL);
     pthread_create(&large_thread, NULL, call_compute, &large);
-    pthread_create(&small_thread, NULL, call_compute, &small);
     pthread_mutex_lock(&t.lock);
+    while (t.n_large == 0) /* the large one comes first */
+        pthread_cond_wait(&t.changed, &t.lock);
+    pthread_create(&small_thread, NULL, call_compute, &small);
     while (t.n_small == 0) { /* let large slices pass until the small request is there */
         t.allowed = t.n_large;
         pthread_cond_broadcast(&t.changed);
