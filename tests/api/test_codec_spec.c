@@ -118,7 +118,7 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
         {"{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"sigma\":4}}}",
          "/field/encoding/sigma", "4.0"},
         {"{" DS ",\"preset\":\"fast\",\"field\":{\"encoding\":{\"type\":\"gaussian\"}}}",
-         "/field/encoding/sigma", "30.0"},
+         "/field/encoding/sigma", "20.0"},
         /* another type takes its own defaults */
         {"{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"type\":\"positional\"}}}",
          "/field/encoding",
