@@ -131,6 +131,9 @@ static void announce(const struct service *s)
     printf("farfield listening on http://%s%s%s:%u\n", is_v6 ? "[" : "", s->config->listen_host,
            is_v6 ? "]" : "", http_server_port(atomic_load(&s->http)));
     fflush(stdout);
+    if (!http_server_is_loopback(atomic_load(&s->http)))
+        log_event(LOG_WARN, "others can reach the service and it asks for no token",
+                  LOG_TEXT("listen", s->config->listen_host), LOG_END);
 }
 
 static double seconds_now(void)

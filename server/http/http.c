@@ -200,6 +200,11 @@ uint16_t http_server_port(const struct http_server *s)
     return s->port;
 }
 
+bool http_server_is_loopback(const struct http_server *s)
+{
+    return s->is_loopback;
+}
+
 /* --- end --- */
 
 void http_server_quiesce(struct http_server *s)

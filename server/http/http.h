@@ -199,6 +199,9 @@ enum status http_server_start(struct http_server **out, const struct http_server
                               struct error *err) WARN_UNUSED;
 uint16_t http_server_port(const struct http_server *s);
 
+/* Can only this machine reach it? */
+bool http_server_is_loopback(const struct http_server *s);
+
 /* Close the listening socket; new requests on open connections get 503 + Connection: close. */
 void http_server_quiesce(struct http_server *s);
 
