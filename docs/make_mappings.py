@@ -1,7 +1,7 @@
 """Make docs/mappings.png: one picture and network behind four mappings, by a running service.
 
 usage: build/release/farfield serve --listen 127.0.0.1:8080 &
-       build/release/farfield sample picture --size 256 --out picture.png
+       build/release/farfield sample picture --seed 1 --size 256 --out picture.png
        python3 docs/make_mappings.py http://127.0.0.1:8080 picture.png docs/mappings.png
 """
 import io

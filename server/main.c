@@ -20,6 +20,7 @@
 #include "api/problem.h"
 #include "api/routes.h"
 #include "api/service.h"
+#include "core/base/monotonic.h"
 #include "core/nn/kernel.h"
 #include "core/sample/sample.h"
 #include "server/config.h"
@@ -136,19 +137,12 @@ static void announce(const struct service *s)
                   LOG_TEXT("listen", s->config->listen_host), LOG_END);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* Not ready, nothing new accepted; running jobs go back to the queue (8 s at most) while requests
  * under way come to their end, those that wait for a worker at once.  A second signal ends the
  * process. */
 static void shut_down(struct service *s, const sigset_t *signals)
 {
-    double start = seconds_now();
+    double start = monotonic_seconds();
     struct http_server *http = atomic_load(&s->http);
     atomic_store(&s->ready, false);
     pthread_sigmask(SIG_UNBLOCK, signals, NULL);
@@ -156,7 +150,7 @@ static void shut_down(struct service *s, const sigset_t *signals)
 
     http_server_quiesce(http);
     supervisor_quiesce(s->supervisor);
-    double left = (double)s->config->shutdown_seconds - (seconds_now() - start);
+    double left = (double)s->config->shutdown_seconds - (monotonic_seconds() - start);
     http_server_drain(http, left > 0 ? left : 0);
     compute_quiesce(s->compute); /* what is still being evaluated now was not short */
     http_server_stop(http, 0);

@@ -87,16 +87,10 @@ void datasets_create(void *context, const struct http_request *request,
 void datasets_list(void *context, const struct http_request *request,
                    struct http_response *response)
 {
-    static const char *const known[] = {"limit", "cursor", NULL};
     const struct service *service = context;
-    struct problem_list problems = {0};
     struct page page = {0};
-    codec_args_known(request, known, &problems);
-    codec_args_page(request, &page, &problems);
-    if (problems.status != STATUS_OK) {
-        reply_problems(request, response, &problems);
+    if (!reply_read_page(request, response, &page))
         return;
-    }
     struct error err = {0};
     struct dataset_list list = {0};
     if (store_dataset_list(service->store, &page, &list, &err) != STATUS_OK) {

@@ -12,16 +12,10 @@
 
 void fields_list(void *context, const struct http_request *request, struct http_response *response)
 {
-    static const char *const known[] = {"limit", "cursor", NULL};
     const struct service *service = context;
-    struct problem_list problems = {0};
     struct page page = {0};
-    codec_args_known(request, known, &problems);
-    codec_args_page(request, &page, &problems);
-    if (problems.status != STATUS_OK) {
-        reply_problems(request, response, &problems);
+    if (!reply_read_page(request, response, &page))
         return;
-    }
     struct error err = {0};
     struct field_list list = {0};
     if (store_field_list(service->store, &page, &list, &err) != STATUS_OK) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/codec/codec_args.h"
 #include "api/codec/codec_dataset.h"
 #include "api/codec/codec_json.h"
 #include "core/base/mem.h"
@@ -121,6 +122,16 @@ void reply_add_item(json_t **items, json_t *item)
         return;
     json_decref(*items);
     *items = NULL;
+}
+
+bool reply_read_page(const struct http_request *request, struct http_response *response,
+                     struct page *out)
+{
+    static const char *const known[] = {"limit", "cursor", NULL};
+    struct problem_list problems = {0};
+    codec_args_known(request, known, &problems);
+    codec_args_page(request, out, &problems);
+    return problems.status == STATUS_OK || reply_problems(request, response, &problems);
 }
 
 void reply_list(const struct http_request *request, struct http_response *response, json_t *items,

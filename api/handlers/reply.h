@@ -26,6 +26,11 @@ void reply_json_tagged(const struct http_request *request, struct http_response 
  * NULL, which reply_list answers as what it is. */
 void reply_add_item(json_t **items, json_t *item);
 
+/* The arguments of a list that has no filters: limit and cursor, and no others.  False: answered.
+ */
+bool reply_read_page(const struct http_request *request, struct http_response *response,
+                     struct page *out);
+
 /* A page of a list: {"items", "next_cursor"} and Link rel="next" with the request's own arguments.
  * Takes items. */
 void reply_list(const struct http_request *request, struct http_response *response, json_t *items,

@@ -5,6 +5,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "core/field/checkpoint.h"
 #include "core/field/stepper.h"
 
@@ -159,16 +160,9 @@ struct run {
     double next_loss, next_snapshot, next_evaluation, next_checkpoint;
 };
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void look_at_clock(struct run *r)
 {
-    r->trainer->seconds = clock_seconds() - r->clock_start;
+    r->trainer->seconds = monotonic_seconds() - r->clock_start;
 }
 
 static void report_metric(const struct run *r, const char *key, double value)
@@ -310,7 +304,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .intervals = intervals,
         .sink = sink,
         .stop = stop,
-        .clock_start = clock_seconds() - t->seconds,
+        .clock_start = monotonic_seconds() - t->seconds,
         .sound = true,
         .next_loss = t->seconds,
         .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),

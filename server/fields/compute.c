@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "core/nn/kernel.h"
 
 /* Up to here the hand-over to another thread costs more than it gains. */
@@ -278,13 +279,6 @@ static void same_point(void *context, size_t first, size_t n, float *unit)
         unit[i] = 0.5f;
 }
 
-static double now_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* What the whole pool does in a second, on a field of ordinary size; the first run only warms up.
  */
 static enum status measure(struct compute *c, struct error *err)
@@ -307,14 +301,14 @@ static enum status measure(struct compute *c, struct error *err)
         .field = field, .n_points = N_POINTS, .points = same_point, .values = values};
     if (status == STATUS_OK)
         field_init(field, &spec, 0);
-    const double begin = now_seconds();
+    const double begin = monotonic_seconds();
     double fastest = HUGE_VAL;
     do {
-        const double start = now_seconds();
+        const double start = monotonic_seconds();
         if (status == STATUS_OK)
             status = compute_run(c, &request, err);
-        fastest = fmin(fastest, now_seconds() - start);
-    } while (status == STATUS_OK && now_seconds() - begin < long_enough);
+        fastest = fmin(fastest, monotonic_seconds() - start);
+    } while (status == STATUS_OK && monotonic_seconds() - begin < long_enough);
     if (status == STATUS_OK) {
         c->pool_flops_per_second = field_query_flops(&spec) * N_POINTS / fastest;
         c->flops_per_second = c->pool_flops_per_second / (double)c->n_threads;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
-#include "server/http/monotonic.h"
+#include "core/base/monotonic.h"
 
 enum {
     LINGER_PLACES = 64, /* more at once are closed at once */

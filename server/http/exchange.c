@@ -9,7 +9,7 @@
 #include "core/base/mem.h"
 #include "server/http/body.h"
 #include "server/http/guard.h"
-#include "server/http/monotonic.h"
+#include "core/base/monotonic.h"
 #include "server/http/reply.h"
 #include "server/http/router.h"
 #include "server/http/server.h"

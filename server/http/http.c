@@ -17,7 +17,7 @@
 #include "core/base/mem.h"
 #include "server/http/exchange.h"
 #include "server/http/listener.h"
-#include "server/http/monotonic.h"
+#include "core/base/monotonic.h"
 #include "server/http/reply.h"
 #include "server/http/server.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
-#include "server/http/monotonic.h"
+#include "core/base/monotonic.h"
 
 enum { BODY_BYTES_PER_SECOND = 1024 };
 

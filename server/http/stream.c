@@ -15,7 +15,7 @@
 
 #include "core/base/mem.h"
 #include "server/http/connection_cut.h"
-#include "server/http/monotonic.h"
+#include "core/base/monotonic.h"
 
 struct http_stream {
     atomic_size_t references;

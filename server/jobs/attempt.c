@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "server/jobs/ending.h"
 #include "server/jobs/job_events.h"
 #include "server/jobs/process.h"
@@ -217,7 +218,7 @@ static enum status on_error(struct attempt *a, const struct link_message *m, str
 static enum status on_message(struct attempt *a, struct link_message *m, struct error *err)
 {
     a->said++;
-    if (a->said > says_at_once + says_per_second * (process_clock() - a->started))
+    if (a->said > says_at_once + says_per_second * (monotonic_seconds() - a->started))
         return error_set(err, STATUS_INVALID, "", "the worker says too much");
     switch (m->type) {
     case LINK_PHASE:
@@ -256,7 +257,7 @@ static void pass_wishes_on(struct attempt *a)
         return;
     a->told_to_stop = true;
     process_signal(a->process, SIGTERM);
-    a->deadline = fmin(a->deadline, process_clock() + a->room->grace);
+    a->deadline = fmin(a->deadline, monotonic_seconds() + a->room->grace);
 }
 
 static void kill_worker(struct attempt *a)
@@ -297,7 +298,7 @@ static void converse(struct attempt *a)
             return;
         }
         if (a->over)
-            a->deadline = fmin(a->deadline, process_clock() + exit_seconds);
+            a->deadline = fmin(a->deadline, monotonic_seconds() + exit_seconds);
     }
 }
 
@@ -382,7 +383,7 @@ static void run_worker(struct attempt *a)
     announce(a);
     if (a->superseded || start(a) != STATUS_OK)
         return;
-    a->started = process_clock();
+    a->started = monotonic_seconds();
     converse(a);
     process_finish(a->process, a->over ? exit_seconds : 1, &a->story.end);
     read_wishes(a); /* of whoever asked while it ended by itself */

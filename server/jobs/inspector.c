@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "server/jobs/process.h"
 #include "server/jobs/worker_message.h"
 
@@ -80,7 +81,7 @@ static enum status read_answer(const struct link_message *m, char **answer, stru
 static enum status listen_to(const struct inspector *in, struct process *p, double seconds,
                              char **answer, bool *ended, struct error *err)
 {
-    const double deadline = process_clock() + seconds;
+    const double deadline = monotonic_seconds() + seconds;
     for (;;) {
         struct link_message m = {.descriptors = {-1, -1}};
         struct error link_err = {.status = STATUS_OK};

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "server/jobs/worker.h"
 
 /* A worker that does not take its job for so long is of no use. */
@@ -27,13 +28,6 @@ struct process {
     int socket; /* the service's end */
     struct link_reader reader;
 };
-
-double process_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* --- start --- */
 
@@ -138,7 +132,7 @@ void process_signal(const struct process *p, int signal)
 
 static int poll_milliseconds(double deadline)
 {
-    const double left = deadline - process_clock();
+    const double left = deadline - monotonic_seconds();
     if (left <= 0)
         return 0;
     return left > 3600 ? 3600 * 1000 : (int)ceil(left * 1000);
@@ -173,7 +167,7 @@ enum process_event process_wait(struct process *p, int wake, double deadline,
             (void)k; /* another look at the wishes does no harm */
             return PROCESS_WOKEN;
         }
-        if (process_clock() >= deadline)
+        if (monotonic_seconds() >= deadline)
             return PROCESS_LATE;
         if (n > 0 && fds[0].revents) {
             enum status status;
@@ -193,7 +187,7 @@ enum process_event process_wait(struct process *p, int wake, double deadline,
 void process_finish(struct process *p, double patience, struct process_end *out)
 {
     struct pollfd ended = {.fd = p->pidfd, .events = POLLIN};
-    const double deadline = process_clock() + patience;
+    const double deadline = monotonic_seconds() + patience;
     int status = 0;
     while (poll(&ended, 1, poll_milliseconds(deadline)) < 0 && errno == EINTR)
         ;

@@ -28,7 +28,7 @@ int process_socket(const struct process *p);
 void process_signal(const struct process *p, int signal);
 
 /* Wait for what comes first.  The wish to be woken goes before messages, messages before the end.
- * wake: an eventfd that is drained here, or -1.  deadline: of process_clock; HUGE_VAL: none. */
+ * wake: an eventfd that is drained here, or -1.  deadline: of monotonic_seconds; HUGE_VAL: none. */
 enum process_event {
     PROCESS_MESSAGE, /* *out is the caller's */
     PROCESS_WOKEN,
@@ -50,8 +50,5 @@ void process_finish(struct process *p, double patience, struct process_end *out)
 
 /* "exit status 7", "signal 11 (SEGV)". */
 void process_end_text(const struct process_end *end, char *out, size_t size);
-
-/* Seconds of a clock that only goes forward. */
-double process_clock(void);
 
 #endif

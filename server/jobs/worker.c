@@ -10,6 +10,7 @@
 #include "core/base/buffer.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "server/jobs/confine.h"
 #include "server/jobs/process.h"
 #include "server/jobs/worker_link.h"
@@ -131,7 +132,7 @@ static void send_report(struct worker *w)
     enum status status = message_report_encode(&w->report, &payload, &err);
     send_message(w, LINK_REPORT, &payload, status, NULL, 0, &err);
     w->report.n_points = 0;
-    w->sent_at = process_clock();
+    w->sent_at = monotonic_seconds();
 }
 
 void worker_phase(struct worker *w, const char *phase)
@@ -176,7 +177,7 @@ void worker_report(struct worker *w, uint64_t step, double seconds, double progr
     w->report.seconds = fmax(seconds, 0);
     w->report.progress = fmin(fmax(progress, 0), 1); /* a quotient may pass 1 by a rounding */
     w->report.eta_seconds = isfinite(eta_seconds) && eta_seconds >= 0 ? eta_seconds : -1;
-    if (now || process_clock() - w->sent_at >= report_interval)
+    if (now || monotonic_seconds() - w->sent_at >= report_interval)
         send_report(w);
 }
 

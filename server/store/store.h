@@ -213,7 +213,7 @@ struct job_report {
 enum status store_job_report(struct store *s, const char *id, unsigned attempt,
                              struct job_report *report, struct error *err) WARN_UNUSED;
 
-/* Number and keep events of the service itself (created, canceled while queued): not fenced. */
+/* Number and keep events that belong to no attempt (a cancel that came late): not fenced. */
 enum status store_job_append_events(struct store *s, const char *id, struct job_event *events,
                                     size_t n, struct error *err) WARN_UNUSED;
 

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/monotonic.h"
 #include "core/base/buffer.h"
 #include "server/jobs/process.h"
 #include "server/jobs/worker.h"
@@ -136,7 +137,7 @@ static void a_wish_goes_before_messages_and_a_deadline_before_both_is_kept(void 
     assert_int_equal(process_wait(p, wake, 0, &m, NULL), PROCESS_LATE);
     assert_int_equal(process_wait(p, wake, HUGE_VAL, &m, NULL), PROCESS_MESSAGE);
     link_message_deinit(&m);
-    assert_int_equal(process_wait(p, wake, process_clock() + 0.01, &m, NULL), PROCESS_LATE);
+    assert_int_equal(process_wait(p, wake, monotonic_seconds() + 0.01, &m, NULL), PROCESS_LATE);
     process_signal(p, SIGKILL);
     assert_int_equal(process_wait(p, wake, HUGE_VAL, &m, NULL), PROCESS_ENDED);
     process_finish(p, 60, &end);

@@ -1,8 +1,8 @@
 /*
- * Seconds on a clock that never jumps, for deadlines.
+ * Seconds on a clock that never jumps, for deadlines and durations.  Any thread.
  */
-#ifndef SERVER_HTTP_MONOTONIC_H
-#define SERVER_HTTP_MONOTONIC_H
+#ifndef CORE_BASE_MONOTONIC_H
+#define CORE_BASE_MONOTONIC_H
 
 #include <time.h>
 
