@@ -3,6 +3,7 @@
 #            make deps-test  packages to test and check           make test    every test (BUILD=asan|tsan too)
 #            make bench      timings, and build/bench.json        make check   what a change must pass
 #            make fuzz       a minute for each decoder            make format  lay out the source
+#            make crash N=300 (also crashpoints, oom, enospc, worker, slow): a harness of `make test`, made long
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
 # Settings of your own (CC, CFLAGS, …) go into config.mak.
 -include config.mak
@@ -13,10 +14,10 @@ VERSION := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 packages := gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-dev libpng-dev \
-  libjpeg62-turbo-dev zlib1g-dev libzip-dev libsqlite3-dev libsodium-dev libfreetype-dev \
-  fonts-dejavu-core curl ca-certificates
+  libjpeg62-turbo-dev zlib1g-dev libzip-dev libsqlite3-dev libsodium-dev libseccomp-dev \
+  libfreetype-dev fonts-dejavu-core curl ca-certificates
 packages_test := clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcurl4-openssl-dev \
-  python3 python3-numpy python3-pil git
+  python3 python3-numpy python3-pil git strace valgrind
 
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DSANITIZED
@@ -24,13 +25,13 @@ CFLAGS_tsan    := -O1 -g -fsanitize=thread -DSANITIZED
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSANITIZED
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
   -Wformat=2 -Wundef -Wimplicit-fallthrough -Werror=implicit-function-declaration $(if $(STRICT),-Werror)
-libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium freetype2
+libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium libseccomp freetype2
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DFARFIELD_VERSION='"$(VERSION)"' -I. $(WARNINGS) $(CFLAGS_$(BUILD)) \
   -fPIE -pthread -fno-math-errno $(CFLAGS) $(shell pkg-config --cflags $(libraries))
 ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 # Asked when needed, not when make starts: `make deps-test test` installs them first.
 LIBS_core   = $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
-LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium)
+LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium libseccomp)
 LIBS_api    = $(shell pkg-config --libs jansson)
 
 sources  = $(sort $(foreach d,$1,$(wildcard $d/*.c $d/*/*.c)))
@@ -40,14 +41,15 @@ server  := $(patsubst %.c,$O/%.o,$(filter-out server/main.c,$(call sources,serve
 api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
            $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
-support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_%,$(wildcard tests/http/*.c)))
+support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+harnesses := crash crashpoints oom enospc worker slow
 ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
            api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: all run demo deps deps-test install test tests bench fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test install test tests bench fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -90,9 +92,9 @@ $(filter $O/tests/core/%,$(tests)) $(benches): $O/%: $O/%.o $(support) $O/libcor
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
-$(filter $O/tests/api/% $O/tests/http/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
+$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
-$(filter $O/tests/http/%,$(tests)): $(support_http)
+$(filter $O/tests/http/% $O/tests/harness/%,$(tests)): $(support_http)
 $(fuzzers): $O/%: $O/%.o $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_core)
 
@@ -105,6 +107,9 @@ install: all
 tests: $(tests)
 test: all $(tests)
 	tests/run.sh $O $(patsubst $O/%,%,$(tests))
+# The same program that `make test` runs as a sample; it reads how often, and from which seed on.
+$(harnesses): %: all $O/tests/harness/test_%
+	HARNESS_N=$(N) HARNESS_SEED=$(SEED) $O/tests/harness/test_$@
 bench: all $(benches)
 	tests/bench/run.sh $O build/bench.json $(benches)
 fuzz:
