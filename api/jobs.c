@@ -5,8 +5,8 @@
 #include "core/nn/kernel.h"
 
 static const struct job_kind kinds[] = {
-    {"fit", job_fit},
-    {"inspect", job_inspect},
+    {"fit", job_fit, SYSCALLS_OF_A_FIT},
+    {"inspect", job_inspect, SYSCALLS_OF_A_DECODER},
 };
 
 const struct job_kind *jobs_table(size_t *n)

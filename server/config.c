@@ -76,6 +76,8 @@ static const struct row {
      NULL, "bytes", "estimated memory of one job"},
     {"job-seconds", TYPE_NUMBER, MEMBER(job_seconds), 1, 315360000, "604800", NULL, "seconds",
      "training time of one job, over all attempts; one that cannot end by then is refused"},
+    {"silence-seconds", TYPE_NUMBER, MEMBER(silence_seconds), 1, 86400, "3600", NULL, "seconds",
+     "a training process that says nothing for so long is taken to hang"},
     {"request-seconds", TYPE_NUMBER, MEMBER(request_seconds), 1, 86400, "60", NULL, "seconds",
      "estimated work of one request"},
     {"field-cache-bytes", TYPE_BYTES, MEMBER(field_cache_bytes), 1ULL << 20, 1ULL << 50, "1GiB",

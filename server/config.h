@@ -36,6 +36,7 @@ struct config {
     uint64_t keep_alive_seconds;
     uint64_t job_memory_bytes;  /* of one job */
     uint64_t job_seconds;       /* training time of one job, hard limit */
+    uint64_t silence_seconds;   /* of a worker, before it is taken to hang */
     uint64_t request_seconds;   /* estimated work of one request */
     uint64_t field_cache_bytes; /* weights kept for queries */
     uint64_t shutdown_seconds;

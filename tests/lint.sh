@@ -65,6 +65,9 @@ gate "jansson outside api" "$(library jansson)" "${files[@]}"
 mapfile -t files < <(outside core/format)
 gate "a format's library outside core/format" "$(library 'png|jpeglib|zlib|zip')" "${files[@]}"
 mapfile -t files < <(outside server/store)
+mapfile -t files < <(outside server/jobs)
+gate "libseccomp outside server/jobs" "$(library seccomp)" "${files[@]}"
+mapfile -t files < <(outside server/store)
 gate "SQL outside server/store" '"(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE TABLE) ' "${files[@]}"
 
 # --- the dashboard ---

@@ -28,6 +28,8 @@ struct attempt {
     const struct job_row *job;
     struct process *process;
     double deadline;      /* when the worker is killed; HUGE_VAL: it is not */
+    double time_up;       /* when it has used its time */
+    double silent_until;  /* when it has been silent for too long */
     double started, said; /* when, and how much since then */
     bool told_to_stop;
     bool superseded;           /* the store says that this attempt is not the job's any more */
@@ -249,15 +251,25 @@ static void read_wishes(struct attempt *a)
     a->story.stop = atomic_load(&a->wishes->stop);
 }
 
+static void tell_to_stop(struct attempt *a)
+{
+    a->told_to_stop = true;
+    process_signal(a->process, SIGTERM);
+    a->deadline = fmin(a->deadline, monotonic_seconds() + a->room->grace);
+}
+
+static double silence_seconds(const struct attempt *a)
+{
+    return (double)a->room->config->silence_seconds;
+}
+
 /* Pass a wish on to the worker, once. */
 static void pass_wishes_on(struct attempt *a)
 {
     read_wishes(a);
     if (a->told_to_stop || !(a->story.cancel || a->story.stop))
         return;
-    a->told_to_stop = true;
-    process_signal(a->process, SIGTERM);
-    a->deadline = fmin(a->deadline, monotonic_seconds() + a->room->grace);
+    tell_to_stop(a);
 }
 
 static void kill_worker(struct attempt *a)
@@ -266,27 +278,65 @@ static void kill_worker(struct attempt *a)
     a->deadline = HUGE_VAL;
 }
 
+/* A limit of time has passed: let it leave a snapshot and a checkpoint, if it still can. */
+static void end_late(struct attempt *a, const char *what, uint64_t seconds)
+{
+    a->story.late = true;
+    a->time_up = a->silent_until = HUGE_VAL;
+    error_set(&a->story.trouble, STATUS_CANCELED, "", "the worker %s, the limit is %llu s", what,
+              (unsigned long long)seconds);
+    tell_to_stop(a);
+}
+
+static void end_large(struct attempt *a)
+{
+    a->story.large = true;
+    error_set(&a->story.trouble, STATUS_NO_MEMORY, "",
+              "the worker took more than %llu MiB of memory, the limit of a job",
+              (unsigned long long)(a->room->config->job_memory_bytes >> 20));
+    kill_worker(a);
+}
+
+/* The deadline, or a limit of time. */
+static void on_late(struct attempt *a)
+{
+    const struct config *config = a->room->config;
+    const double now = monotonic_seconds();
+    if (now >= a->deadline)
+        kill_worker(a);
+    else if (now >= a->time_up)
+        end_late(a, "has trained for too long", config->job_seconds);
+    else if (now >= a->silent_until)
+        end_late(a, "has been silent for too long", config->silence_seconds);
+}
+
 /* Until the worker's socket ends. */
 static void converse(struct attempt *a)
 {
     for (;;) {
         struct link_message m = {.descriptors = {-1, -1}};
+        struct error err = {.status = STATUS_OK};
         pass_wishes_on(a);
-        switch (process_wait(a->process, a->wishes->wake, a->deadline, &m, &a->story.trouble)) {
+        const double until = fmin(a->deadline, fmin(a->time_up, a->silent_until));
+        switch (process_wait(a->process, a->wishes->wake, until, &m, &err)) {
         case PROCESS_MESSAGE:
             break;
         case PROCESS_WOKEN:
             continue;
         case PROCESS_LATE:
-            kill_worker(a);
+            on_late(a);
             continue;
+        case PROCESS_LARGE:
+            end_large(a);
+            return;
         case PROCESS_BROKEN:
+            error_set(&a->story.trouble, err.status, "", "%s", err.message);
             kill_worker(a);
             return;
         case PROCESS_ENDED:
-            error_clear(&a->story.trouble);
             return;
         }
+        a->silent_until = a->story.late ? HUGE_VAL : monotonic_seconds() + silence_seconds(a);
         if (!a->over && on_message(a, &m, &a->story.trouble) != STATUS_OK) {
             link_message_deinit(&m);
             kill_worker(a);
@@ -362,11 +412,13 @@ static enum status start(struct attempt *a)
 {
     struct error *err = &a->story.trouble;
     int descriptors[2] = {-1, -1};
+    const struct process_limits limits = {.memory_bytes = a->room->config->job_memory_bytes,
+                                          .threads = a->room->config->threads};
     enum status status = open_dataset(a, &descriptors[0], err);
     if (status == STATUS_OK)
         status = open_checkpoint(a, &descriptors[1], err);
     if (status == STATUS_OK)
-        status = process_start(&a->process, err);
+        status = process_start(&a->process, &limits, err);
     a->story.postponed = status == STATUS_BUSY || status == STATUS_NO_MEMORY;
     if (status == STATUS_OK && send_job(a, descriptors, err) != STATUS_OK) {
         error_clear(err); /* it has died, and its end says more */
@@ -384,6 +436,8 @@ static void run_worker(struct attempt *a)
     if (a->superseded || start(a) != STATUS_OK)
         return;
     a->started = monotonic_seconds();
+    a->time_up = a->started + fmax((double)a->room->config->job_seconds - a->job->seconds, 0);
+    a->silent_until = a->started + silence_seconds(a);
     converse(a);
     process_finish(a->process, a->over ? exit_seconds : 1, &a->story.end);
     read_wishes(a); /* of whoever asked while it ended by itself */

@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { NICENESS = 10 }; /* added to the service's: its queries come first */
@@ -46,6 +49,17 @@ static void offer_to_oom_killer(void)
     close(fd);
 }
 
+/* Of a service that runs as root; whoever else runs it has none to begin with.  The bounding set
+ * can only be emptied by who may, and without exec nothing comes of it. */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
+    for (int i = 0; i <= CAP_LAST_CAP; i++)
+        prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+    return syscall(SYS_capset, &head, none) == 0;
+}
+
 enum status process_confine(int socket, struct error *err)
 {
     const struct rlimit none = {0, 0};
@@ -55,7 +69,8 @@ enum status process_confine(int socket, struct error *err)
     offer_to_oom_killer(); /* before the process gives /proc/self away */
     errno = 0;
     if ((nice(NICENESS) == -1 && errno != 0) || setrlimit(RLIMIT_CORE, &none) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0))
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !drop_capabilities() ||
+        prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) != 0)
         return error_set(err, STATUS_INTERNAL, "", "cannot confine the worker: %s",
                          strerror(errno));
     return STATUS_OK;

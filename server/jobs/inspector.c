@@ -27,8 +27,12 @@ struct question {
     struct question *next;
 };
 
+/* The largest picture of all is 1 GiB as floats, and some decoders keep it twice meanwhile. */
+static const uint64_t most_memory = 3ULL << 30;
+
 struct inspector {
     const char *isa;
+    struct process_limits limits;
     int wake; /* eventfd; counts down from so far that all see it once it stops */
     atomic_uint_fast64_t n_crashes;
 
@@ -67,8 +71,11 @@ static enum status read_answer(const struct link_message *m, char **answer, stru
         return STATUS_BUSY;
     if (m->type == LINK_ERROR) {
         enum status status = message_error_decode(m, &said, err);
-        return status == STATUS_OK ? error_set(err, said.status, said.where, "%s", said.message)
-                                   : status;
+        if (status != STATUS_OK)
+            return status;
+        if (said.status == STATUS_NO_MEMORY) /* of its limit: the service has enough */
+            return error_set(err, STATUS_INVALID, "", "decoding the file takes too much memory");
+        return error_set(err, said.status, said.where, "%s", said.message);
     }
     enum status status = message_result_decode(m, &result, err);
     if (status != STATUS_OK)
@@ -96,6 +103,8 @@ static enum status listen_to(const struct inspector *in, struct process *p, doub
         case PROCESS_LATE:
             return error_set(err, STATUS_INVALID, "", "decoding the file takes longer than %.0f s",
                              seconds);
+        case PROCESS_LARGE:
+            return error_set(err, STATUS_INVALID, "", "decoding the file takes too much memory");
         case PROCESS_BROKEN:
             return error_set(err, STATUS_INVALID, "", "the file cannot be decoded: %s",
                              link_err.message);
@@ -117,7 +126,7 @@ static enum status answer_question(struct inspector *in, const struct question *
     const int file = open(q->path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return error_set(err, STATUS_IO, "", "cannot open '%s': %s", q->path, strerror(errno));
-    enum status status = process_start(&p, err);
+    enum status status = process_start(&p, &in->limits, err);
     if (status == STATUS_OK) {
         struct error send_err = {.status = STATUS_OK};
         if (send_question(in, p, q, file, &send_err) != STATUS_OK)
@@ -234,12 +243,15 @@ void inspector_free(struct inspector *in)
     mem_free(in);
 }
 
-enum status inspector_create(struct inspector **out, const char *isa, struct error *err)
+enum status inspector_create(struct inspector **out, const struct config *config, struct error *err)
 {
     struct inspector *in = mem_alloc(sizeof *in);
     if (!in)
         return error_status(err, STATUS_NO_MEMORY);
-    in->isa = isa;
+    in->isa = config->isa;
+    in->limits.memory_bytes =
+        config->job_memory_bytes < most_memory ? config->job_memory_bytes : most_memory;
+    in->limits.threads = 1;
     in->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
     if (in->wake < 0) {
         mem_free(in);

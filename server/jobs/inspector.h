@@ -11,13 +11,14 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "server/config.h"
 
 enum { INSPECTOR_THREADS = 4 };
 
 struct inspector;
 
-/* isa: borrowed. */
-enum status inspector_create(struct inspector **out, const char *isa,
+/* config: borrowed. */
+enum status inspector_create(struct inspector **out, const struct config *config,
                              struct error *err) WARN_UNUSED;
 
 /* As supervisor_inspect says. */

@@ -240,7 +240,7 @@ enum status supervisor_start(struct supervisor **out, const struct config *confi
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&s->lock, NULL);
-    enum status status = inspector_create(&s->inspector, config->isa, err);
+    enum status status = inspector_create(&s->inspector, config, err);
     if (status == STATUS_OK)
         status = start_slots(s, err);
     if (status != STATUS_OK) {

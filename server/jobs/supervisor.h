@@ -11,9 +11,10 @@
  * (posix_spawn, lower priority, own process group), reads its messages, writes them to the store
  * under the fence of (id, attempt), publishes snapshots to the field cache and events to their
  * watchers, and writes the end. A worker's death is known from the kernel (end of the socket,
- * pidfd), never from a timeout. A crash of the worker is tried again twice, from the last
- * checkpoint; a stop of the service never counts.  While the store cannot take an end (no space),
- * the slot tries again.
+ * pidfd), never from a timeout; a worker that is too large, trains too long or is silent for too
+ * long is ended (settings job-memory, job-seconds, silence-seconds).  A crash of the worker is
+ * tried again twice, from the last checkpoint; a stop of the service never counts.  While the store
+ * cannot take an end (no space), the slot tries again.
  *
  * Lock order: the supervisor's lock is a leaf; no store, hub or cache function is called under it.
  */

@@ -2,17 +2,20 @@
 
 #include <stdio.h>
 
-/* The worker's own words where it had any, else what was seen of it. */
+/* The limit that was passed, else the worker's own words where it had any, else what was seen of
+ * it. */
 static void say_why(struct verdict *v, const struct attempt_story *story)
 {
     char end[64];
-    if (story->error.status != STATUS_OK) {
+    const bool passed_limit = story->late || story->large;
+    if (story->error.status != STATUS_OK && !passed_limit) {
         snprintf(v->detail, sizeof v->detail, "%s", story->error.message);
     } else if (story->trouble.status != STATUS_OK) {
         snprintf(v->detail, sizeof v->detail, "%s", story->trouble.message);
     } else {
         process_end_text(&story->end, end, sizeof end);
-        snprintf(v->detail, sizeof v->detail, "the worker ended with %s", end);
+        snprintf(v->detail, sizeof v->detail, "the worker ended with %s%s", end,
+                 story->end.for_memory ? ": the machine had no more memory" : "");
     }
 }
 
@@ -47,6 +50,10 @@ struct verdict verdict_of(const struct attempt_story *story)
             .status = JOB_CANCELED, .error_class = "", .field = VERDICT_SNAPSHOT};
     if (story->lost)
         return failed(story, "lost", VERDICT_NO_FIELD);
+    if (story->late)
+        return failed(story, "time_limit", VERDICT_SNAPSHOT);
+    if (story->large || story->end.for_memory)
+        return failed(story, "out_of_memory", VERDICT_NO_FIELD);
     switch (story->error.status) {
     case STATUS_INVALID:
     case STATUS_TOO_LARGE:

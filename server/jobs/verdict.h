@@ -6,7 +6,9 @@
  *   a cancel was asked for, and no result         canceled           the last snapshot
  *   error INVALID, TOO_LARGE, UNSUPPORTED         failed invalid_data
  *   error DIVERGED                                failed diverged    the last snapshot
- *   error NO_MEMORY                               failed out_of_memory
+ *   error NO_MEMORY, more memory than its limit,
+ *     killed by the kernel for memory             failed out_of_memory
+ *   longer than its limit, or silent for too long failed time_limit    the last snapshot
  *   what it needs is gone                         failed lost
  *   the service stops, or could start no worker   queued     no
  *   error CANCELED, nobody asked                  queued     unless a checkpoint was stored
@@ -30,6 +32,7 @@ struct attempt_story {
     bool checkpointed;       /* in this attempt */
     bool postponed;          /* no worker could be started now */
     bool lost;               /* trouble says what is gone */
+    bool late, large;        /* a limit of the service was passed: trouble says which */
     struct error error;      /* what the worker said; OK: nothing */
     struct error trouble;    /* what the service met with; OK: nothing */
     struct process_end end;  /* how the worker ended, if nothing was said */

@@ -264,7 +264,10 @@ static enum status run(struct worker *w, const struct job_kind *kinds, size_t n_
     const struct job_kind *kind = find_kind(kinds, n_kinds, w->job.kind);
     if (!kind)
         return error_set(err, STATUS_UNSUPPORTED, "", "there is no kind of job '%s'", w->job.kind);
-    enum status status = kind->run(w, err);
+    enum status status = syscall_filter_install(kind->calls, err);
+    if (status != STATUS_OK)
+        return status;
+    status = kind->run(w, err);
     if (w->failure.status != STATUS_OK) {
         *err = w->failure;
         return w->failure.status;

@@ -2,9 +2,9 @@
  * A worker, seen from inside its process: `farfield worker`, started by the supervisor with one end
  * of a socketpair on descriptor 3.  It runs one job of one kind and exits.
  *
- * The process has no database and no network.  SIGTERM sets the stop flag; the death of the service
- * kills it (PR_SET_PDEATHSIG).  Exit status 0 after LINK_RESULT or LINK_ERROR; anything else is a
- * crash.
+ * The process has no database and no network, and few system calls.  SIGTERM sets the stop flag;
+ * the death of the service kills it (PR_SET_PDEATHSIG).  Exit status 0 after LINK_RESULT or
+ * LINK_ERROR; anything else is a crash.
  *
  * What a run function returns decides the end: OK after worker_result; CANCELED when it ended
  * because of the stop flag (after a snapshot and a checkpoint, where it makes any); DIVERGED;
@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "server/jobs/syscall_filter.h"
 
 enum { WORKER_SOCKET = 3 }; /* the descriptor */
 
@@ -29,6 +30,7 @@ struct worker;
 struct job_kind {
     const char *name; /* "fit", "inspect" */
     enum status (*run)(struct worker *w, struct error *err);
+    enum syscall_filter calls; /* that it is left with while it runs */
 };
 
 /* main of the worker process: receive the job, find its kind, run it, report; returns the exit

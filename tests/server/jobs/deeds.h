@@ -1,15 +1,16 @@
 /*
- * Deeds: what the workers of test_supervisor.c do.  A job's spec names one: {"do":"succeed"}.
+ * Deeds: what the workers of tests do.  A job's spec names one: {"do":"succeed"}.
  */
 #ifndef TESTS_SERVER_JOBS_DEEDS_H
 #define TESTS_SERVER_JOBS_DEEDS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -219,29 +220,151 @@ static inline enum status run_out_of_memory(struct worker *w, struct error *err)
     return error_status(err, STATUS_NO_MEMORY);
 }
 
-/* Is the process what process.h and confine.h say? */
-static inline enum status look_around(struct worker *w, struct error *err)
+/* --- what a decoder that has been taken over might try --- */
+
+static inline enum status spin(struct worker *w, struct error *err)
 {
-    struct rlimit core;
-    struct stat null, in;
-    const char *threads = getenv("OPENBLAS_NUM_THREADS");
-    if (getpgrp() != getpid())
-        return error_set(err, STATUS_INVALID, "", "it leads no group");
-    const int niceness = getpriority(PRIO_PROCESS, (id_t)getppid()) + 10;
-    if (getpriority(PRIO_PROCESS, 0) != (niceness < 19 ? niceness : 19))
-        return error_set(err, STATUS_INVALID, "", "its priority is not low");
-    if (!threads || strcmp(threads, "1") != 0 || getenv("FARFIELD_SECRET") || getenv("HOME"))
-        return error_set(err, STATUS_INVALID, "", "its environment is another");
-    if (getrlimit(RLIMIT_CORE, &core) != 0 || core.rlim_max != 0)
-        return error_set(err, STATUS_INVALID, "", "it may leave a core");
-    if (stat("/dev/null", &null) != 0 || fstat(0, &in) != 0 || in.st_rdev != null.st_rdev)
-        return error_set(err, STATUS_INVALID, "", "its input is not /dev/null");
-    for (int fd = WORKER_SOCKET + 1; fd < 1024; fd++) /* the job brought one dataset */
-        if (fcntl(fd, F_GETFD) >= 0 && fstat(fd, &in) == 0 && !(S_ISREG(in.st_mode)))
-            return error_set(err, STATUS_INVALID, "", "descriptor %d is open", fd);
+    volatile bool goes_on = true;
+    (void)w, (void)err;
+    while (goes_on)
+        ;
+    return STATUS_OK;
+}
+
+/* The compiler must not make a loop of it. */
+static inline unsigned recurse(unsigned depth)
+{
+    volatile char page[4096];
+    page[depth % sizeof page] = (char)depth;
+    if (depth == UINT32_MAX)
+        return 0;
+    return recurse(depth + 1) + (unsigned)page[(depth + 1) % sizeof page];
+}
+
+static inline enum status recurse_deeply(struct worker *w, struct error *err)
+{
+    (void)w, (void)err;
+    signal(SIGSEGV, SIG_DFL);
+    return recurse(0) == 0 ? STATUS_OK : STATUS_INTERNAL;
+}
+
+/* As our own code does: asks for it, and says that it was not given. */
+static inline enum status ask_for_100_gigabytes(struct worker *w, struct error *err)
+{
+    (void)w;
+    void *p = malloc((size_t)100 << 30);
+    if (!p)
+        return error_status(err, STATUS_NO_MEMORY);
+    free(p);
+    return STATUS_OK;
+}
+
+/* Page by page, deaf to refusals. */
+static inline enum status take_100_gigabytes(struct worker *w, struct error *err)
+{
+    enum { BLOCK = 16 << 20, BLOCKS = 6400 };
+    (void)w, (void)err;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        char *p = malloc(BLOCK);
+        if (p)
+            memset(p, 1, BLOCK);
+        else
+            usleep(1000);
+    }
+    return STATUS_OK;
+}
+
+static inline enum status fork_without_end(struct worker *w, struct error *err)
+{
+    (void)w, (void)err;
+    for (unsigned n = 0; n < 64; n++) /* where nothing forbids it: two children of 64 */
+        if (fork() < 0 || n > 5)
+            _exit(7);
+    return STATUS_OK;
+}
+
+static inline enum status leak_descriptors(struct worker *w, struct error *err)
+{
+    int fd;
+    (void)w;
+    for (unsigned n = 0; n < 100000; n++)
+        if (link_memory_create("x", 1, &fd, err) != STATUS_OK)
+            return err->status;
+    return STATUS_OK;
+}
+
+static inline enum status open_a_socket(struct worker *w, struct error *err)
+{
+    (void)w, (void)err;
+    _exit(socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 8 : 7);
+}
+
+static inline enum status start_a_program(struct worker *w, struct error *err)
+{
+    char path[] = "/bin/true", *arguments[] = {path, NULL}, *environment[] = {NULL};
+    (void)w, (void)err;
+    execve(path, arguments, environment);
+    _exit(7);
+}
+
+static inline enum status kill_the_service(struct worker *w, struct error *err)
+{
+    (void)w, (void)err;
+    kill(getppid(), 0);
+    _exit(7);
+}
+
+/* A file by its name: refused, not fatal. */
+static inline enum status open_a_file(struct worker *w, struct error *err)
+{
+    const int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 || errno != EACCES)
+        return error_set(err, STATUS_INVALID, "", "a file could be opened");
     worker_summary(w, "{}");
     send_result(w, 1);
     return STATUS_OK;
+}
+
+/* More than a pipe takes, and lines that look like the service's own. */
+static inline enum status write_to_the_log(struct worker *w, struct error *err)
+{
+    static const char line[] = "{\"event\":\"forged\"}\n";
+    (void)w, (void)err;
+    for (unsigned n = 0; n < 10000; n++) {
+        const ssize_t k = write(2, line, sizeof line - 1);
+        (void)k;
+    }
+    _exit(7);
+}
+
+/* --- what the process is, seen from inside --- */
+
+static const char *wrong_at_start = "nobody looked"; /* "": nothing */
+
+/* Is the process what process.h says?  Before it gives up looking around. */
+static inline void look_around_at_start(void)
+{
+    struct stat null, in;
+    const char *threads = getenv("OPENBLAS_NUM_THREADS");
+    wrong_at_start = "";
+    if (getpgrp() != getpid())
+        wrong_at_start = "it leads no group";
+    if (!threads || strcmp(threads, "1") != 0 || getenv("FARFIELD_SECRET") || getenv("HOME"))
+        wrong_at_start = "its environment is another";
+    if (stat("/dev/null", &null) != 0 || fstat(0, &in) != 0 || in.st_rdev != null.st_rdev)
+        wrong_at_start = "its input is not /dev/null";
+    for (int fd = WORKER_SOCKET + 1; fd < 1024; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            wrong_at_start = "a descriptor is open";
+}
+
+/* Tells its process id as a metric, and lets itself be looked at. */
+static inline enum status be_looked_at(struct worker *w, struct error *err)
+{
+    if (*wrong_at_start)
+        return error_set(err, STATUS_INVALID, "", "%s", wrong_at_start);
+    worker_metric(w, "pid", 1, (double)getpid(), 0.1);
+    return run_until_stopped(w, err);
 }
 
 static const struct {
@@ -267,7 +390,18 @@ static const struct {
     {"{\"do\":\"diverge\"}", diverge},
     {"{\"do\":\"find bad data\"}", find_bad_data},
     {"{\"do\":\"run out of memory\"}", run_out_of_memory},
-    {"{\"do\":\"look around\"}", look_around},
+    {"{\"do\":\"be looked at\"}", be_looked_at},
+    {"{\"do\":\"spin\"}", spin},
+    {"{\"do\":\"recurse deeply\"}", recurse_deeply},
+    {"{\"do\":\"ask for 100 gigabytes\"}", ask_for_100_gigabytes},
+    {"{\"do\":\"take 100 gigabytes\"}", take_100_gigabytes},
+    {"{\"do\":\"fork without end\"}", fork_without_end},
+    {"{\"do\":\"leak descriptors\"}", leak_descriptors},
+    {"{\"do\":\"open a socket\"}", open_a_socket},
+    {"{\"do\":\"start a program\"}", start_a_program},
+    {"{\"do\":\"kill the service\"}", kill_the_service},
+    {"{\"do\":\"open a file\"}", open_a_file},
+    {"{\"do\":\"write to the log\"}", write_to_the_log},
 };
 
 static inline enum status run_deed(struct worker *w, struct error *err)

@@ -19,6 +19,13 @@
 #include "server/jobs/events.h"
 #include "server/jobs/supervisor.h"
 
+/* Of a job: a sanitizer's shadow is resident too. */
+#ifdef SANITIZED
+#define FIXTURE_MEMORY ((uint64_t)2 << 30)
+#else
+#define FIXTURE_MEMORY ((uint64_t)256 << 20)
+#endif
+
 struct service {
     struct fixture *base;
     struct store *store;
@@ -56,7 +63,12 @@ static inline int service_setup(void **state)
         return -1;
     f->base = base;
     f->store = f->base->store;
-    f->config = (struct config){.workers = 1, .threads = 1, .isa = "auto"};
+    f->config = (struct config){.workers = 1,
+                                .threads = 1,
+                                .isa = "auto",
+                                .job_memory_bytes = FIXTURE_MEMORY,
+                                .job_seconds = 3600,
+                                .silence_seconds = 3600};
     if (field_cache_create(&f->fields, f->store, 1 << 20, kernel_find(NULL), open_small_field,
                            &f->err) != STATUS_OK ||
         events_create(&f->events, f->store, &f->err) != STATUS_OK)

@@ -30,7 +30,7 @@ static enum status inspect(struct worker *w, struct error *err)
     return STATUS_OK;
 }
 
-static const struct job_kind kinds[] = {{"inspect", inspect}};
+static const struct job_kind kinds[] = {{"inspect", inspect, SYSCALLS_OF_A_DECODER}};
 
 static char path[512]; /* of the file that is asked about */
 

@@ -6,7 +6,7 @@
 
 #include "tests/server/jobs/deeds.h"
 
-static const struct job_kind kinds[] = {{"fit", run_deed}};
+static const struct job_kind kinds[] = {{"fit", run_deed, SYSCALLS_OF_A_FIT}};
 
 static void post(struct service *f, const char *deed, char id[ID_SIZE], char field_id[ID_SIZE])
 {
@@ -132,7 +132,6 @@ static void a_poison_job_is_tried_three_times_and_the_queue_goes_on(void **state
         {"crash by abort", "the worker ended with signal 6 (ABRT)"},
         {"crash by exit", "the worker ended with exit status 7"},
         {"crash by kill", "the worker ended with signal 9 (KILL)"},
-        {"crash beside a child", "the worker ended with exit status 7"},
         {"break the rules", "a message has the unknown type 1936287860"},
         {"show a bad snapshot", "the weights are bad"},
         {"say too much", "the worker says too much"},
@@ -282,21 +281,6 @@ static void data_to_blame_fail_at_once_without_a_field(void **state)
         job_row_deinit(&job);
         expect_no_field(f, field_id);
     }
-    stop_supervisor(f);
-}
-
-static void a_worker_process_is_confined(void **state)
-{
-    struct service *f = *state;
-    char id[ID_SIZE];
-    setenv("FARFIELD_SECRET", "1", 1);
-    start_supervisor(f, 1, 60);
-    post(f, "look around", id, NULL);
-    wait_for_end(f, id);
-    struct job_row job = get_job(f, id);
-    if (job.status != JOB_SUCCEEDED)
-        fail_msg("%s", job.error_detail);
-    job_row_deinit(&job);
     stop_supervisor(f);
 }
 
@@ -483,7 +467,6 @@ int main(int argc, char **argv)
         TEST(a_worker_that_does_not_stop_is_killed),
         TEST(a_diverged_job_fails_and_leaves_its_last_snapshot),
         TEST(data_to_blame_fail_at_once_without_a_field),
-        TEST(a_worker_process_is_confined),
         TEST(jobs_run_two_at_a_time_in_their_order),
         TEST(a_canceled_queued_job_never_runs),
         TEST(a_stop_of_the_service_costs_a_job_nothing),
