@@ -19,7 +19,16 @@ packages := gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libop
 packages_test := clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcurl4-openssl-dev \
   python3 python3-numpy python3-pil git strace valgrind
 
-CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+# What compiler and linker can do against a bug of memory (tests/http/test_binary.c looks at the result).
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fno-strict-overflow \
+  -fno-delete-null-pointer-checks -fno-strict-aliasing -Werror=format-security
+HARDEN += $(if $(findstring clang,$(CC)),-ftrivial-auto-var-init=pattern,-ftrivial-auto-var-init=zero)
+LINK_HARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection=full $(if $(findstring clang,$(CC)),,-fzero-call-used-regs=used-gpr -mharden-sls=all)
+LINK_HARDEN += -Wl,-z,ibt,-z,shstk
+endif
+CFLAGS_release := -O2 -g $(HARDEN)
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DSANITIZED
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -DSANITIZED
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSANITIZED
@@ -28,7 +37,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmiss
 libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium libseccomp freetype2
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DFARFIELD_VERSION='"$(VERSION)"' -I. $(WARNINGS) $(CFLAGS_$(BUILD)) \
   -fPIE -pthread -fno-math-errno $(CFLAGS) $(shell pkg-config --cflags $(libraries))
-ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread $(LINK_HARDEN) -Wl,--as-needed $(LDFLAGS)
 # Asked when needed, not when make starts: `make deps-test test` installs them first.
 LIBS_core   = $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
 LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium libseccomp)
@@ -78,13 +87,14 @@ $O/%.o: %.c
 	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 -include $(shell find $O -name '*.d' 2>/dev/null)
 
+READ_ONLY := objcopy --rename-section .data=.rodata,alloc,load,readonly,data,contents
 # Files that become part of the program: symbols _binary_<path with underscores>_start and _end.
 $O/%.bin.o: %
 	@mkdir -p $(@D)
-	$(LD) -r -b binary -z noexecstack -o $@ $<
+	$(LD) -r -b binary -z noexecstack -o $@ $< && $(READ_ONLY) $@
 $O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
 	@mkdir -p $(@D)
-	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font
+	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font && $(READ_ONLY) font.bin.o
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
 $(tests) $(benches): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
