@@ -26,13 +26,6 @@
 /* A worker that does not take its job for so long is of no use. */
 enum { SEND_SECONDS = 10 };
 
-/* Of a worker's descriptors: its socket, the dataset, a memory file or two. */
-enum { MAX_DESCRIPTORS = 64 };
-
-/* Beside its memory: program, libraries, OpenBLAS's buffers, mapped datasets and checkpoints; and
- * for each thread a stack and an arena of the allocator.  Address space only, so generous. */
-static const uint64_t reserve_bytes = 2ULL << 30, reserve_of_a_thread = 160ULL << 20;
-
 static const double look_seconds = 0.25; /* between two looks at its memory */
 
 struct process {
@@ -121,6 +114,13 @@ static int limit(pid_t pid, const struct process_limits *limits)
     return 0;
 }
 #else
+/* Of a worker's descriptors: its socket, the dataset, a memory file or two. */
+enum { MAX_DESCRIPTORS = 64 };
+
+/* Beside its memory: program, libraries, OpenBLAS's buffers, mapped datasets and checkpoints; and
+ * for each thread a stack and an arena of the allocator.  Address space only, so generous. */
+static const uint64_t reserve_bytes = 2ULL << 30, reserve_of_a_thread = 160ULL << 20;
+
 /* Nobody reads before its end: what a pipe does not hold is lost, and no writer ever waits. */
 static int open_words(int ends[2])
 {

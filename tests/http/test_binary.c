@@ -70,21 +70,6 @@ static uint64_t dynamic(int64_t tag, bool *found)
     return 0;
 }
 
-/* Is a function of this name imported?  Names of the dynamic string table end in NUL. */
-static bool imports(const char *name)
-{
-    bool found;
-    const uint64_t address = dynamic(DT_STRTAB, &found), size = dynamic(DT_STRSZ, &found);
-    for (size_t i = 0; i < head->e_phnum; i++) {
-        const Elf64_Phdr *s = &segments[i];
-        if (s->p_type != PT_LOAD || address < s->p_vaddr || address >= s->p_vaddr + s->p_filesz)
-            continue;
-        const uint8_t *table = file + s->p_offset + (address - s->p_vaddr);
-        return memmem(table, size, name, strlen(name) + 1) != NULL;
-    }
-    return false;
-}
-
 static void it_can_be_loaded_anywhere_and_is_bound_at_start(void **state)
 {
     bool found;
@@ -118,6 +103,21 @@ static void libraries_come_from_the_system_alone(void **state)
 }
 
 #ifndef SANITIZED
+/* Is a function of this name imported?  Names of the dynamic string table end in NUL. */
+static bool imports(const char *name)
+{
+    bool found;
+    const uint64_t address = dynamic(DT_STRTAB, &found), size = dynamic(DT_STRSZ, &found);
+    for (size_t i = 0; i < head->e_phnum; i++) {
+        const Elf64_Phdr *s = &segments[i];
+        if (s->p_type != PT_LOAD || address < s->p_vaddr || address >= s->p_vaddr + s->p_filesz)
+            continue;
+        const uint8_t *table = file + s->p_offset + (address - s->p_vaddr);
+        return memmem(table, size, name, strlen(name) + 1) != NULL;
+    }
+    return false;
+}
+
 static void stacks_have_canaries_and_copies_are_checked(void **state)
 {
     static const char *const names[] = {"__stack_chk_fail", "__snprintf_chk", "__memcpy_chk"};

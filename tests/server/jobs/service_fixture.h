@@ -21,7 +21,7 @@
 
 /* Of a job: a sanitizer's shadow is resident too. */
 #ifdef SANITIZED
-#define FIXTURE_MEMORY ((uint64_t)2 << 30)
+#define FIXTURE_MEMORY ((uint64_t)1 << 30)
 #else
 #define FIXTURE_MEMORY ((uint64_t)256 << 20)
 #endif
