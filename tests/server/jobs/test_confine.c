@@ -49,10 +49,8 @@ static void every_attempt_at_more_ends_the_worker_and_nothing_else(void **state)
         {"ask for 100 gigabytes", RELEASE_ELSE("out_of_memory", "crashed"),
          RELEASE_ELSE("out of memory", ""), RELEASE_ELSE(1, 3)},
         {"take 100 gigabytes", "out_of_memory", " MiB of memory, the limit of a job", 1},
-        {"spin", "time_limit", "the worker has been silent for too long, the limit is ", 1},
     };
     char id[ID_SIZE];
-    f->config.silence_seconds = RELEASE_ELSE(1, 5);
     start_supervisor(f, 1, 0.1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         post(f, rows[i].deed, id);
@@ -69,6 +67,24 @@ static void every_attempt_at_more_ends_the_worker_and_nothing_else(void **state)
     wait_for_end(f, id);
     struct job_row job = get_job(f, id);
     assert_int_equal(job.status, JOB_SUCCEEDED);
+    job_row_deinit(&job);
+    stop_supervisor(f);
+}
+
+static void a_worker_that_hangs_is_ended(void **state)
+{
+    struct service *f = *state;
+    char id[ID_SIZE];
+    f->config.silence_seconds = 1;
+    start_supervisor(f, 1, 0.1);
+    post(f, "spin", id);
+    wait_for_end(f, id);
+    struct job_row job = get_job(f, id);
+    assert_int_equal(job.status, JOB_FAILED);
+    assert_string_equal(job.error_class, "time_limit");
+    assert_string_equal(job.error_detail,
+                        "the worker has been silent for too long, the limit is 1 s");
+    assert_int_equal(job.attempt, 1);
     job_row_deinit(&job);
     stop_supervisor(f);
 }
@@ -243,6 +259,7 @@ int main(int argc, char **argv)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
     const struct CMUnitTest tests[] = {
         TEST(every_attempt_at_more_ends_the_worker_and_nothing_else),
+        TEST(a_worker_that_hangs_is_ended),
         TEST(a_decoder_has_fewer_calls_than_a_fit),
         TEST(a_job_that_trains_too_long_leaves_its_last_snapshot),
         TEST(a_worker_process_has_no_rights),
