@@ -141,7 +141,12 @@ static int limit(pid_t pid, const struct process_limits *limits)
         {RLIMIT_MEMLOCK, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const struct rlimit both = {rows[i].most, rows[i].most};
+        struct rlimit both;
+        if (prlimit(pid, rows[i].resource, NULL, &both) != 0)
+            return errno;
+        if (both.rlim_max > rows[i].most) /* a limit of the service's own may be lower */
+            both.rlim_max = rows[i].most;
+        both.rlim_cur = both.rlim_max;
         if (prlimit(pid, rows[i].resource, &both, NULL) != 0)
             return errno;
     }
