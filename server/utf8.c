@@ -1,5 +1,7 @@
 #include "server/utf8.h"
 
+#include <string.h>
+
 /* By number of continuation bytes: the smallest character that may be written so. */
 static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
 
@@ -27,6 +29,26 @@ bool utf8_is_valid(const char *text, size_t n)
     for (size_t i = 0; i < n;) {
         size_t length = utf8_decode(text + i, n - i, &code);
         if (length == 0)
+            return false;
+        i += length;
+    }
+    return true;
+}
+
+static bool is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+           code == 0xfeff;
+}
+
+bool utf8_is_printable(const char *text)
+{
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        const size_t length = utf8_decode(text + i, n - i, &code);
+        if (length == 0 || is_control(code))
             return false;
         i += length;
     }

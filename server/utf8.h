@@ -15,4 +15,8 @@ size_t utf8_decode(const char *text, size_t n, uint32_t *code);
 /* Are all n bytes UTF-8?  (A NUL is a character like others.) */
 bool utf8_is_valid(const char *text, size_t n);
 
+/* Is all of it UTF-8 that prints?  Controls do not, nor do marks that are not seen or turn the
+ * direction of text. */
+bool utf8_is_printable(const char *text);
+
 #endif

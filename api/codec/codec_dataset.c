@@ -43,34 +43,13 @@ enum status codec_dataset_kind(const struct http_request *r, char out[KIND_SIZE]
     return STATUS_OK;
 }
 
-/* Controls, and the marks that are not seen or turn the direction of text, do not print. */
-static bool is_control(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x200b && code <= 0x200f) ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-           code == 0xfeff;
-}
-
-static bool is_printable(const char *text)
-{
-    const size_t n = strlen(text);
-    for (size_t i = 0; i < n;) {
-        uint32_t code;
-        const size_t length = utf8_decode(text + i, n - i, &code);
-        if (length == 0 || is_control(code))
-            return false;
-        i += length;
-    }
-    return true;
-}
-
 enum status codec_dataset_name(const struct http_request *r, const char *fallback,
                                char out[NAME_SIZE], struct problem_list *problems)
 {
     enum { MAX_NAME_BYTES = 128 };
     const char *given = http_query(r, "name");
     const char *name = given ? given : fallback;
-    if (strlen(name) > MAX_NAME_BYTES || !is_printable(name) || (given && !name[0]))
+    if (strlen(name) > MAX_NAME_BYTES || !utf8_is_printable(name) || (given && !name[0]))
         return problem_add(problems, STATUS_INVALID, "/name",
                            "'name' must be 1..%d printable bytes of UTF-8", MAX_NAME_BYTES);
     snprintf(out, NAME_SIZE, "%s", name);
