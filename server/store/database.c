@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/mem.h"
 
@@ -11,11 +12,13 @@ enum { BUSY_TIMEOUT_MS = 5000 };
 /* migrations/: embedded by the Makefile. */
 extern const char _binary_migrations_0001_initial_sql_start[];
 extern const char _binary_migrations_0001_initial_sql_end[];
+extern const char _binary_migrations_0002_token_sql_start[];
+extern const char _binary_migrations_0002_token_sql_end[];
 extern const char _binary_migrations_blob_0001_initial_sql_start[];
 extern const char _binary_migrations_blob_0001_initial_sql_end[];
 
 /* Migration i brings a database from version i to i + 1. */
-enum { MAX_MIGRATIONS = 1 };
+enum { MAX_MIGRATIONS = 2 };
 
 static const struct {
     const char *file;
@@ -31,8 +34,9 @@ static const struct {
             "main.db",
             "PRAGMA page_size = 4096",
             "PRAGMA quick_check(1)",
-            1,
-            {{_binary_migrations_0001_initial_sql_start, _binary_migrations_0001_initial_sql_end}},
+            2,
+            {{_binary_migrations_0001_initial_sql_start, _binary_migrations_0001_initial_sql_end},
+             {_binary_migrations_0002_token_sql_start, _binary_migrations_0002_token_sql_end}},
         },
     [DATABASE_BLOB] =
         {
@@ -113,6 +117,25 @@ out:
     return status;
 }
 
+/* In a folder that is new to two processes, both may be at this: SQLite then says BUSY at once, its
+ * timeout notwithstanding. */
+static enum status enter_wal(sqlite3 *db, enum database which, struct error *err)
+{
+    enum { PAUSE_MS = 10 };
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    for (int waited = 0;; waited += PAUSE_MS) {
+        struct error now = {.status = STATUS_OK};
+        enum status status =
+            expect_text(db, which, "PRAGMA journal_mode = WAL", "wal", STATUS_UNSUPPORTED, &now);
+        if (status == STATUS_OK)
+            return status;
+        if (status != STATUS_BUSY || waited >= BUSY_TIMEOUT_MS)
+            return error_set(err, status, "", "%s", now.message);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Another process may have done it since the version was read: only the write lock tells. */
 static enum status run_migration(sqlite3 *db, enum database which, int i, struct error *err)
 {
     const char *start = databases[which].migrations[i].start;
@@ -123,12 +146,16 @@ static enum status run_migration(sqlite3 *db, enum database which, int i, struct
     memcpy(sql, start, n);
     char version[64];
     snprintf(version, sizeof version, "PRAGMA user_version = %d; COMMIT", i + 1);
+    int64_t found = i;
     enum status status = database_run(db, "BEGIN IMMEDIATE", err);
     if (status == STATUS_OK)
+        status = database_integer(db, "PRAGMA user_version", &found, err);
+    if (status == STATUS_OK && found == i) {
         status = database_run(db, sql, err);
-    if (status == STATUS_OK)
-        status = database_run(db, version, err);
-    if (status != STATUS_OK && !sqlite3_get_autocommit(db))
+        if (status == STATUS_OK)
+            status = database_run(db, version, err);
+    }
+    if (!sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
     mem_free(sql);
     return status;
@@ -151,20 +178,22 @@ enum status database_open_writer(sqlite3 **out, const char *folder, enum databas
     if (status == STATUS_OK && version == 0)
         status = database_run(db, databases[which].before_first_table, err);
     if (status == STATUS_OK)
-        status =
-            expect_text(db, which, "PRAGMA journal_mode = WAL", "wal", STATUS_UNSUPPORTED, err);
+        status = enter_wal(db, which, err);
     if (status == STATUS_OK)
         status = database_run(db, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
                               err);
     for (int i = (int)version; status == STATUS_OK && i < databases[which].n_migrations; i++)
         status = run_migration(db, which, i, err);
     if (status == STATUS_OK)
-        status = expect_text(db, which, databases[which].check, "ok", STATUS_IO, err);
-    if (status == STATUS_OK)
         *out = db;
     else
         sqlite3_close(db);
     return status;
+}
+
+enum status database_check(sqlite3 *db, enum database which, struct error *err)
+{
+    return expect_text(db, which, databases[which].check, "ok", STATUS_IO, err);
 }
 
 enum status database_open_reader(sqlite3 **out, const char *folder, enum database which,

@@ -13,8 +13,7 @@
 
 #include "core/base/mem.h"
 
-/* Make a folder inside `parent` (a descriptor or AT_FDCWD) if it is not there, and open it. */
-static enum status open_folder(int parent, const char *name, int *out, struct error *err)
+enum status folder_open(int parent, const char *name, int *out, struct error *err)
 {
     if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
         return file_error(errno, "create", name, err);
@@ -25,17 +24,17 @@ static enum status open_folder(int parent, const char *name, int *out, struct er
     return STATUS_OK;
 }
 
-static enum status sync_folder(int file, const char *name, struct error *err)
+enum status folder_sync(int file, const char *name, struct error *err)
 {
     return fsync(file) == 0 ? STATUS_OK : file_error(errno, "sync", name, err);
 }
 
-static enum status sync_parent(int folder, struct error *err)
+enum status folder_sync_parent(int folder, struct error *err)
 {
     int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0)
         return file_error(errno, "open", "..", err);
-    enum status status = sync_folder(parent, "..", err);
+    enum status status = folder_sync(parent, "..", err);
     close(parent);
     return status;
 }
@@ -56,14 +55,16 @@ static enum status take_lock(struct store *s, struct error *err)
 static enum status open_folders(struct store *s, struct error *err)
 {
     int temporary = -1;
-    enum status status = open_folder(AT_FDCWD, s->folder, &s->folder_file, err);
+    enum status status = folder_open(AT_FDCWD, s->folder, &s->folder_file, err);
     if (status == STATUS_OK)
         status = take_lock(s, err);
     if (status == STATUS_OK)
-        status = open_folder(s->folder_file, "blobs", &s->blobs_file, err);
+        status = folder_open(s->folder_file, "blobs", &s->blobs_file, err);
     if (status == STATUS_OK)
-        status = open_folder(s->folder_file, "tmp", &temporary, err);
+        status = folder_open(s->folder_file, "tmp", &temporary, err);
     if (status == STATUS_OK)
+        status = token_epoch_open(s->folder_file, &s->epoch_file, err);
+    if (temporary >= 0)
         close(temporary);
     return status;
 }
@@ -77,7 +78,8 @@ static void release(struct store *s)
     pins_free(s);
     pthread_cond_destroy(&s->pool_changed);
     pthread_mutex_destroy(&s->pool_lock);
-    const int files[] = {s->blobs_file, s->folder_file, s->lock_file}; /* the lock goes last */
+    const int files[] = {s->epoch_file, s->blobs_file, s->folder_file,
+                         s->lock_file}; /* the lock goes last */
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i] >= 0)
             close(files[i]);
@@ -91,7 +93,7 @@ static struct store *create(const char *folder)
     struct store *s = mem_alloc(sizeof *s);
     if (!s)
         return NULL;
-    s->lock_file = s->folder_file = s->blobs_file = -1;
+    s->lock_file = s->folder_file = s->blobs_file = s->epoch_file = -1;
     pthread_mutex_init(&s->pool_lock, NULL);
     pthread_cond_init(&s->pool_changed, NULL);
     size_t size = strlen(folder) + sizeof "/tmp";
@@ -113,11 +115,13 @@ enum status store_open(struct store **out, const char *folder, struct error *err
     enum status status = open_folders(s, err);
     for (int i = 0; i < N_DATABASES && status == STATUS_OK; i++)
         status = database_open_writer(&s->databases[i], folder, (enum database)i, err);
+    for (int i = 0; i < N_DATABASES && status == STATUS_OK; i++)
+        status = database_check(s->databases[i], (enum database)i, err);
     /* What was created here is in the folder for good before anything is promised. */
     if (status == STATUS_OK)
-        status = sync_folder(s->folder_file, folder, err);
+        status = folder_sync(s->folder_file, folder, err);
     if (status == STATUS_OK)
-        status = sync_parent(s->folder_file, err);
+        status = folder_sync_parent(s->folder_file, err);
     if (status == STATUS_OK)
         status = store_recover(s, err);
     if (status == STATUS_OK)

@@ -1,11 +1,13 @@
 /*
- * The store: everything that must survive.  All SQL of the project stands behind this header.
+ * The store: everything that must survive.  All SQL of the project stands behind this header and,
+ * for tokens, token.h.
  *
  *   DIR/main.db   queue, metadata, metrics, events          (SQLite, WAL, synchronous=FULL)
  *   DIR/blob.db   weights and checkpoints in 1 MiB chunks   (the same)
  *   DIR/blobs/    uploaded datasets, named by SHA-256
  *   DIR/tmp/      uploads under way, emptied at start
  *   DIR/lock      held while the store is open: a second server refuses to start
+ *   DIR/token-epoch   8 bytes that are others whenever tokens have changed (token.h)
  *
  * Promises: a function that returns OK has made its change durable.  A dataset row never names a
  * missing file; a file or blob without a row is garbage and is swept.  Job states move as

@@ -7,7 +7,7 @@
  *   reader.c     the pool of read-only connections
  *   store.c      folder, lock, open, close, cursors
  *   recover.c    what is set right at open
- *   dataset.c job.c job_attempt.c job_log.c field.c blob.c   the nouns
+ *   dataset.c job.c job_attempt.c job_log.c field.c blob.c token.c   the nouns
  *
  * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the
  * writer thread (before it starts, to store_open; after it ended, to store_close).  Queue and pool
@@ -67,9 +67,11 @@ enum status database_run(sqlite3 *db, const char *sql, struct error *err) WARN_U
 /* The one integer of a query without parameters. */
 enum status database_integer(sqlite3 *db, const char *sql, int64_t *out,
                              struct error *err) WARN_UNUSED;
-/* The read-write connection: created where absent, migrated, checked. */
+/* A read-write connection: created where absent, migrated.  Another process may be at the same. */
 enum status database_open_writer(sqlite3 **out, const char *folder, enum database which,
                                  struct error *err) WARN_UNUSED;
+/* Is the file sound?  It reads all of main.db. */
+enum status database_check(sqlite3 *db, enum database which, struct error *err) WARN_UNUSED;
 enum status database_open_reader(sqlite3 **out, const char *folder, enum database which,
                                  struct error *err) WARN_UNUSED;
 void database_close(sqlite3 *db);
@@ -117,6 +119,7 @@ struct store {
     int lock_file;
     int folder_file;
     int blobs_file;                  /* DIR/blobs, for *at() and fsync */
+    int epoch_file;                  /* DIR/token-epoch: token.h */
     sqlite3 *databases[N_DATABASES]; /* read-write: the writer thread's */
     struct pin *pins;                /* blobs put but not named by a row yet: the writer thread's */
 
@@ -133,6 +136,11 @@ struct store {
     size_t n_readers_out;
 };
 
+/* Make a folder inside `parent` (a descriptor or AT_FDCWD) if it is not there, and open it. */
+enum status folder_open(int parent, const char *name, int *out, struct error *err) WARN_UNUSED;
+enum status folder_sync(int file, const char *name, struct error *err) WARN_UNUSED;
+enum status folder_sync_parent(int folder, struct error *err) WARN_UNUSED;
+
 /* The number that a cursor of this list ('d', 'j', 'f') stands before: rows with n < *before come
  * next. */
 enum status cursor_read(const struct page *page, char list, int64_t *before,
@@ -143,6 +151,10 @@ void cursor_write(char list, int64_t n, char out[CURSOR_SIZE]);
 enum status not_found(enum id_kind kind, const char *id, struct error *err);
 
 bool sha256_is(const char *text);
+
+/* --- token.c --- */
+
+enum status token_epoch_open(int folder, int *out, struct error *err) WARN_UNUSED;
 
 /* --- recover.c --- */
 
