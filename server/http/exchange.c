@@ -8,6 +8,7 @@
 
 #include "core/base/mem.h"
 #include "server/http/body.h"
+#include "server/http/credentials.h"
 #include "server/http/guard.h"
 #include "core/base/monotonic.h"
 #include "server/http/reply.h"
@@ -18,6 +19,8 @@
 
 enum exchange_state {
     EXCHANGE_HEAD,
+    EXCHANGE_ASKING,
+    EXCHANGE_ASKED,
     EXCHANGE_BODY,
     EXCHANGE_WAITING,
     EXCHANGE_ANSWERED,
@@ -38,7 +41,12 @@ struct exchange {
     char method[16];
     struct head head;
     struct target target;
-    const struct http_route *route;
+    unsigned known_method; /* of http_method_of */
+    struct route_match match;
+    const char *token; /* in the head, n_token bytes; NULL: none came */
+    size_t n_token;
+    enum status admission;          /* of ASKED */
+    const struct http_route *route; /* once let in */
     struct body body;
     struct http_request request;
     struct http_response response;
@@ -81,6 +89,7 @@ static void make_reply(struct exchange *x)
         .streams = s->streams,
         .errors = s->spec.errors,
         .sent = &x->sent,
+        .who = x->request.who,
         .closes = atomic_load(&s->is_quiescing),
     };
     x->reply = reply_create(&x->request, &x->response, &way);
@@ -221,6 +230,19 @@ static unsigned begin_body(struct exchange *x, struct error *err)
     return status;
 }
 
+/* What the target and the method lead to, for those who may know. */
+static void find_route(struct exchange *x)
+{
+    bool is_served = x->known_method != HTTP_METHOD_UNSERVED;
+    if (x->target.is_asterisk)
+        return;
+    x->match =
+        http_router_find(x->server->router,
+                         is_served ? (enum http_method)x->known_method : HTTP_OPTIONS, &x->target);
+    if (!is_served)
+        x->match.route = NULL;
+}
+
 static enum MHD_Result answer_options(struct exchange *x, unsigned allowed)
 {
     char allow[HTTP_ALLOW_SIZE];
@@ -230,31 +252,29 @@ static enum MHD_Result answer_options(struct exchange *x, unsigned allowed)
     return answer_routing(x);
 }
 
-/* Find the route; the request is then ready for its body, or answered. */
-static enum MHD_Result route(struct exchange *x, unsigned method)
+/* It may come in.  The request is then ready for its body, or answered. */
+static enum MHD_Result route(struct exchange *x)
 {
     struct http_request *r = &x->request;
+    const struct route_match *m = &x->match;
     unsigned all = (1U << (HTTP_OPTIONS + 1)) - 1;
-    if (x->target.is_asterisk && method == HTTP_OPTIONS)
+    if (x->target.is_asterisk && x->known_method == HTTP_OPTIONS)
         return answer_options(x, all);
-    bool is_served = method != HTTP_METHOD_UNSERVED;
-    struct route_match m = http_router_find(
-        x->server->router, is_served ? (enum http_method)method : HTTP_OPTIONS, &x->target);
-    if (!m.allowed)
+    if (!m->allowed)
         return refuse_routing(x, MHD_HTTP_NOT_FOUND, "there is nothing at this path");
-    if (!m.route && method == HTTP_OPTIONS)
-        return answer_options(x, m.allowed);
-    if (!m.route || !is_served) {
+    if (!m->route && x->known_method == HTTP_OPTIONS)
+        return answer_options(x, m->allowed);
+    if (!m->route) {
         char allow[HTTP_ALLOW_SIZE];
-        http_allow_text(m.allowed, allow);
+        http_allow_text(m->allowed, allow);
         respond_error(x, MHD_HTTP_METHOD_NOT_ALLOWED, "the method is not allowed on this path");
         http_response_header(&x->response, "Allow", "%s", allow);
         return answer_routing(x);
     }
-    x->route = m.route;
-    r->head_only = method == HTTP_HEAD;
-    r->method = m.route->method;
-    memcpy(r->params, m.params, sizeof r->params);
+    x->route = m->route;
+    r->head_only = x->known_method == HTTP_HEAD;
+    r->method = m->route->method;
+    memcpy(r->params, m->params, sizeof r->params);
 
     char reason[160];
     struct error err = {.status = STATUS_OK};
@@ -266,6 +286,89 @@ static enum MHD_Result route(struct exchange *x, unsigned method)
         return refuse_routing(x, status, err.message);
     x->state = EXCHANGE_BODY;
     return MHD_YES;
+}
+
+/* --- who it is --- */
+
+/* Without a body, the route may refuse in its own words. */
+static enum MHD_Result refuse_stranger(struct exchange *x, const char *detail)
+{
+    if (x->match.route && x->match.route->flags & ROUTE_REFUSES && !x->head.has_body) {
+        x->request.is_stranger = true;
+        return route(x);
+    }
+    respond_error(x, MHD_HTTP_UNAUTHORIZED, detail);
+    if (x->token)
+        http_response_header(&x->response, "WWW-Authenticate",
+                             "Bearer realm=\"farfield\", error=\"invalid_token\"");
+    return answer_routing(x);
+}
+
+static enum MHD_Result decide(struct exchange *x, enum status admission)
+{
+    if (admission == STATUS_OK)
+        return route(x);
+    if (admission == STATUS_NOT_FOUND)
+        return refuse_stranger(x, "the token does not hold");
+    return refuse_routing(x, MHD_HTTP_SERVICE_UNAVAILABLE, "tokens cannot be checked");
+}
+
+/* On a thread of the handler pool. */
+static void run_ask(struct handler_task *task)
+{
+    struct exchange *x = (struct exchange *)task;
+    const struct http_auth *auth = &x->server->spec.auth;
+    struct error err = {.status = STATUS_OK};
+    x->admission = auth->ask(auth->context, x->token, x->n_token, x->request.who, &err);
+    if (x->admission != STATUS_OK && x->admission != STATUS_NOT_FOUND)
+        log_event(LOG_ERROR, "tokens cannot be read", LOG_TEXT("request", x->request.id),
+                  LOG_TEXT("detail", err.message), LOG_END);
+    x->state = EXCHANGE_ASKED;
+    MHD_resume_connection(x->connection); /* from here on x is the HTTP thread's */
+}
+
+/* It cannot be said here whether the token holds.  Suspended in its first callback, the library
+ * makes that callback again when it is resumed. */
+static enum MHD_Result ask(struct exchange *x)
+{
+    struct http_server *s = x->server;
+    if (!peer_enter(s->peers, x->peer, PEER_BUSY))
+        return MHD_NO;
+    if (!handler_pool_reserve(s->pool))
+        return refuse_routing(x, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests wait");
+    x->state = EXCHANGE_ASKING;
+    x->task.run = run_ask;
+    MHD_suspend_connection(x->connection);
+    handler_pool_submit(s->pool, &x->task);
+    return MHD_YES;
+}
+
+static enum MHD_Result go_on(struct exchange *x)
+{
+    x->state = EXCHANGE_HEAD;
+    return peer_enter(x->server->peers, x->peer, PEER_BODY) ? decide(x, x->admission) : MHD_NO;
+}
+
+/* Before anything is said about the path or the method, and before any of the body is read. */
+static enum MHD_Result admit(struct exchange *x)
+{
+    const struct http_auth *auth = &x->server->spec.auth;
+    const struct head *h = &x->head;
+    bool is_open = x->match.route && x->match.route->flags & ROUTE_OPEN;
+    if (is_open || !http_server_has_auth(x->server))
+        return route(x);
+    switch (credentials_read(h->headers, h->n_headers, &x->token, &x->n_token)) {
+    case CREDENTIALS_NONE:
+        return refuse_stranger(x, "a token is needed: 'Authorization: Bearer TOKEN'");
+    case CREDENTIALS_OTHER:
+        return refuse_stranger(x, "the Authorization header must be 'Bearer' and a token");
+    case CREDENTIALS_SEVERAL:
+        return refuse_head(x, 400, "there is more than one Authorization header");
+    case CREDENTIALS_BEARER:
+        break;
+    }
+    enum status status = auth->look(auth->context, x->token, x->n_token, x->request.who);
+    return status == STATUS_BUSY ? ask(x) : decide(x, status);
 }
 
 static void count_active(struct exchange *x)
@@ -291,7 +394,6 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
     count_active(x);
     snprintf(x->method, sizeof x->method, "%s", method);
     r->socket = peer_socket(x->peer);
-    r->is_loopback = s->is_loopback;
     r->head_only = strcmp(method, "HEAD") == 0;
 
     char reason[160];
@@ -306,8 +408,8 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
     if (status != 0)
         return refuse_head(x, status, reason);
     media_type_of(http_header(r, "Content-Type"), r->body_media_type);
-    unsigned known = http_method_of(method);
-    if (known == HTTP_METHOD_UNKNOWN)
+    x->known_method = http_method_of(method);
+    if (x->known_method == HTTP_METHOD_UNKNOWN)
         return refuse_head(x, MHD_HTTP_NOT_IMPLEMENTED, "the method is not known");
     if (target_parse(&x->target, x->raw_target, h->target_size, &err) != STATUS_OK)
         return refuse_head(x, err.status == STATUS_INVALID ? 400 : 503, err.message);
@@ -316,7 +418,8 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
     memcpy(r->query, x->target.query, sizeof r->query);
     if (atomic_load(&s->is_quiescing))
         return refuse_head(x, MHD_HTTP_SERVICE_UNAVAILABLE, "the service is stopping");
-    return route(x, known);
+    find_route(x);
+    return admit(x);
 }
 
 /* --- the body and the handler --- */
@@ -390,6 +493,8 @@ enum MHD_Result exchange_on_request(void *server, struct MHD_Connection *connect
     switch (x->state) {
     case EXCHANGE_HEAD:
         return begin(x, method, version);
+    case EXCHANGE_ASKED:
+        return go_on(x);
     case EXCHANGE_BODY:
         if (*n_bytes == 0)
             return dispatch(x);
@@ -398,6 +503,7 @@ enum MHD_Result exchange_on_request(void *server, struct MHD_Connection *connect
         return take(x, bytes, n);
     case EXCHANGE_ANSWERED:
         return queue_reply(x);
+    case EXCHANGE_ASKING:
     case EXCHANGE_WAITING:
     case EXCHANGE_QUEUED:
     case EXCHANGE_REFUSED:
@@ -417,7 +523,8 @@ static void log_request(const struct exchange *x)
         log_event(LOG_INFO, "request", LOG_TEXT("id", x->request.id), LOG_TEXT("method", x->method),
                   LOG_TEXT("path", x->request.path), LOG_INT("status", x->status),
                   LOG_INT("bytes", x->sent), LOG_REAL("seconds", monotonic_seconds() - x->started),
-                  LOG_TEXT("peer", peer_address(x->peer)), LOG_END);
+                  LOG_TEXT("peer", peer_address(x->peer)),
+                  x->request.who[0] ? LOG_TEXT("token", x->request.who) : LOG_END, LOG_END);
 }
 
 /* Answer what was cut in the middle of its body, by us or by the clock. */

@@ -9,9 +9,13 @@
  *     └──► QUEUED            └──► REFUSED: written on completion                        │
  *                                                            final callback ────────────┘
  *
- * HEAD, BODY, ANSWERED and QUEUED belong to the connection's HTTP thread; WAITING, in which the
- * connection is suspended, to a thread of the handler pool.  A suspended connection cannot end, so
- * a peer that goes away meanwhile is only found afterwards.
+ * Whether a token holds is mostly known in memory.  Where it is not, HEAD becomes ASKING,
+ * suspended, while a thread of the handler pool finds out, then ASKED: the library calls back as it
+ * did at first, and the request goes on where it was.
+ *
+ * HEAD, ASKED, BODY, ANSWERED and QUEUED belong to the connection's HTTP thread; ASKING and
+ * WAITING, in which the connection is suspended, to a thread of the handler pool.  A suspended
+ * connection cannot end, so a peer that goes away meanwhile is only found afterwards.
  *
  * The library takes a response in its first callback (then it closes the connection afterwards) and
  * in the final one (then it goes on with the next request), not while a body arrives.  A refusal in

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <math.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "core/base/monotonic.h"
 #include "server/http/reply.h"
 #include "server/http/server.h"
+#include "server/log.h"
 
 enum {
     HTTP_THREADS_MAX = 8,
@@ -73,11 +75,35 @@ static void on_accepted(void *context, int socket, const struct sockaddr_storage
     /* a connection that cannot be added has been closed by the library */
 }
 
+static void run_refresh(struct handler_task *task)
+{
+    struct http_server *s =
+        (struct http_server *)((char *)task - offsetof(struct http_server, refresh));
+    struct error err = {.status = STATUS_OK};
+    if (s->spec.auth.refresh(s->spec.auth.context, &err) != STATUS_OK)
+        log_event(LOG_ERROR, "tokens cannot be read", LOG_TEXT("detail", err.message), LOG_END);
+    atomic_store(&s->is_refreshing, false);
+}
+
+/* So that streams of those whose tokens hold no more can end, though nobody asks meanwhile. */
+static void refresh_auth(struct http_server *s)
+{
+    if (!http_server_has_auth(s) || !s->spec.auth.is_stale(s->spec.auth.context) ||
+        atomic_exchange(&s->is_refreshing, true))
+        return;
+    s->refresh.run = run_refresh;
+    if (handler_pool_reserve(s->pool))
+        handler_pool_submit(s->pool, &s->refresh);
+    else
+        atomic_store(&s->is_refreshing, false);
+}
+
 static void on_tick(void *context, double now)
 {
     struct http_server *s = context;
     peers_tick(s->peers, now);
-    stream_set_tick(s->streams, now);
+    refresh_auth(s);
+    stream_set_tick(s->streams, now, http_server_has_auth(s) ? &s->spec.auth : NULL);
 }
 
 /* --- start --- */
@@ -203,6 +229,11 @@ uint16_t http_server_port(const struct http_server *s)
 bool http_server_is_loopback(const struct http_server *s)
 {
     return s->is_loopback;
+}
+
+bool http_server_has_auth(const struct http_server *s)
+{
+    return s->spec.auth.look && !s->is_loopback;
 }
 
 /* --- end --- */

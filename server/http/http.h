@@ -5,7 +5,7 @@
  * route's handler sees one complete request (its body in memory, or spooled to a file while being
  * hashed) and fills in one response.
  *
- *   socket ─► first callback: framing guards, raw target, route, limits ─► body ─► suspend
+ *   socket ─► first callback: framing guards, raw target, route, token, limits ─► body ─► suspend
  *         ─► a thread of the handler pool runs the handler (it may read the store, wait, compute)
  *         ─► resume ─► the queued response is sent
  *
@@ -31,7 +31,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 
 /* --- request --- */
 
-enum { HTTP_MAX_PARAMS = 4, HTTP_MAX_QUERY = 64 };
+enum { HTTP_MAX_PARAMS = 4, HTTP_MAX_QUERY = 64, HTTP_WHO_SIZE = 16 };
 
 struct http_pair {
     const char *name;
@@ -46,7 +46,10 @@ struct http_request {
     const char *params[HTTP_MAX_PARAMS]; /* values of the route's {…}, in order */
     size_t n_query;
     struct http_pair query[HTTP_MAX_QUERY];
-    bool is_loopback; /* the service listens on loopback only */
+
+    /* Who asks: the name that struct http_auth gave, "" where nobody had to say. */
+    char who[HTTP_WHO_SIZE];
+    bool is_stranger; /* a token is needed and none that holds came: only with ROUTE_REFUSES */
 
     size_t n_headers;
     const struct http_pair *headers; /* in the order they came; http_header looks names up */
@@ -151,6 +154,9 @@ enum route_body { ROUTE_NO_BODY, ROUTE_JSON_BODY, ROUTE_BINARY_BODY, ROUTE_FILE_
 enum route_flags {
     ROUTE_INLINE = 1, /* run on the HTTP thread: must not block */
     ROUTE_OPEN = 2,   /* needs no token */
+    /* Needs one, but refuses by itself: its handler is called for strangers too, and answers 401.
+     */
+    ROUTE_REFUSES = 4,
 };
 
 struct http_route {
@@ -176,6 +182,29 @@ struct http_errors {
                     struct http_response *response);
 };
 
+/*
+ * Who may come in.  A request must bring "Authorization: Bearer TOKEN" unless its route is
+ * ROUTE_OPEN, or only this machine can reach the server; it is asked for before anything is said
+ * about the path or the method, and before any of the body is read.  Where it cannot be said
+ * whether a token holds, the answer is 503: nobody is let in by default.
+ *
+ *   look      OK (who: by what name to call its bearer), NOT_FOUND, or BUSY: only ask can tell.
+ *             Must not block.
+ *   ask       the same, on a thread of the handler pool; it may wait.  OK, NOT_FOUND, or an error.
+ *   holds     is `who` still to be let in, as far as is known?  Must not block.  Streams of those
+ *             who are not end.
+ *   is_stale  is more to be known by refresh?  Must not block.
+ *   refresh   on a thread of the handler pool.
+ */
+struct http_auth {
+    void *context;
+    enum status (*look)(void *context, const char *token, size_t n, char *who);
+    enum status (*ask)(void *context, const char *token, size_t n, char *who, struct error *err);
+    bool (*holds)(void *context, const char *who);
+    bool (*is_stale)(void *context);
+    enum status (*refresh)(void *context, struct error *err);
+};
+
 struct http_server;
 
 /* config, routes, errors and the folder are borrowed as long as the server lives; context is handed
@@ -186,6 +215,7 @@ struct http_server_spec {
     const struct http_route *routes;
     size_t n_routes;
     const struct http_errors *errors;
+    struct http_auth auth; /* all NULL: everybody may come in */
     void *context;
     const char *temporary_folder; /* for ROUTE_FILE_BODY */
     size_t n_handlers;            /* threads of the handler pool; 0: the setting `handlers` */
@@ -201,6 +231,8 @@ uint16_t http_server_port(const struct http_server *s);
 
 /* Can only this machine reach it? */
 bool http_server_is_loopback(const struct http_server *s);
+/* Does it ask for tokens? */
+bool http_server_has_auth(const struct http_server *s);
 
 /* Close the listening socket; new requests on open connections get 503 + Connection: close. */
 void http_server_quiesce(struct http_server *s);

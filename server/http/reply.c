@@ -87,6 +87,8 @@ static bool add_headers(const struct http_request *q, const struct http_response
         ok = add(context, "Accept-Ranges", "bytes");
     if (ok && r->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         ok = add_unless_set(r, "Retry-After", "5", add, context);
+    if (ok && r->status == MHD_HTTP_UNAUTHORIZED)
+        ok = add_unless_set(r, "WWW-Authenticate", "Bearer realm=\"farfield\"", add, context);
     if (ok && closes)
         ok = add(context, "Connection", "close");
     return ok;
@@ -205,7 +207,9 @@ static struct MHD_Response *create_stream(struct http_response *r, const struct 
 {
     struct http_stream *s = r->stream;
     r->body_type = BODY_NONE;
-    stream_attach(s, way->streams, way->connection, way->socket, way->sent);
+    struct stream_place place = {
+        .connection = way->connection, .socket = way->socket, .who = way->who, .sent = way->sent};
+    stream_attach(s, way->streams, &place);
     struct MHD_Response *m = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES,
                                                                stream_read, s, stream_detach);
     if (!m)

@@ -18,8 +18,9 @@ struct reply_way {
     struct handler_pool *pool;
     struct stream_set *streams;
     const struct http_errors *errors;
-    uint64_t *sent; /* counts body bytes, on the connection's thread */
-    bool closes;    /* no further request on this connection */
+    uint64_t *sent;  /* counts body bytes, on the connection's thread */
+    const char *who; /* of the request */
+    bool closes;     /* no further request on this connection */
 };
 
 /*

@@ -26,6 +26,9 @@ struct http_server {
     struct stream_set *streams;
     struct peers *peers;
     struct door *door;
+
+    struct handler_task refresh; /* of auth, while is_refreshing */
+    atomic_bool is_refreshing;
     struct MHD_Daemon *daemon;
 
     atomic_bool is_quiescing; /* new requests get 503 */

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -30,6 +31,7 @@ struct http_stream {
     struct MHD_Connection *connection; /* NULL until attached and once detached */
     int socket;
     uint64_t *sent;
+    char who[HTTP_WHO_SIZE]; /* whose it is; "": nobody had to say */
     double last_written;
 
     struct stream_set *set; /* links guarded by the lock of the set */
@@ -171,8 +173,7 @@ ssize_t stream_read(void *stream, uint64_t position, char *out, size_t n)
     return result;
 }
 
-void stream_attach(struct http_stream *s, struct stream_set *set, struct MHD_Connection *connection,
-                   int socket, uint64_t *sent)
+void stream_attach(struct http_stream *s, struct stream_set *set, const struct stream_place *place)
 {
     pthread_mutex_lock(&set->lock);
     s->set = set;
@@ -181,9 +182,10 @@ void stream_attach(struct http_stream *s, struct stream_set *set, struct MHD_Con
         set->first->previous = s;
     set->first = s;
     pthread_mutex_lock(&s->lock);
-    s->connection = connection;
-    s->socket = socket;
-    s->sent = sent;
+    s->connection = place->connection;
+    s->socket = place->socket;
+    s->sent = place->sent;
+    snprintf(s->who, sizeof s->who, "%s", place->who);
     s->is_closed = s->is_closed || set->is_closed;
     pthread_mutex_unlock(&s->lock);
     pthread_mutex_unlock(&set->lock);
@@ -229,11 +231,13 @@ void stream_set_free(struct stream_set *set)
     mem_free(set);
 }
 
-void stream_set_tick(struct stream_set *set, double now)
+void stream_set_tick(struct stream_set *set, double now, const struct http_auth *auth)
 {
     static const char ping[] = ": ping\n\n";
     pthread_mutex_lock(&set->lock);
     for (struct http_stream *s = set->first; s; s = s->next) {
+        if (auth && s->who[0] && !auth->holds(auth->context, s->who))
+            http_stream_close(s);
         pthread_mutex_lock(&s->lock);
         if (s->sleeps && now - s->last_written >= set->ping_seconds) {
             if (append(s, ping, sizeof ping - 1))
