@@ -15,6 +15,7 @@
 #include "server/jobs/events.h"
 #include "server/jobs/supervisor.h"
 #include "server/store/store.h"
+#include "server/store/token_table.h"
 
 struct service {
     const struct config *config;
@@ -23,7 +24,8 @@ struct service {
     struct events *events;
     struct field_cache *fields;
     struct compute *compute;
-    int64_t started_ms; /* clock_now_ms at the start, for the uptime */
+    struct token_table *tokens; /* for the HTTP server, not for handlers */
+    int64_t started_ms;         /* clock_now_ms at the start, for the uptime */
 
     /* Requests may come before main has the server in hand: NULL until then. */
     _Atomic(struct http_server *) http;

@@ -18,6 +18,7 @@ enum type {
     TYPE_COUNT,  /* size_t */
     TYPE_NUMBER, /* uint64_t */
     TYPE_BYTES,  /* uint64_t; KiB, MiB and GiB may follow the digits */
+    TYPE_FLAG,   /* bool; alone on the command line it is 1 */
 };
 
 #define MEMBER(m) offsetof(struct config, m), sizeof(((struct config *)0)->m)
@@ -48,6 +49,8 @@ static const struct row {
      "instruction set of the kernels"},
     {"log-level", TYPE_CHOICE, MEMBER(log_level), 0, 0, "info", "debug|info|warn|error", "",
      "events below this level are not logged"},
+    {"no-auth", TYPE_FLAG, MEMBER(no_auth), 0, 1, "0", NULL, "",
+     "ask nobody for a token, whoever can reach the service"},
     {"upload-bytes", TYPE_BYTES, MEMBER(upload_bytes), 1, 1ULL << 40, "256MiB", NULL, "bytes",
      "size of an uploaded dataset"},
     {"json-bytes", TYPE_BYTES, MEMBER(json_bytes), 1024, 1ULL << 30, "1MiB", NULL, "bytes",
@@ -201,6 +204,8 @@ static void describe_range(const struct row *r, char *out, size_t n)
         snprintf(out, n, "a path of 1..%zu bytes", r->size - 1);
     else if (r->type == TYPE_CHOICE)
         snprintf(out, n, "one of %s", r->choices);
+    else if (r->type == TYPE_FLAG)
+        snprintf(out, n, "0 or 1; alone it is 1");
     else
         snprintf(out, n, "an integer in %llu..%llu%s", (unsigned long long)r->min,
                  (unsigned long long)r->max, r->type == TYPE_BYTES ? " (KiB, MiB, GiB)" : "");
@@ -227,6 +232,11 @@ static bool read_value(struct config *c, const struct row *r, const char *text)
         if (!read_number(r, text, &number))
             return false;
         *(size_t *)place = (size_t)number;
+        return true;
+    case TYPE_FLAG:
+        if (!read_number(r, text, &number))
+            return false;
+        *(bool *)place = number == 1;
         return true;
     case TYPE_NUMBER:
     case TYPE_BYTES:
@@ -263,7 +273,7 @@ static const struct row *find(const char *name, size_t n)
     return NULL;
 }
 
-/* One "--name value" or "--name=value"; *used is 1 or 2. */
+/* One "--name value" or "--name=value", or a flag's "--name"; *used is 1 or 2. */
 static enum status read_argument(struct config *c, int argc, char **argv, int *used,
                                  struct error *err)
 {
@@ -276,6 +286,10 @@ static enum status read_argument(struct config *c, int argc, char **argv, int *u
     if (!r)
         return error_set(err, STATUS_INVALID, "", "there is no setting '--%.*s'",
                          n < 80 ? (int)n : 80, name);
+    if (r->type == TYPE_FLAG && !equals) {
+        *used = 1;
+        return set(c, r, "1", err);
+    }
     if (!equals && argc < 2)
         return error_set(err, STATUS_INVALID, "", "'--%s' needs a value", r->name);
     *used = equals ? 1 : 2;
@@ -312,7 +326,10 @@ void config_print_help(FILE *out)
         const struct row *r = &rows[i];
         char option[64];
         snprintf(option, sizeof option, "--%s %s", r->name, r->choices ? r->choices : r->unit);
-        fprintf(out, "  %-40s %s (%s)\n", option, r->help, r->standard);
+        if (r->type == TYPE_FLAG)
+            fprintf(out, "  %-40s %s\n", option, r->help);
+        else
+            fprintf(out, "  %-40s %s (%s)\n", option, r->help, r->standard);
     }
 }
 

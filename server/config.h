@@ -21,6 +21,7 @@ struct config {
     size_t threads; /* cores of one training process */
     char isa[16];   /* kernels: "auto", "avx512", "avx2", "portable" */
     char log_level[8];
+    bool no_auth; /* ask nobody for a token */
 
     uint64_t upload_bytes; /* of a dataset */
     uint64_t json_bytes;   /* of a JSON body */
@@ -45,8 +46,8 @@ struct config {
     size_t handler_queue; /* requests that may wait for one */
 };
 
-/* argv: the arguments after the subcommand ("--listen", "127.0.0.1:0", "--workers=2", …).
- * INVALID names the setting, its range and what was given; unknown ones are refused. */
+/* argv: the arguments after the subcommand ("--listen", "127.0.0.1:0", "--workers=2", "--no-auth",
+ * …). INVALID names the setting, its range and what was given; unknown ones are refused. */
 enum status config_read(struct config *out, int argc, char **argv, struct error *err) WARN_UNUSED;
 
 /* The table as text for `farfield help`, and as Markdown for docs/settings.md. */

@@ -114,8 +114,8 @@ static void put_member(struct line *l, const struct log_value *v)
 
 void log_event(enum log_level level, const char *event, ...)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    if (level < lowest)
+    static const char *const names[] = {"debug", "info", "warn", "error", "info"};
+    if (level < lowest && level != LOG_ALWAYS)
         return;
     char time[TIME_TEXT_SIZE];
     clock_format(clock_now_ms(), time);

@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+/* ALWAYS is info that no level drops: what cannot be learned any other way. */
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_ALWAYS };
 
 /* Events below this level are dropped.  Set once, before threads start. */
 void log_set_level(enum log_level level);

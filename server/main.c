@@ -4,6 +4,7 @@
  *   serve     store ─► field cache ─► compute ─► events ─► supervisor ─► http, and back at SIGTERM
  *   worker    one job in a process of its own; started by the supervisor, not by people
  *   sample    data that the project makes itself
+ *   token     who may use the service where others can reach it
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include "core/sample/sample.h"
 #include "server/config.h"
 #include "server/log.h"
+#include "server/token_command.h"
 
 /* Exit statuses. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -82,6 +84,8 @@ static enum status start_storeys(struct service *s, struct error *err)
     const struct config *config = s->config;
     enum status st = store_open(&s->store, config->data, err);
     if (st == STATUS_OK)
+        st = token_table_create(&s->tokens, s->store, err);
+    if (st == STATUS_OK)
         st = field_cache_create(&s->fields, s->store, config->field_cache_bytes,
                                 kernel_find(config->isa), jobs_open_field, err);
     if (st == STATUS_OK)
@@ -104,6 +108,7 @@ static void stop_storeys(struct service *s)
         compute_stop(s->compute);
     if (s->fields)
         field_cache_free(s->fields);
+    token_table_free(s->tokens);
     if (s->store)
         store_close(s->store);
 }
@@ -118,6 +123,13 @@ static enum status start_http(struct service *s, struct error *err)
         .n_handlers = s->config->handlers,
     };
     spec.routes = routes_table(&spec.n_routes);
+    if (!s->config->no_auth)
+        spec.auth = (struct http_auth){.context = s->tokens,
+                                       .look = token_table_look,
+                                       .ask = token_table_ask,
+                                       .holds = token_table_holds,
+                                       .is_stale = token_table_is_stale,
+                                       .refresh = token_table_refresh};
     struct http_server *http = NULL;
     enum status st = http_server_start(&http, &spec, err);
     if (st == STATUS_OK)
@@ -125,14 +137,43 @@ static enum status start_http(struct service *s, struct error *err)
     return st;
 }
 
+enum { URL_SIZE = 320 };
+
+static void make_url(const struct service *s, const char *host, char out[URL_SIZE])
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+    snprintf(out, URL_SIZE, "http://%s%s%s:%u", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+             http_server_port(atomic_load(&s->http)));
+}
+
+/* Where tokens are asked for and there is none, nobody could come in: make the first, and show it
+ * this once, at every log level. */
+static enum status show_first_token(const struct service *s, struct error *err)
+{
+    char token[TOKEN_SIZE], url[URL_SIZE], dashboard[URL_SIZE + TOKEN_SIZE + 16];
+    const char *host = s->config->listen_host;
+    if (!http_server_has_auth(atomic_load(&s->http)))
+        return STATUS_OK;
+    enum status st = store_token_create_first(s->store, token, err);
+    if (st != STATUS_OK || token[0] == '\0')
+        return st;
+    bool is_any_v4 = strcmp(host, "0.0.0.0") == 0, is_any_v6 = strcmp(host, "::") == 0;
+    make_url(s, is_any_v4 ? "127.0.0.1" : is_any_v6 ? "::1" : host, url);
+    snprintf(dashboard, sizeof dashboard, "%s/#token=%s", url, token);
+    log_event(LOG_ALWAYS, "first token made; it is shown this once", LOG_TEXT("token", token),
+              LOG_TEXT("dashboard", dashboard), LOG_END);
+    return STATUS_OK;
+}
+
 /* The one line that says the service is ready, with the real port. */
 static void announce(const struct service *s)
 {
-    bool is_v6 = strchr(s->config->listen_host, ':') != NULL;
-    printf("farfield listening on http://%s%s%s:%u\n", is_v6 ? "[" : "", s->config->listen_host,
-           is_v6 ? "]" : "", http_server_port(atomic_load(&s->http)));
+    char url[URL_SIZE];
+    make_url(s, s->config->listen_host, url);
+    printf("farfield listening on %s\n", url);
     fflush(stdout);
-    if (!http_server_is_loopback(atomic_load(&s->http)))
+    const struct http_server *http = atomic_load(&s->http);
+    if (!http_server_is_loopback(http) && !http_server_has_auth(http))
         log_event(LOG_WARN, "others can reach the service and it asks for no token",
                   LOG_TEXT("listen", s->config->listen_host), LOG_END);
 }
@@ -172,6 +213,11 @@ static int serve(int argc, char **argv)
     enum status st = start_storeys(&service, &err);
     if (st == STATUS_OK)
         st = start_http(&service, &err);
+    if (st == STATUS_OK) {
+        st = show_first_token(&service, &err);
+        if (st != STATUS_OK)
+            http_server_stop(atomic_load(&service.http), 0);
+    }
     if (st == STATUS_OK) {
         atomic_store(&service.ready, true);
         announce(&service);
@@ -310,14 +356,6 @@ static int command_version(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
-static int command_token(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    fputs("farfield: tokens are not supported in this version\n", stderr);
-    return EXIT_USAGE;
-}
-
 static int command_help(int argc, char **argv);
 
 static const struct command {
@@ -327,10 +365,10 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve, "run the service (farfield serve --help lists its settings)"},
     {"sample", command_sample, "make sample data (farfield sample --help lists the samples)"},
+    {"token", token_command, "make, list and revoke tokens (farfield token --help)"},
     {"version", command_version, "print the version"},
     {"help", command_help, "print this; 'help settings' prints the settings as Markdown"},
     {"worker", command_worker, NULL},
-    {"token", command_token, NULL},
 };
 
 static int usage(FILE *out)
