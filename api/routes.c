@@ -32,9 +32,9 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/readyz", health_ready, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/metrics", health_metrics, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/openapi.json", openapi_get, ROUTE_NO_BODY, ROUTE_INLINE},
-    {HTTP_GET, "/", dashboard_index, ROUTE_NO_BODY, ROUTE_INLINE},
+    {HTTP_GET, "/", dashboard_index, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_REFUSES},
     {HTTP_GET, "/favicon.ico", dashboard_icon, ROUTE_NO_BODY, ROUTE_INLINE},
-    {HTTP_GET, "/assets/{name}", dashboard_asset, ROUTE_NO_BODY, ROUTE_INLINE},
+    {HTTP_GET, "/assets/{name}", dashboard_asset, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_OPEN},
 };
 
 const struct http_route *routes_table(size_t *n)

@@ -109,7 +109,8 @@ def operations(api):
                     continue
                 yield f"### `{method.upper()} {path}`"
                 yield ""
-                yield operation["summary"] + ". " + operation.get("description", "")
+                open_to_all = " Needs no token." if operation.get("security") == [] else ""
+                yield operation["summary"] + ". " + operation.get("description", "") + open_to_all
                 yield ""
                 yield from parameters(api, operation)
                 yield from body(operation)

@@ -1,4 +1,6 @@
-/* The service as the dashboard sees it: JSON requests, uploads with progress, live events. */
+/* The service as the dashboard sees it: JSON requests, uploads with progress, pictures, live events. */
+
+import { check, currentToken, headers, send } from '/assets/session.js';
 
 /* A problem+json answer as an Error whose message a person can read. */
 export class Problem extends Error {
@@ -22,11 +24,11 @@ async function parse(response) {
 }
 
 export async function get(path) {
-  return parse(await fetch(path, { headers: { Accept: 'application/json' } }));
+  return parse(await send(path, { headers: { Accept: 'application/json' } }));
 }
 
 export async function post(path, body) {
-  return parse(await fetch(path, {
+  return parse(await send(path, {
     method: 'POST',
     headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
     body: JSON.stringify(body ?? {}),
@@ -37,8 +39,9 @@ export async function post(path, body) {
 export function upload(path, file, onProgress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    const used = currentToken();
     request.open('POST', path);
-    request.setRequestHeader('Accept', 'application/json');
+    for (const [name, value] of Object.entries({ Accept: 'application/json', ...headers() })) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (e) => e.lengthComputable && onProgress(e.loaded / e.total));
     request.addEventListener('error', () => reject(new Error('the upload was cut off')));
     request.addEventListener('load', () => {
@@ -48,6 +51,7 @@ export function upload(path, file, onProgress) {
       } catch {
         /* handled below by the status */
       }
+      check(request.status, used);
       if (request.status >= 200 && request.status < 300) resolve(body);
       else reject(new Problem(request.status, body));
     });
@@ -55,13 +59,75 @@ export function upload(path, file, onProgress) {
   });
 }
 
-/* Live events of a job: handlers by type ("state", "progress", "metric", "snapshot", "done").  The browser
- * reconnects by itself and sends Last-Event-ID.  Returns a function that ends it. */
-export function watch(jobId, handlers) {
-  const source = new EventSource(`/v1/jobs/${jobId}/events`);
-  for (const [type, handle] of Object.entries(handlers)) {
-    source.addEventListener(type, (e) => handle(JSON.parse(e.data)));
+/* Show what a path gives in an <img>, which by itself would ask without the token. */
+export async function showPicture(img, path) {
+  const response = await send(path);
+  if (!response.ok) throw new Problem(response.status, null);
+  const url = URL.createObjectURL(await response.blob());
+  for (const end of ['load', 'error']) img.addEventListener(end, () => URL.revokeObjectURL(url), { once: true });
+  img.src = url;
+}
+
+/* --- live events --- */
+
+/* text/event-stream, event by event: { id, type, data, retry }; what was not said is undefined. */
+async function* readEvents(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  let event = {};
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return; /* an event that was not ended by an empty line does not count */
+    const lines = (rest + value).split('\n');
+    rest = lines.pop();
+    for (const line of lines.map((l) => l.replace(/\r$/, ''))) {
+      if (line === '') {
+        yield event;
+        event = {};
+        continue;
+      }
+      const [, field, text] = /^([^:]*):? ?(.*)$/s.exec(line);
+      if (field === 'data') event.data = event.data === undefined ? text : `${event.data}\n${text}`;
+      else if (field === 'event') event.type = text;
+      else if (field === 'id') event.id = text;
+      else if (field === 'retry') event.retry = Number(text);
+    }
   }
-  source.addEventListener('done', () => source.close());
-  return () => source.close();
+}
+
+/* Live events of a job: handlers by type ("state", "progress", "metric", "snapshot", "done").  EventSource sends no
+ * token, so the stream is read here: cut off, it is asked for again from the last event on.  It ends after `done`,
+ * and when the service says that nothing will come (204) or may not be asked (4xx).  Returns a function that ends it. */
+export function watch(jobId, handlers) {
+  const end = new AbortController();
+  let last = null;
+  let pause = 2000;
+
+  async function read() {
+    const wanted = { Accept: 'text/event-stream', ...(last === null ? {} : { 'Last-Event-ID': last }) };
+    const response = await send(`/v1/jobs/${jobId}/events`, { headers: wanted, signal: end.signal, cache: 'no-store' });
+    if (response.status === 204 || (response.status >= 400 && response.status < 500)) return false;
+    if (!response.ok) return true;
+    for await (const event of readEvents(response.body)) {
+      if (end.signal.aborted) return false;
+      pause = event.retry || pause;
+      last = event.id ?? last;
+      if (event.data !== undefined) handlers[event.type]?.(JSON.parse(event.data));
+      if (event.type === 'done') return false;
+    }
+    return true;
+  }
+
+  (async () => {
+    while (!end.signal.aborted) {
+      try {
+        if (!(await read())) break;
+      } catch {
+        /* cut off, or not reached */
+      }
+      await new Promise((resume) => setTimeout(resume, pause));
+    }
+    end.abort(); /* after `done` the rest of the stream is not waited for */
+  })();
+  return () => end.abort();
 }

@@ -1,7 +1,8 @@
 /* The dashboard, ground floor: drop a picture, watch the fit, look into the field. */
 
-import { get, post, upload, watch } from '/assets/api.js';
+import { get, post, showPicture, upload, watch } from '/assets/api.js';
 import { drawChart } from '/assets/chart.js';
+import { hasToken, onRefused, save, send, setToken, takeTokenFromAddress, wasRefused } from '/assets/session.js';
 import { Viewer } from '/assets/viewer.js';
 
 const $ = (id) => document.getElementById(id);
@@ -10,9 +11,12 @@ const ENDED = new Set(['succeeded', 'failed', 'canceled']);
 const jobs = new Map(); /* id -> the job as last heard */
 const datasets = new Map(); /* id -> dataset, or null if it is gone */
 const snapshots = new Map(); /* job id -> version of its last snapshot */
+const pictures = new Map(); /* job id -> { url, img }: its small picture, made once for each version */
 const viewer = new Viewer($('canvas'), $('view-note'));
 let nextCursor = null;
 let selected = null; /* { id, series, endWatch } */
+let visit = 0; /* goes up when somebody comes or goes: what was begun in an earlier visit is dropped */
+let isIn = false;
 
 /* --- words --- */
 
@@ -50,12 +54,16 @@ function showProblem(place, error) {
 
 async function learnDataset(id) {
   if (datasets.has(id)) return;
+  const mine = visit;
   datasets.set(id, null);
+  let dataset = null;
   try {
-    datasets.set(id, await get(`/v1/datasets/${id}`));
+    dataset = await get(`/v1/datasets/${id}`);
   } catch {
     /* deleted: its id stands for it */
   }
+  if (mine !== visit) return;
+  datasets.set(id, dataset);
   drawList();
   if (selected && jobs.get(selected.id)?.dataset_id === id) openView(jobs.get(selected.id));
 }
@@ -66,20 +74,34 @@ function thumbnail(job) {
   return `/v1/fields/${job.field_id}/image?width=104&v=${encodeURIComponent(version)}`;
 }
 
+/* The picture last fetched stands until the new one is there. */
+function pictureOf(job) {
+  const url = thumbnail(job);
+  let picture = pictures.get(job.id);
+  if (url && picture?.url !== url) {
+    const img = document.createElement('img');
+    img.alt = '';
+    const shown = picture?.img ?? null;
+    picture = { url, img: shown };
+    pictures.set(job.id, picture);
+    img.addEventListener('load', () => {
+      if (pictures.get(job.id) !== picture) return;
+      picture.img = img;
+      drawList();
+    });
+    showPicture(img, url).catch(() => {}); /* without one the place stays blank */
+  }
+  return picture?.img ?? null;
+}
+
 function listItem(job) {
   const item = document.createElement('li');
   const link = document.createElement('a');
   link.href = `#${job.id}`;
   link.className = job.status;
   if (selected?.id === job.id) link.setAttribute('aria-current', 'true');
-  const url = thumbnail(job);
-  const picture = document.createElement(url ? 'img' : 'span');
-  if (url) {
-    picture.src = url;
-    picture.alt = '';
-  } else {
-    picture.className = 'blank';
-  }
+  const picture = pictureOf(job) ?? document.createElement('span');
+  if (picture.tagName === 'SPAN') picture.className = 'blank';
   const text = (className, content) => {
     const span = document.createElement('span');
     span.className = className;
@@ -113,27 +135,31 @@ function keep(job) {
 }
 
 async function loadPage(cursor) {
+  const mine = visit;
   const page = await get(`/v1/jobs?limit=30${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
+  if (mine !== visit) return;
   page.items.forEach(keep);
   nextCursor = page.next_cursor;
   drawList();
 }
 
 /* Jobs that are not being watched are asked after every two seconds while any of them is under way. */
-async function poll() {
+async function poll(mine) {
   try {
     const [first, running, last] = await Promise.all(
       ['limit=30', 'status=running&limit=30', 'status=queued&limit=1'].map((q) => get(`/v1/jobs?${q}`)));
+    if (mine !== visit) return;
     [...running.items, ...first.items].forEach(keep);
     $('health').className = 'health up';
     const queued = last.items[0]?.queue_position ?? 0; /* the newest in the queue stands last in it */
     $('health-text').textContent = running.items.length || queued ? `${running.items.length} running, ${queued} queued` : 'idle';
     drawList();
   } catch {
+    if (mine !== visit) return;
     $('health').className = 'health down';
     $('health-text').textContent = 'no connection';
   }
-  setTimeout(poll, 2000);
+  setTimeout(() => mine === visit && poll(mine), 2000);
 }
 
 /* --- the stage --- */
@@ -150,7 +176,7 @@ function openView(job) {
 
 async function loadOriginal(dataset, fieldId) {
   try {
-    const response = await fetch(`/v1/datasets/${dataset.id}/content`);
+    const response = await send(`/v1/datasets/${dataset.id}/content`);
     const bitmap = await createImageBitmap(await response.blob());
     if (viewer.field?.id === fieldId) viewer.original = bitmap;
   } catch {
@@ -229,7 +255,10 @@ function follow(id) {
       drawList();
     },
     done: async () => {
-      keep(await get(`/v1/jobs/${id}`));
+      const mine = visit;
+      const job = await get(`/v1/jobs/${id}`).catch(() => null);
+      if (!job || mine !== visit) return;
+      keep(job);
       if (jobs.get(id).status !== 'failed') viewer.refresh('final');
       drawList();
       drawStage();
@@ -237,16 +266,24 @@ function follow(id) {
   });
 }
 
-async function select(id) {
+function unselect() {
   selected?.endWatch?.();
   selected = null;
   viewer.open(null);
+}
+
+async function select(id) {
+  unselect();
   $('stage').hidden = !id;
   $('welcome').hidden = Boolean(id);
   if (!id) return drawList();
+  const mine = visit;
   try {
-    keep(await get(`/v1/jobs/${id}`));
+    const job = await get(`/v1/jobs/${id}`);
+    if (mine !== visit) return;
+    keep(job);
   } catch (error) {
+    if (mine !== visit) return;
     location.hash = '';
     return showProblem($('drop-problem'), error);
   }
@@ -332,8 +369,61 @@ function listen() {
     actions[button.dataset.zoom]();
   }));
   $('more').addEventListener('click', () => loadPage(nextCursor));
-  addEventListener('hashchange', () => select(location.hash.slice(1)));
+  addEventListener('hashchange', () => (takeTokenFromAddress() ? begin() : isIn && select(location.hash.slice(1))));
   addEventListener('resize', drawStage);
+  document.addEventListener('click', (e) => {
+    const link = e.target.closest?.('a[data-file]');
+    if (!link || !hasToken()) return; /* without a token the browser follows it by itself */
+    e.preventDefault();
+    save(link).catch((error) => showProblem($('stage-problem'), error));
+  });
+  $('sign-out').addEventListener('click', () => leave(null));
+  $('sign-in-form').addEventListener('submit', (e) => {
+    e.preventDefault();
+    setToken($('token').value.trim());
+    begin();
+  });
+}
+
+/* --- coming and going --- */
+
+/* Nothing of what was seen stays. */
+function forget() {
+  visit++;
+  isIn = false;
+  unselect();
+  for (const things of [jobs, datasets, snapshots, pictures]) things.clear();
+  nextCursor = null;
+  $('token').value = '';
+  drawList();
+}
+
+/* reason: why it ended, or null. */
+function leave(reason) {
+  setToken(null);
+  forget();
+  $('house').hidden = $('sign-out').hidden = true;
+  $('sign-in').hidden = false;
+  $('health').className = 'health';
+  $('health-text').textContent = 'signed out';
+  $('token').focus();
+  showProblem($('sign-in-problem'), reason ? new Error(reason) : null);
+}
+
+/* Where the first question is answered 401, leave() has been called. */
+async function begin() {
+  forget();
+  const mine = visit;
+  const problem = await loadPage('').then(() => null, (error) => error);
+  if (mine !== visit) return;
+  isIn = true;
+  $('sign-in').hidden = true;
+  $('house').hidden = false;
+  $('sign-out').hidden = $('with-token').hidden = !hasToken();
+  showProblem($('drop-problem'), problem);
+  loadPresets().catch((error) => showProblem($('drop-problem'), error));
+  await select(location.hash.slice(1));
+  if (mine === visit) poll(mine);
 }
 
 async function loadPresets() {
@@ -343,7 +433,7 @@ async function loadPresets() {
 }
 
 listen();
-loadPresets().catch((error) => showProblem($('drop-problem'), error));
-await loadPage('').catch((error) => showProblem($('drop-problem'), error));
-await select(location.hash.slice(1));
-poll();
+onRefused(() => leave(hasToken() ? 'The service does not take this token.' : null));
+takeTokenFromAddress();
+if (wasRefused() && !hasToken()) leave(null);
+else await begin();

@@ -1,6 +1,8 @@
 /* A view onto a field: the visible region is asked of the service at the screen's own resolution, so that
  * zooming in shows the field between the pixels it was trained on, not enlarged pixels. */
 
+import { send } from '/assets/session.js';
+
 const MAX_ZOOM = 64; /* screen pixels for one picture pixel */
 
 export class Viewer {
@@ -132,7 +134,7 @@ export class Viewer {
     const pending = (this.pending = new AbortController());
     const url = `/v1/fields/${this.field.id}/image?bbox=${box.join(',')}&width=${width}&height=${height}`;
     try {
-      const response = await fetch(url, { signal: pending.signal });
+      const response = await send(url, { signal: pending.signal });
       if (!response.ok) return;
       const bitmap = await createImageBitmap(await response.blob());
       if (pending.signal.aborted) return;

@@ -1,5 +1,6 @@
 /*
  * The dashboard: files of api/dashboard, embedded in the program; for programs, links as JSON.
+ * The files are the same for everybody, so they need no token; what they show comes with one.
  */
 #include <jansson.h>
 #include <string.h>
@@ -16,6 +17,7 @@ EMBEDDED(index_html);
 EMBEDDED(api_js);
 EMBEDDED(app_js);
 EMBEDDED(chart_js);
+EMBEDDED(session_js);
 EMBEDDED(viewer_js);
 EMBEDDED(style_css);
 EMBEDDED(favicon_svg);
@@ -29,6 +31,7 @@ static const struct embedded assets[] = {
     ASSET("api.js", script, api_js),
     ASSET("app.js", script, app_js),
     ASSET("chart.js", script, chart_js),
+    ASSET("session.js", script, session_js),
     ASSET("viewer.js", script, viewer_js),
     ASSET("style.css", "text/css; charset=utf-8", style_css),
     ASSET("favicon.svg", "image/svg+xml", favicon_svg),
@@ -44,6 +47,17 @@ static json_t *links(void)
                      "/metrics");
 }
 
+/* A browser shows the page all the same: it has no secrets, and it asks for a token. */
+static void refuse(const struct http_request *request, struct http_response *response, bool is_html)
+{
+    if (!is_html) {
+        problem_respond_status(request, 401, "a token is needed: 'Authorization: Bearer TOKEN'",
+                               response);
+        return;
+    }
+    embedded_reply_once(request, response, 401, &page);
+}
+
 void dashboard_index(void *context, const struct http_request *request,
                      struct http_response *response)
 {
@@ -55,7 +69,9 @@ void dashboard_index(void *context, const struct http_request *request,
                                response);
         return;
     }
-    if (chosen == 0)
+    if (request->is_stranger)
+        refuse(request, response, chosen == 0);
+    else if (chosen == 0)
         embedded_reply(request, response, &page);
     else
         reply_json(request, response, 200, links());

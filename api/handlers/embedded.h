@@ -18,4 +18,8 @@ struct embedded {
 void embedded_reply(const struct http_request *request, struct http_response *response,
                     const struct embedded *file);
 
+/* The file as the body of a refusal: no entity tag, not to be kept. */
+void embedded_reply_once(const struct http_request *request, struct http_response *response,
+                         unsigned status, const struct embedded *file);
+
 #endif

@@ -80,6 +80,32 @@ static void every_route_is_an_operation_and_every_operation_a_route(void **state
     assert_int_equal(n_operations, n_routes);
 }
 
+/* The document asks for a token, and takes the demand back exactly where the table does. */
+static void operations_are_open_where_routes_are(void **state)
+{
+    (void)state;
+    size_t n_routes, n_open = 0;
+    const struct http_route *routes = routes_table(&n_routes);
+    const json_t *schemes = json_object_get(json_object_get(api, "components"), "securitySchemes");
+    const json_t *needed = json_array_get(json_object_get(api, "security"), 0);
+    assert_non_null(json_object_get(needed, "bearer"));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(schemes, "bearer"), "scheme")), "bearer");
+    for (size_t i = 0; i < n_routes; i++) {
+        const json_t *path = json_object_get(json_object_get(api, "paths"), routes[i].pattern);
+        const json_t *operation = json_object_get(path, method_name(routes[i].method));
+        const json_t *security = json_object_get(operation, "security");
+        bool is_open = routes[i].flags & ROUTE_OPEN;
+        bool says_open = json_is_array(security) && json_array_size(security) == 0;
+        bool says_401 = json_object_get(json_object_get(operation, "responses"), "401");
+        if (says_open != is_open || says_401 == is_open || (security && !is_open))
+            fail_msg("%s %s: openapi and the routes disagree about tokens",
+                     method_name(routes[i].method), routes[i].pattern);
+        n_open += is_open;
+    }
+    assert_int_equal(n_open, 2); /* /healthz and the dashboard's files: another is a decision */
+}
+
 static void check_references(const json_t *value)
 {
     const char *key;
@@ -331,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_route_is_an_operation_and_every_operation_a_route),
+        cmocka_unit_test(operations_are_open_where_routes_are),
         cmocka_unit_test(every_reference_points_somewhere),
         cmocka_unit_test(operations_have_names_of_their_own),
         cmocka_unit_test(settings_have_the_tables_types_ranges_and_defaults),
