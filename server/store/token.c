@@ -127,14 +127,14 @@ static enum status insert(sqlite3 *db, int epoch_file, const struct token_row *r
     return status == STATUS_OK ? draw_epoch(epoch_file, err) : status;
 }
 
-static enum status delete (sqlite3 *db, int epoch_file, const char *id, struct error *err) {
+static enum status take_away(sqlite3 *db, int epoch_file, const char *id, struct error *err)
+{
     struct statement q = statement_prepare(db, "DELETE FROM token WHERE id = ?1");
     statement_bind_text(&q, 1, id);
     enum status status = statement_run(&q, err);
     statement_close(&q);
-    if (status == STATUS_OK && sqlite3_changes(db) == 0) return error_set(err, STATUS_NOT_FOUND, "",
-                                                                          "there is no token '%s'",
-                                                                          id);
+    if (status == STATUS_OK && sqlite3_changes(db) == 0)
+        return error_set(err, STATUS_NOT_FOUND, "", "there is no token '%s'", id);
     return status == STATUS_OK ? draw_epoch(epoch_file, err) : status;
 }
 
@@ -319,5 +319,5 @@ enum status tokens_revoke(struct tokens *t, const char *id, struct error *err)
     if (sodium_init() < 0)
         return error_set(err, STATUS_INTERNAL, "", "cannot initialise libsodium");
     enum status status = database_run(t->db, "BEGIN IMMEDIATE", err);
-    return status == STATUS_OK ? end(t->db, delete (t->db, t->epoch_file, id, err), err) : status;
+    return status == STATUS_OK ? end(t->db, take_away(t->db, t->epoch_file, id, err), err) : status;
 }
