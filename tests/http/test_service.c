@@ -53,7 +53,15 @@ static void commands_say_what_is_wrong_by_their_status(void **state)
         {{"sample", "picture"}, 2},
         {{"sample", "picture", "--size", "x"}, 2},
         {{"sample", "picture", "--out", "/nowhere/at/all"}, 1},
-        {{"token", "list"}, 2},
+        {{"token"}, 2},
+        {{"token", "--help"}, 0},
+        {{"token", "steal"}, 2},
+        {{"token", "list", "--data", "/nowhere/at/all"}, 1},
+        {{"token", "list", "--data"}, 2},
+        {{"token", "list", "--name", "x"}, 2},
+        {{"token", "create", "--colour", "red"}, 2},
+        {{"token", "create", "--data", "/nowhere/at/all"}, 1},
+        {{"token", "revoke"}, 2},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(program_run(cases[i].arguments, NULL), cases[i].status);

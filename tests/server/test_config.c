@@ -87,6 +87,28 @@ static void arguments_are_read(void **state)
     assert_string_equal(c.data, "/a=b");
 }
 
+static void a_flag_needs_no_value(void **state)
+{
+    (void)state;
+    struct config c;
+    assert_int_equal(read_line("", &c, NULL), STATUS_OK);
+    assert_false(c.no_auth);
+    assert_int_equal(read_line("--no-auth", &c, NULL), STATUS_OK);
+    assert_true(c.no_auth);
+    assert_int_equal(read_line("--no-auth --workers 2", &c, NULL), STATUS_OK);
+    assert_true(c.no_auth && c.workers == 2);
+    assert_int_equal(read_line("--no-auth=0", &c, NULL), STATUS_OK);
+    assert_false(c.no_auth);
+    setenv("FARFIELD_NO_AUTH", "1", 1);
+    assert_int_equal(read_line("", &c, NULL), STATUS_OK);
+    assert_true(c.no_auth);
+    assert_int_equal(read_line("--no-auth=0", &c, NULL), STATUS_OK);
+    assert_false(c.no_auth);
+    setenv("FARFIELD_NO_AUTH", "yes", 1);
+    assert_int_equal(read_line("", &c, NULL), STATUS_INVALID);
+    unsetenv("FARFIELD_NO_AUTH");
+}
+
 static void addresses_are_read(void **state)
 {
     (void)state;
@@ -144,6 +166,9 @@ static void bad_settings_are_refused_by_name(void **state)
         {"--isa=", "'isa'"},
         {"--log-level INFO", "'log-level'"},
         {"--data=", "'data'"},
+        {"--no-auth=2", "'no-auth' must be 0 or 1"},
+        {"--no-auth=", "'no-auth'"},
+        {"--no-auth 1", "'1' is not a setting"},
         {"--no-such 1", "there is no setting '--no-such'"},
         {"--work 1", "there is no setting '--work'"},
         {"--", "there is no setting '--'"},
@@ -224,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_the_contracts),
         cmocka_unit_test(arguments_are_read),
+        cmocka_unit_test(a_flag_needs_no_value),
         cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(bad_settings_are_refused_by_name),
         cmocka_unit_test(the_environment_stands_between_default_and_argument),

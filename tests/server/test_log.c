@@ -73,6 +73,21 @@ static void levels_below_the_set_one_are_dropped(void **state)
     assert_non_null(strstr(text, "\"level\":\"error\",\"event\":\"d\"}\n"));
 }
 
+static void what_must_be_told_is_told_at_every_level(void **state)
+{
+    (void)state;
+    struct capture c;
+    char text[8192];
+    capture_begin(&c);
+    log_set_level(LOG_ERROR);
+    log_event(LOG_ALWAYS, "a", LOG_END);
+    log_event(LOG_INFO, "b", LOG_END);
+    log_set_level(LOG_INFO);
+    capture_end(&c, text, sizeof text);
+    assert_non_null(strstr(text, "\"level\":\"info\",\"event\":\"a\"}\n"));
+    assert_null(strstr(text, "\"event\":\"b\""));
+}
+
 static void values_cannot_forge_a_line(void **state)
 {
     (void)state;
@@ -183,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_one_json_line),
         cmocka_unit_test(levels_below_the_set_one_are_dropped),
+        cmocka_unit_test(what_must_be_told_is_told_at_every_level),
         cmocka_unit_test(values_cannot_forge_a_line),
         cmocka_unit_test(long_lines_are_cut_and_still_whole),
         cmocka_unit_test(lines_of_several_threads_do_not_mix),

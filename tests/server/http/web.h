@@ -270,7 +270,17 @@ static inline void web_split_header(void *context, const struct http_request *q,
     http_response_header(r, "X-Name", "a\r\nSet-Cookie: b");
 }
 
+static inline void web_who(void *context, const struct http_request *q, struct http_response *r)
+{
+    web_count(context);
+    web_text(r, q->is_stranger ? 401 : 200, "text/html", "%s",
+             q->is_stranger ? "a stranger" : q->who);
+}
+
 static const struct http_route web_routes[] = {
+    {HTTP_GET, "/open", web_hello, ROUTE_NO_BODY, ROUTE_OPEN},
+    {HTTP_GET, "/who", web_who, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/welcome", web_who, ROUTE_NO_BODY, ROUTE_REFUSES},
     {HTTP_GET, "/", web_hello, ROUTE_NO_BODY, ROUTE_INLINE},
     {HTTP_GET, "/hello", web_hello, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/page", web_page, ROUTE_NO_BODY, 0},
@@ -300,6 +310,7 @@ struct web_wishes {
     uint64_t upload_bytes, json_bytes, query_points_binary;
     double ping_seconds, head_seconds, body_seconds;
     const char *host;
+    struct http_auth auth;
 };
 
 static inline struct web *web_start(const struct web_wishes *wishes)
@@ -333,6 +344,7 @@ static inline struct web *web_start(const struct web_wishes *wishes)
         .routes = web_routes,
         .n_routes = sizeof web_routes / sizeof web_routes[0],
         .errors = &web_errors,
+        .auth = wishes->auth,
         .context = w,
         .temporary_folder = w->folder,
         .n_handlers = wishes->n_handlers ? wishes->n_handlers : 4,
