@@ -1,4 +1,5 @@
 # farfield in a container: docker build -t farfield . && docker run --read-only -p 127.0.0.1:8080:8080 -v farfield:/data farfield
+# It asks for a token; docker logs shows the first one, and the dashboard's address with it.
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make
 WORKDIR /src

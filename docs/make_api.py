@@ -109,8 +109,9 @@ def operations(api):
                     continue
                 yield f"### `{method.upper()} {path}`"
                 yield ""
-                open_to_all = " Needs no token." if operation.get("security") == [] else ""
-                yield operation["summary"] + ". " + operation.get("description", "") + open_to_all
+                words = [operation["description"]] if "description" in operation else []
+                words += ["Needs no token."] if operation.get("security") == [] else []
+                yield operation["summary"] + ". " + " ".join(words)
                 yield ""
                 yield from parameters(api, operation)
                 yield from body(operation)
