@@ -12,9 +12,9 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* What was asked for. */
 struct question {
-    char *folder;     /* NULL: not said */
-    const char *name; /* "" where none was given */
-    const char *which;
+    char *folder;      /* NULL: not said */
+    const char *name;  /* "" where none was given */
+    const char *which; /* "": none was named */
 };
 
 static int usage(FILE *out)
@@ -100,42 +100,43 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-/* "--data DIR" or "--data=DIR": its value, and how many words it took; NULL if it is not this one
- * or has no value. */
-static char *option_value(const char *option, int argc, char **argv, int *used)
+/* Is word *i "--data=DIR", or "--data" with DIR as the next?  Then *i moves to its last word. */
+static bool read_option(const char *option, int argc, char **argv, int *i, char **value)
 {
     size_t n = strlen(option);
-    if (strncmp(argv[0], option, n) != 0)
-        return NULL;
-    *used = argv[0][n] == '=' ? 1 : 2;
-    if (argv[0][n] == '=')
-        return argv[0] + n + 1;
-    return argv[0][n] == '\0' && argc > 1 ? argv[1] : NULL;
+    char *word = argv[*i];
+    if (strncmp(word, option, n) != 0)
+        return false;
+    if (word[n] == '=') {
+        *value = word + n + 1;
+        return true;
+    }
+    if (word[n] != '\0' || *i + 1 >= argc)
+        return false;
+    *value = argv[++*i];
+    return true;
 }
 
 static bool read_words(const struct verb *verb, int argc, char **argv, struct question *q)
 {
-    for (int used = 0; argc > 0; argc -= used, argv += used) {
-        char *data = option_value("--data", argc, argv, &used);
-        char *name = data ? NULL : option_value("--name", argc, argv, &used);
-        if (data && !q->folder) {
-            q->folder = data;
-        } else if (name && verb->has_name && !q->name[0]) {
-            q->name = name;
-        } else if (verb->has_which && !q->which && argv[0][0] != '-') {
-            q->which = argv[0];
-            used = 1;
-        } else {
+    for (int i = 0; i < argc; i++) {
+        char *value = NULL;
+        if (read_option("--data", argc, argv, &i, &value))
+            q->folder = value;
+        else if (verb->has_name && read_option("--name", argc, argv, &i, &value))
+            q->name = value;
+        else if (verb->has_which && !q->which[0] && argv[i][0] != '-')
+            q->which = argv[i];
+        else
             return false;
-        }
     }
-    return !verb->has_which || q->which;
+    return !verb->has_which || q->which[0];
 }
 
 int token_command(int argc, char **argv)
 {
     struct error err = {.status = STATUS_OK};
-    struct question q = {.name = ""};
+    struct question q = {.name = "", .which = ""};
     if (argc > 0 && (strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "--help") == 0))
         return usage(stdout);
     const struct verb *verb = argc > 0 ? find_verb(argv[0]) : NULL;

@@ -296,7 +296,7 @@ static enum status end(sqlite3 *db, enum status status, struct error *err)
 enum status tokens_create(struct tokens *t, const char *name, char token[TOKEN_SIZE],
                           struct error *err)
 {
-    struct token_row row;
+    struct token_row row = {.id = ""};
     char text[TOKEN_SIZE];
     enum status status = make(name, text, &row, err);
     if (status == STATUS_OK)
