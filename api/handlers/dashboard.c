@@ -47,15 +47,18 @@ static json_t *links(void)
                      "/metrics");
 }
 
-/* A browser shows the page all the same: it has no secrets, and it asks for a token. */
-static void refuse(const struct http_request *request, struct http_response *response, bool is_html)
+/* A browser, which names HTML among what it wants, shows the page all the same: it has no secrets,
+ * and it asks for a token.  Whoever takes anything gets the problem. */
+static void refuse(const struct http_request *request, struct http_response *response)
 {
-    if (!is_html) {
+    static const char *const offers[] = {"application/problem+json", "text/html", NULL};
+    size_t chosen = 0;
+    if (codec_accept(http_header(request, "Accept"), offers, &chosen) && chosen == 1)
+        embedded_reply_once(request, response, 401, &page);
+    else
         problem_respond_status(request, 401, "a token is needed: 'Authorization: Bearer TOKEN'",
                                response);
-        return;
-    }
-    embedded_reply_once(request, response, 401, &page);
+    http_response_header(response, "Vary", "Accept");
 }
 
 void dashboard_index(void *context, const struct http_request *request,
@@ -64,14 +67,16 @@ void dashboard_index(void *context, const struct http_request *request,
     static const char *const offers[] = {"text/html", "application/json", NULL};
     size_t chosen = 0;
     (void)context;
+    if (request->is_stranger) {
+        refuse(request, response);
+        return;
+    }
     if (!codec_accept(http_header(request, "Accept"), offers, &chosen)) {
         problem_respond_status(request, 406, "the answer can be text/html or application/json",
                                response);
         return;
     }
-    if (request->is_stranger)
-        refuse(request, response, chosen == 0);
-    else if (chosen == 0)
+    if (chosen == 0)
         embedded_reply(request, response, &page);
     else
         reply_json(request, response, 200, links());

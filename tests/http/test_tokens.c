@@ -165,6 +165,18 @@ static void a_browser_gets_the_page_that_asks_for_a_token(void **state)
     answer_status(service_send(&service, &(struct request){.path = "/", .headers = {etag}}), 401);
 }
 
+static void whoever_takes_anything_gets_a_problem(void **state)
+{
+    (void)state;
+    static const char *const accepts[] = {"Accept: */*", "Accept: image/png",
+                                          "Accept:", "Accept: application/json",
+                                          "Accept: text/html;q=0"};
+    for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++)
+        answer_problem(
+            service_send(&service, &(struct request){.path = "/", .headers = {accepts[i]}}), 401,
+            NULL);
+}
+
 static void several_authorization_headers_are_refused(void **state)
 {
     (void)state;
@@ -508,6 +520,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_route_asks_for_a_token_unless_it_is_open),
         cmocka_unit_test(a_browser_gets_the_page_that_asks_for_a_token),
+        cmocka_unit_test(whoever_takes_anything_gets_a_problem),
         cmocka_unit_test(several_authorization_headers_are_refused),
         cmocka_unit_test(a_token_holds_at_once_and_no_longer_than_it_may),
         cmocka_unit_test(a_list_names_tokens_and_does_not_show_them),
