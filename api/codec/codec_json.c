@@ -48,22 +48,23 @@ static enum status parse_failed(const uint8_t *bytes, size_t n, const json_error
     const char *why = NULL;
     if (!error->text[0]) /* jansson has words for all but a lack of memory */
         return problem_add(problems, STATUS_NO_MEMORY, "", "the body: out of memory");
+    const bool is_value =
+        json_place(bytes, n, error->position > 0 ? (size_t)error->position : 0, place);
     switch (json_error_code(error)) { /* what is JSON, but not for us */
     case json_error_duplicate_key:
         why = "the member is there twice";
         break;
-    case json_error_numeric_overflow:
-        why = "the number is too large to be read";
+    case json_error_numeric_overflow: /* also where no number may stand */
+        why = is_value ? "the number is too large to be read" : NULL;
         break;
     case json_error_null_character:
     case json_error_null_byte_in_key:
         why = "a text must not hold a zero character";
         break;
     default:
-        problems->is_syntax = true;
         break;
     }
-    json_place(bytes, n, error->position > 0 ? (size_t)error->position : 0, place);
+    problems->is_syntax |= why == NULL;
     return problem_add(problems, STATUS_INVALID, place, "%s: line %d, column %d: %s",
                        why ? why : "the body is not JSON", error->line, error->column, error->text);
 }

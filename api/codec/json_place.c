@@ -4,7 +4,6 @@
  */
 #include "api/codec/json_place.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum { MAX_LEVELS = POINTER_SIZE / 2 };
@@ -114,7 +113,7 @@ static bool fits(const char *pointer, const char *name)
     return strlen(pointer) + 2 * strlen(name) + 2 <= POINTER_SIZE;
 }
 
-void json_place(const uint8_t *bytes, size_t n, size_t offset, char out[POINTER_SIZE])
+bool json_place(const uint8_t *bytes, size_t n, size_t offset, char out[POINTER_SIZE])
 {
     struct places places = {.depth = 0};
     walk(&places, bytes, bytes + (offset < n ? offset : n));
@@ -132,4 +131,6 @@ void json_place(const uint8_t *bytes, size_t n, size_t offset, char out[POINTER_
         snprintf(parent, sizeof parent, "%s", out);
         codec_json_pointer(out, parent, name);
     }
+    const struct level *last = innermost(&places);
+    return !last || !last->is_object || last->has_name;
 }

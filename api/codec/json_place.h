@@ -10,6 +10,7 @@
 #ifndef API_CODEC_JSON_PLACE_H
 #define API_CODEC_JSON_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@
 /* The value that is being written when `offset` bytes of the text have been read, from its first
  * character (or its name) up to the comma or bracket behind it.  Where that place is too deep, or
  * its names too long, for the room there is, the innermost place around it that fits.  "" is the
- * whole text.  offset may be beyond n: the end. */
-void json_place(const uint8_t *bytes, size_t n, size_t offset, char out[POINTER_SIZE]);
+ * whole text.  offset may be beyond n: the end.  Returns whether a value may stand there: not where
+ * an object waits for a name. */
+bool json_place(const uint8_t *bytes, size_t n, size_t offset, char out[POINTER_SIZE]);
 
 #endif

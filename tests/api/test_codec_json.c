@@ -35,6 +35,7 @@ static void bodies_are_refused_with_the_right_class(void **state)
         {"{\"a\":NaN}", true},
         {"{\"a\":Infinity}", true},
         {"{'a':1}", true},
+        {"{9999E9999:1}", true},
         {"{\"a\":1,}", true},
         {"{\"a\":\"\xff\"}", true},
         {"{\"a\":\"\xed\xa0\x80\"}", true},

@@ -92,6 +92,22 @@ static void places_too_deep_or_too_long_are_those_around_them(void **state)
     free(text);
 }
 
+static void a_value_may_stand_anywhere_but_where_a_name_must(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool may_be_value;
+    } cases[] = {{"", true},        {"[", true},          {"{", false},  {"{\"a\"", true},
+                 {"{\"a\":", true}, {"{\"a\":1,", false}, {"[1,", true}, {"{\"a\":[", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char pointer[POINTER_SIZE];
+        const size_t n = strlen(cases[i].text);
+        assert_int_equal(json_place((const uint8_t *)cases[i].text, n, n, pointer),
+                         cases[i].may_be_value);
+    }
+}
+
 static void an_offset_beyond_the_text_is_its_end(void **state)
 {
     (void)state;
@@ -127,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_are_named_as_a_reader_would),
         cmocka_unit_test(places_too_deep_or_too_long_are_those_around_them),
+        cmocka_unit_test(a_value_may_stand_anywhere_but_where_a_name_must),
         cmocka_unit_test(an_offset_beyond_the_text_is_its_end),
         cmocka_unit_test(any_bytes_have_a_place),
     };
