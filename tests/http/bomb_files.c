@@ -10,37 +10,9 @@
 #include <jpeglib.h>
 #include <zlib.h>
 
-/* --- deflate --- */
+#include "tests/support/zip_bomb.h"
 
-/* n zeros, packed as the end of a stream or as a part that another part may follow. */
-static void deflate_zeros(struct bytes *out, size_t n, int flush)
-{
-    enum { RAW = -15, LEVEL = 9 };
-    z_stream z = {0};
-    uint8_t *zeros = calloc(1, n + 1), block[16 << 10];
-    assert_non_null(zeros);
-    assert_int_equal(deflateInit2(&z, LEVEL, Z_DEFLATED, RAW, 9, Z_DEFAULT_STRATEGY), Z_OK);
-    z.next_in = zeros;
-    z.avail_in = (uInt)n;
-    z.next_out = block;
-    z.avail_out = sizeof(block); /* a part is a thousandth of PART */
-    assert_int_equal(deflate(&z, flush), flush == Z_FINISH ? Z_STREAM_END : Z_OK);
-    bytes_append(out, block, sizeof(block) - z.avail_out);
-    deflateEnd(&z);
-    free(zeros);
-}
-
-/* A raw stream: one part is packed, and stands there as often as it takes. */
-static void append_zeros(struct bytes *out, size_t n)
-{
-    enum { PART = 1 << 20 };
-    struct bytes part = {0};
-    deflate_zeros(&part, PART, Z_FULL_FLUSH);
-    for (; n > PART; n -= PART)
-        bytes_append(out, part.data, part.n);
-    deflate_zeros(out, n, Z_FINISH);
-    bytes_free(&part);
-}
+/* --- PNG --- */
 
 static void append_u32(struct bytes *b, uint32_t v)
 {
@@ -52,11 +24,9 @@ static void append_u32(struct bytes *b, uint32_t v)
 static void append_zlib_zeros(struct bytes *out, size_t n)
 {
     bytes_append(out, "\x78\xda", 2);
-    append_zeros(out, n);
+    zip_bomb_deflate_zeros(n, &out->data, &out->n);
     append_u32(out, (uint32_t)(n % 65521) << 16 | 1);
 }
-
-/* --- PNG --- */
 
 static void append_chunk(struct bytes *file, const char *type, const void *body, size_t n)
 {
@@ -229,72 +199,4 @@ void jpeg_set_size(struct bytes *file, unsigned width, unsigned height)
             return;
         }
     fail_msg("no frame header");
-}
-
-/* --- ZIP --- */
-
-static void append_le(struct bytes *b, uint64_t v, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t byte = (uint8_t)(v >> 8 * i);
-        bytes_append(b, &byte, 1);
-    }
-}
-
-/* What a member's two headers share: method, time, CRC, sizes, length of the name. */
-static void append_member(struct bytes *b, uint32_t crc, size_t n_packed, size_t n, size_t n_name)
-{
-    append_le(b, 20, 2); /* version that is needed */
-    append_le(b, 0, 2);
-    append_le(b, 8, 2); /* deflate */
-    append_le(b, 0x00210000, 4);
-    append_le(b, crc, 4);
-    append_le(b, n_packed, 4);
-    append_le(b, n, 4);
-    append_le(b, n_name, 2);
-    append_le(b, 0, 2);
-}
-
-static uint32_t crc_of_zeros(size_t n)
-{
-    static const uint8_t zeros[64 << 10];
-    uLong crc = crc32(0, NULL, 0);
-    for (size_t part; n > 0; n -= part) {
-        part = n < sizeof(zeros) ? n : sizeof(zeros);
-        crc = crc32(crc, zeros, (uInt)part);
-    }
-    return (uint32_t)crc;
-}
-
-struct bytes zip_bomb_make(size_t n_members, size_t n_zeros)
-{
-    enum { NAME = 9 };
-    struct bytes packed = {0}, file = {0};
-    append_zeros(&packed, n_zeros);
-    const uint32_t crc = crc_of_zeros(n_zeros);
-    bytes_append(&file, "PK\3\4", 4);
-    append_member(&file, crc, packed.n, n_zeros, NAME);
-    bytes_append(&file, "00000.npy", NAME);
-    bytes_append(&file, packed.data, packed.n);
-    const size_t directory = file.n;
-    for (size_t i = 0; i < n_members; i++) {
-        char name[NAME + 1];
-        snprintf(name, sizeof(name), "%05u.npy", (unsigned)(i % 100000));
-        bytes_append(&file, "PK\1\2", 4);
-        append_le(&file, 20, 2);
-        append_member(&file, crc, packed.n, n_zeros, NAME);
-        append_le(&file, 0, 8); /* comment, disk, attributes, … */
-        append_le(&file, 0, 6); /* … place: all at the start */
-        bytes_append(&file, name, NAME);
-    }
-    const size_t n_directory = file.n - directory;
-    bytes_append(&file, "PK\5\6", 4);
-    append_le(&file, 0, 4);
-    append_le(&file, n_members, 2);
-    append_le(&file, n_members, 2);
-    append_le(&file, n_directory, 4);
-    append_le(&file, directory, 4);
-    append_le(&file, 0, 2);
-    bytes_free(&packed);
-    return file;
 }

@@ -37,7 +37,4 @@ struct bytes jpeg_bomb_make(const struct jpeg_bomb *b);
 /* The same file with another size in its header. */
 void jpeg_set_size(struct bytes *file, unsigned width, unsigned height);
 
-/* A ZIP whose directory names n members, all with the same packed zeros of so many bytes. */
-struct bytes zip_bomb_make(size_t n_members, size_t n_zeros);
-
 #endif
