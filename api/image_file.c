@@ -13,16 +13,16 @@
 
 enum format { FORMAT_PNG, FORMAT_JPEG, FORMAT_NPY, FORMAT_ZIP, FORMAT_OTHER_KIND, FORMAT_UNKNOWN };
 
-/* How files begin.  name: in words, where the kind is one of a later part. */
+/* How files begin.  name: the media type of an image, in words what is of a later part. */
 static const struct signature {
     enum format format;
     size_t size;
     const char *bytes;
     const char *name;
 } signatures[] = {
-    {FORMAT_PNG, 8, "\x89PNG\r\n\x1a\n", NULL},
-    {FORMAT_JPEG, 3, "\xff\xd8\xff", NULL},
-    {FORMAT_NPY, 6, "\x93NUMPY", NULL},
+    {FORMAT_PNG, 8, "\x89PNG\r\n\x1a\n", "image/png"},
+    {FORMAT_JPEG, 3, "\xff\xd8\xff", "image/jpeg"},
+    {FORMAT_NPY, 6, "\x93NUMPY", "application/x-npy"},
     {FORMAT_ZIP, 4, "PK\x03\x04", NULL},
     {FORMAT_OTHER_KIND, 4, "NRRD", "an NRRD volume"},
     {FORMAT_OTHER_KIND, 2, "\x1f\x8b", "a gzip file"},
@@ -40,79 +40,59 @@ static const struct signature *find_signature(const uint8_t *bytes, size_t n)
     return &unknown;
 }
 
-static unsigned bits_of_npy(const uint8_t *bytes, size_t n)
-{
-    static const unsigned bits[] = {
-        [NPY_BOOL] = 1, [NPY_U8] = 8,   [NPY_U16] = 16, [NPY_U32] = 32,   [NPY_U64] = 64,
-        [NPY_I8] = 8,   [NPY_I16] = 16, [NPY_I32] = 32, [NPY_I64] = 64,   [NPY_F16] = 16,
-        [NPY_F32] = 32, [NPY_F64] = 64, [NPY_C64] = 64, [NPY_C128] = 128,
-    };
-    struct npy_array array;
-    return npy_parse(bytes, n, &array, NULL) == STATUS_OK ? bits[array.type] : 0;
-}
-
-static enum status decode_npy(const uint8_t *bytes, size_t n, bool is_image_said,
-                              struct image_file *out, struct error *err)
-{
-    if (!is_image_said)
-        return error_set(err, STATUS_INVALID, "/kind",
-                         "an NPY file does not tell its kind: give ?kind=image");
-    *out = (struct image_file){.media_type = "application/x-npy",
-                               .bits_per_channel = bits_of_npy(bytes, n)};
-    return npy_decode_image(bytes, n, &out->image, err);
-}
-
-static enum status check_finite(const struct image *image, struct error *err)
-{
-    const size_t n = image->width * image->height * image->channels;
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(image->values[i]))
-            return error_set(err, STATUS_INVALID, "", "value %zu of the image is not finite", i);
-    return STATUS_OK;
-}
-
-static enum status decode(const uint8_t *bytes, size_t n, bool is_image_said,
-                          struct image_file *out, struct error *err)
+/* Which image format is it?  One that may not be read, and none at all, are told apart in words. */
+static enum status find_format(const uint8_t *bytes, size_t n, bool is_image_said,
+                               const struct signature **out, struct error *err)
 {
     const struct signature *s = find_signature(bytes, n);
-    switch (s->format) {
-    case FORMAT_PNG:
-        out->media_type = "image/png";
-        return png_decode(bytes, n, &out->image, &out->bits_per_channel, err);
-    case FORMAT_JPEG:
-        *out = (struct image_file){.media_type = "image/jpeg", .bits_per_channel = 8};
-        return jpeg_decode(bytes, n, &out->image, err);
-    case FORMAT_NPY:
-        return decode_npy(bytes, n, is_image_said, out, err);
-    case FORMAT_ZIP:
-        if (!is_image_said)
-            return error_set(err, STATUS_INVALID, "/kind",
-                             "an archive does not tell its kind: give ?kind=");
-        break;
-    case FORMAT_OTHER_KIND:
-        if (!is_image_said)
-            return error_set(err, STATUS_UNSUPPORTED, "/kind",
-                             "%s is not supported, only images are", s->name);
-        break;
-    case FORMAT_UNKNOWN:
-        break;
-    }
+    *out = s;
+    if (s->format == FORMAT_PNG || s->format == FORMAT_JPEG ||
+        (s->format == FORMAT_NPY && is_image_said))
+        return STATUS_OK;
+    if (s->format == FORMAT_NPY)
+        return error_set(err, STATUS_INVALID, "/kind",
+                         "an NPY file does not tell its kind: give ?kind=image");
+    if (s->format == FORMAT_ZIP && !is_image_said)
+        return error_set(err, STATUS_INVALID, "/kind",
+                         "an archive does not tell its kind: give ?kind=");
+    if (s->format == FORMAT_OTHER_KIND && !is_image_said)
+        return error_set(err, STATUS_UNSUPPORTED, "/kind", "%s is not supported, only images are",
+                         s->name);
     return error_set(err, STATUS_INVALID, "",
                      "the bytes are no image: PNG, JPEG and NPY can be read");
 }
 
-enum status image_file_decode(const uint8_t *bytes, size_t n, bool is_image_said,
-                              struct image_file *out, struct error *err)
+enum status image_file_check(const uint8_t *bytes, size_t n, bool is_image_said,
+                             struct image_file_facts *out, struct error *err)
 {
-    struct image_file file = {0};
-    enum status status = decode(bytes, n, is_image_said, &file, err);
-    if (status == STATUS_OK)
-        status = check_finite(&file.image, err);
-    if (status == STATUS_OK)
-        *out = file;
+    const struct signature *s;
+    struct image_facts facts;
+    enum status status = find_format(bytes, n, is_image_said, &s, err);
+    if (status != STATUS_OK)
+        return status;
+    if (s->format == FORMAT_PNG)
+        status = png_check(bytes, n, &facts, err);
+    else if (s->format == FORMAT_JPEG)
+        status = jpeg_check(bytes, n, &facts, err);
     else
-        image_deinit(&file.image);
+        status = npy_check_image(bytes, n, &facts, err);
+    if (status == STATUS_OK)
+        *out = (struct image_file_facts){s->name, facts};
     return status;
+}
+
+enum status image_file_decode(const uint8_t *bytes, size_t n, bool is_image_said, struct image *out,
+                              struct error *err)
+{
+    const struct signature *s;
+    enum status status = find_format(bytes, n, is_image_said, &s, err);
+    if (status != STATUS_OK)
+        return status;
+    if (s->format == FORMAT_PNG)
+        return png_decode(bytes, n, out, NULL, err);
+    if (s->format == FORMAT_JPEG)
+        return jpeg_decode(bytes, n, out, err);
+    return npy_decode_image(bytes, n, out, err);
 }
 
 /* --- previews --- */

@@ -27,7 +27,7 @@ static const size_t max_file_bytes = (size_t)4 << 30; /* weights of 0.3 GB, mome
 struct fit {
     struct worker *worker;
     struct spec spec;
-    struct image_file file;
+    struct image image;
     struct team *team;
     struct field *field;
     struct task *task;
@@ -44,7 +44,7 @@ static void fit_deinit(struct fit *f)
     task_free(f->task);
     field_free(f->field);
     team_free(f->team);
-    image_deinit(&f->file.image);
+    image_deinit(&f->image);
     spec_deinit(&f->spec);
     mem_free(f->spec_text);
     mem_free(f->summary_text);
@@ -88,10 +88,10 @@ static enum status load_dataset(struct fit *f, struct error *err)
     enum status status = codec_spec_read(worker_spec(f->worker), &f->spec, err);
     if (status != STATUS_OK)
         return status;
-    status = image_file_decode(bytes, n, true, &f->file, err);
+    status = image_file_decode(bytes, n, true, &f->image, err);
     if (status != STATUS_OK)
         return status;
-    const struct image *image = &f->file.image;
+    const struct image *image = &f->image;
     const struct spec_facts facts = {image->width, image->height, image->channels};
     spec_set_facts(&f->spec, &facts);
     return make_texts(f, &facts, err);
@@ -111,7 +111,7 @@ static enum status make_trainer(struct fit *f, struct error *err)
         return status;
     field_init(f->field, &f->spec.field, f->spec.train.seed);
     const struct task_image_spec task = spec_task_image(&f->spec);
-    status = task_image_create(&f->task, &f->file.image, &task, err);
+    status = task_image_create(&f->task, &f->image, &task, err);
     if (status != STATUS_OK)
         return status;
     return trainer_create(&f->trainer, &f->spec.train, f->field, f->task, f->team, err);

@@ -1,6 +1,7 @@
 /*
- * "inspect": decode uploaded bytes whole and say what they are.  Runs before the answer to an
- * upload, in a process of its own, so that a hostile file costs one upload and nothing else.
+ * "inspect": read uploaded bytes whole and say what they are, or make a small picture of them.
+ * Runs before the answer to an upload, in a process of its own, so that a hostile file costs one
+ * upload and nothing else.
  */
 #include <sodium.h>
 #include <string.h>
@@ -11,81 +12,83 @@
 #include "core/base/mem.h"
 
 /* Float files may hold any number; a field of a picture and its PSNR live in [0, 1]. */
-static json_t *warnings_of(const struct image *image)
+static json_t *warnings_of(const struct image_facts *facts)
 {
-    float low = image->values[0], high = image->values[0];
-    const size_t n = image->width * image->height * image->channels;
-    for (size_t i = 1; i < n; i++) {
-        low = image->values[i] < low ? image->values[i] : low;
-        high = image->values[i] > high ? image->values[i] : high;
-    }
-    if (low >= 0.0f && high <= 1.0f)
+    if (facts->low >= 0.0f && facts->high <= 1.0f)
         return json_array();
     return json_pack("[o]", json_sprintf("values are in [%.6g, %.6g]: PSNR clips what is fitted to "
                                          "[0, 1], and a sigmoid output cannot leave it",
-                                         (double)low, (double)high));
+                                         (double)facts->low, (double)facts->high));
 }
 
-static json_t *info_of(const struct image_file *file)
+static json_t *info_of(const struct image_facts *facts)
 {
-    const struct image *image = &file->image;
-    return json_pack("{s:[I,I,I], s:I, s:I, s:I, s:I, s:o}", "shape", (json_int_t)image->height,
-                     (json_int_t)image->width, (json_int_t)image->channels, "width",
-                     (json_int_t)image->width, "height", (json_int_t)image->height, "channels",
-                     (json_int_t)image->channels, "bits_per_channel",
-                     (json_int_t)file->bits_per_channel, "warnings", warnings_of(image));
+    return json_pack("{s:[I,I,I], s:I, s:I, s:I, s:I, s:o}", "shape", (json_int_t)facts->height,
+                     (json_int_t)facts->width, (json_int_t)facts->channels, "width",
+                     (json_int_t)facts->width, "height", (json_int_t)facts->height, "channels",
+                     (json_int_t)facts->channels, "bits_per_channel",
+                     (json_int_t)facts->bits_per_channel, "warnings", warnings_of(facts));
 }
 
-/* Add "preview_png_base64" to the answer. */
-static enum status add_preview(json_t *answer, const struct image *image, size_t width,
-                               struct error *err)
+/* {"kind", "media_type", "info"} */
+static enum status make_facts(const uint8_t *bytes, size_t n, bool is_image_said, json_t **answer,
+                              struct error *err)
+{
+    struct image_file_facts facts;
+    enum status status = image_file_check(bytes, n, is_image_said, &facts, err);
+    if (status != STATUS_OK)
+        return status;
+    *answer = json_pack("{s:s, s:s, s:o}", "kind", "image", "media_type", facts.media_type, "info",
+                        info_of(&facts.image));
+    return *answer ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+}
+
+/* {"preview_png_base64"} */
+static enum status make_preview(const uint8_t *bytes, size_t n, bool is_image_said, size_t width,
+                                json_t **answer, struct error *err)
 {
     enum { MAX_PNG = 8 << 20 };
+    struct image image = {0};
     struct buffer png;
     char *text = NULL;
     buffer_init(&png, MAX_PNG);
-    enum status status = image_file_preview(image, width, &png, err);
+    enum status status = image_file_decode(bytes, n, is_image_said, &image, err);
+    if (status == STATUS_OK)
+        status = image_file_preview(&image, width, &png, err);
     if (status != STATUS_OK)
         goto out;
     const size_t size = sodium_base64_encoded_len(png.size, sodium_base64_VARIANT_ORIGINAL);
     text = mem_alloc(size);
-    if (!text) {
-        status = error_status(err, STATUS_NO_MEMORY);
-        goto out;
+    if (text) {
+        sodium_bin2base64(text, size, png.data, png.size, sodium_base64_VARIANT_ORIGINAL);
+        *answer = json_pack("{s:s}", "preview_png_base64", text);
     }
-    sodium_bin2base64(text, size, png.data, png.size, sodium_base64_VARIANT_ORIGINAL);
-    if (json_object_set_new(answer, "preview_png_base64", json_string(text)) != 0)
+    if (!*answer)
         status = error_status(err, STATUS_NO_MEMORY);
 out:
     mem_free(text);
     buffer_deinit(&png);
+    image_deinit(&image);
     return status;
 }
 
 enum status job_inspect_answer(const char *question, const uint8_t *bytes, size_t n, char **answer,
                                struct error *err)
 {
-    struct image_file file = {0};
     json_t *value = NULL;
     json_t *asked = codec_json_own(question);
     if (!asked)
         return error_set(err, STATUS_INTERNAL, "", "the question is not a JSON object");
     const char *kind = json_string_value(json_object_get(asked, "kind"));
+    const bool is_image_said = kind && strcmp(kind, "image") == 0;
     const json_int_t width = json_integer_value(json_object_get(asked, "preview_width"));
-    enum status status =
-        image_file_decode(bytes, n, kind && strcmp(kind, "image") == 0, &file, err);
-    if (status != STATUS_OK)
-        goto out;
-    value = json_pack("{s:s, s:s, s:o}", "kind", "image", "media_type", file.media_type, "info",
-                      info_of(&file));
-    if (value && width > 0)
-        status = add_preview(value, &file.image, (size_t)width, err);
+    enum status status = width > 0
+                             ? make_preview(bytes, n, is_image_said, (size_t)width, &value, err)
+                             : make_facts(bytes, n, is_image_said, &value, err);
     if (status == STATUS_OK)
         status = codec_json_text(value, answer, err);
-out:
     json_decref(value);
     json_decref(asked);
-    image_deinit(&file.image);
     return status;
 }
 

@@ -199,7 +199,8 @@ void problem_respond_list(const struct http_request *request, const struct probl
         snprintf(several, sizeof several, "%s (and %zu more)", detail, list->n - 1);
         detail = several;
     }
-    bool has_places = !list->is_syntax && !kind->is_hidden;
+    /* A body that cannot be read may have no place to tell. */
+    bool has_places = !kind->is_hidden && (!list->is_syntax || list->item[0].pointer[0]);
     respond(request, kind, kind->http, kind->is_hidden ? kind->title : detail,
             has_places ? list_value(list) : NULL, response);
 }

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/codec/json_place.h"
 #include "core/base/mem.h"
 
 /* --- bytes -> values --- */
 
 /* How deep brackets go outside of strings.  Right for every valid text; for others it does not
- * matter. */
-static size_t nesting(const uint8_t *bytes, size_t n)
+ * matter.  *is_closed: every bracket and string has its end, as in every valid text. */
+static size_t nesting(const uint8_t *bytes, size_t n, bool *is_closed)
 {
     size_t depth = 0, deepest = 0;
     bool is_string = false;
@@ -29,6 +30,7 @@ static size_t nesting(const uint8_t *bytes, size_t n)
             depth--;
         }
     }
+    *is_closed = depth == 0 && !is_string;
     return deepest;
 }
 
@@ -38,22 +40,33 @@ static enum status syntax(struct problem_list *problems, const char *detail)
     return problem_add(problems, STATUS_INVALID, "", "%s", detail);
 }
 
-static enum status parse_failed(const json_error_t *error, struct problem_list *problems)
+/* jansson stops at an offset: name the value that stands there. */
+static enum status parse_failed(const uint8_t *bytes, size_t n, const json_error_t *error,
+                                struct problem_list *problems)
 {
+    char place[POINTER_SIZE];
+    const char *why = NULL;
     if (!error->text[0]) /* jansson has words for all but a lack of memory */
         return problem_add(problems, STATUS_NO_MEMORY, "", "the body: out of memory");
-    switch (json_error_code(error)) {
+    const bool is_value =
+        json_place(bytes, n, error->position > 0 ? (size_t)error->position : 0, place);
+    switch (json_error_code(error)) { /* what is JSON, but not for us */
     case json_error_duplicate_key:
-    case json_error_numeric_overflow:
+        why = "the member is there twice";
+        break;
+    case json_error_numeric_overflow: /* also where no number may stand */
+        why = is_value ? "the number is too large to be read" : NULL;
+        break;
     case json_error_null_character:
-        return problem_add(problems, STATUS_INVALID, "", "line %d, column %d: %s", error->line,
-                           error->column, error->text);
+    case json_error_null_byte_in_key:
+        why = "a text must not hold a zero character";
+        break;
     default:
-        problems->is_syntax = true;
-        return problem_add(problems, STATUS_INVALID, "",
-                           "the body is not JSON: line %d, column %d: %s", error->line,
-                           error->column, error->text);
+        break;
     }
+    problems->is_syntax |= why == NULL;
+    return problem_add(problems, STATUS_INVALID, place, "%s: line %d, column %d: %s",
+                       why ? why : "the body is not JSON", error->line, error->column, error->text);
 }
 
 enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
@@ -63,14 +76,18 @@ enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, j
         return syntax(problems, "the body is empty");
     if (memchr(bytes, 0, n))
         return syntax(problems, "the body is not JSON: it holds a zero byte");
-    if (nesting(bytes, n) > max_depth)
+    bool is_closed;
+    const bool is_too_deep = nesting(bytes, n, &is_closed) > max_depth;
+    if (is_too_deep && !is_closed)
+        return syntax(problems, "the body is not JSON: its brackets are not closed");
+    if (is_too_deep)
         return problem_add(problems, STATUS_INVALID, "", "the body is nested deeper than %zu",
                            max_depth);
     json_error_t error;
     json_t *value =
         json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!value)
-        return parse_failed(&error, problems);
+        return parse_failed(bytes, n, &error, problems);
     *out = value;
     return STATUS_OK;
 }

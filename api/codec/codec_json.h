@@ -18,7 +18,8 @@
 #include "core/base/buffer.h"
 
 /* Read a whole body.  *out is the caller's (json_decref).  A broken text is a syntax problem (400);
- * repeated members, numbers beyond double or int64, and nesting past max_depth are INVALID. */
+ * repeated members, numbers beyond double or int64, and nesting past max_depth are INVALID.  The
+ * problem's pointer is the place where reading stopped. */
 enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
                              struct problem_list *problems) WARN_UNUSED;
 

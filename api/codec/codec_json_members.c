@@ -83,17 +83,19 @@ static enum status read_numbers(const json_t *value, const char *pointer, const 
                                 void *target, struct problem_list *problems)
 {
     double numbers[8];
-    bool ok = json_array_size(value) == m->count;
-    for (size_t i = 0; ok && i < m->count; i++) {
-        const json_t *item = json_array_get(value, i);
-        numbers[i] = json_number_value(item);
-        ok = json_is_number(item) && in_range(m, numbers[i]);
-    }
-    if (!ok) {
-        char range[96], what[160];
-        describe_range(m, range);
+    char range[96], what[160];
+    describe_range(m, range);
+    if (json_array_size(value) != m->count) {
         snprintf(what, sizeof what, "an array of %zu numbers, each %s", m->count, range);
         return refuse(value, pointer, m, what, problems);
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        const json_t *item = json_array_get(value, i);
+        char place[POINTER_SIZE];
+        snprintf(place, sizeof place, "%.80s/%zu", pointer, i);
+        numbers[i] = json_number_value(item);
+        if (!json_is_number(item) || !in_range(m, numbers[i]))
+            return refuse(item, place, m, range, problems);
     }
     write_value(m, target, numbers, m->count * sizeof *numbers);
     return STATUS_OK;

@@ -92,25 +92,31 @@ static bool take_number(struct text *t, double *out)
     return true;
 }
 
-static enum status bad_point(size_t i, size_t n_dims, struct problem_list *problems)
+/* d: the coordinate that is wrong; n_dims: the point as a whole. */
+static enum status bad_point(size_t i, size_t d, size_t n_dims, struct problem_list *problems)
 {
     char place[POINTER_SIZE];
-    snprintf(place, sizeof place, "/coords/%zu", i);
+    snprintf(place, sizeof place, d < n_dims ? "/coords/%zu/%zu" : "/coords/%zu", i, d);
     return problem_add(problems, STATUS_INVALID, place,
                        "a point must be an array of %zu numbers that fit into float32", n_dims);
 }
 
-static bool take_point(struct text *t, size_t n_dims, float *out)
+/* *bad: the coordinate that is wrong, n_dims where it is the array. */
+static bool take_point(struct text *t, size_t n_dims, float *out, size_t *bad)
 {
+    *bad = n_dims;
     if (!take(t, '['))
         return false;
     for (size_t d = 0; d < n_dims; d++) {
         double number;
-        if ((d > 0 && !take(t, ',')) || !take_number(t, &number))
+        if (d > 0 && !take(t, ','))
             return false;
-        out[d] = (float)number;
-        if (!isfinite(out[d]))
+        const bool is_number = take_number(t, &number);
+        out[d] = is_number ? (float)number : 0.0f;
+        if (!is_number || !isfinite(out[d])) {
+            *bad = peek(t) == ']' && !is_number ? n_dims : d;
             return false;
+        }
     }
     return take(t, ']');
 }
@@ -134,6 +140,7 @@ static enum status take_points(struct text *t, size_t n_dims, size_t max_points,
                                struct problem_list *problems)
 {
     size_t capacity = 0, n = 0;
+    size_t bad = n_dims;
     float *coords = NULL;
     enum status status = STATUS_OK;
     take(t, '[');
@@ -147,14 +154,14 @@ static enum status take_points(struct text *t, size_t n_dims, size_t max_points,
             status = problem_add(problems, STATUS_NO_MEMORY, "/coords", "out of memory");
             goto out;
         }
-        if (!take_point(t, n_dims, coords + n * n_dims)) {
-            status = bad_point(n, n_dims, problems);
+        if (!take_point(t, n_dims, coords + n * n_dims, &bad)) {
+            status = bad_point(n, bad, n_dims, problems);
             goto out;
         }
         n++;
     }
     if (!take(t, ']')) {
-        status = bad_point(n, n_dims, problems);
+        status = bad_point(n, n_dims, n_dims, problems);
         goto out;
     }
     if (n == 0) {
@@ -371,7 +378,7 @@ enum status codec_query_raw(const struct http_request *r, size_t n_dims, size_t 
     for (size_t i = 0; i < q.n_points * n_dims; i++)
         if (!isfinite(q.coords[i])) {
             query_deinit(&q);
-            return bad_point(i / n_dims, n_dims, problems);
+            return bad_point(i / n_dims, i % n_dims, n_dims, problems);
         }
     *out = q;
     return STATUS_OK;

@@ -58,19 +58,31 @@ enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
 /* Cycles of b, as far as core's sines reach; amplitudes of a, as core takes them. */
 static const double max_b = 1 << ENCODING_MAX_OCTAVES, max_a = 1e6;
 
-static bool is_within(const json_t *value, double max)
+/* One number of b or a; place is its array's. */
+static enum status check_number(const json_t *value, double max, const char *place, size_t i,
+                                struct problem_list *problems)
 {
-    return json_is_number(value) && fabs(json_number_value(value)) <= max;
+    if (json_is_number(value) && fabs(json_number_value(value)) <= max)
+        return STATUS_OK;
+    char at[POINTER_SIZE];
+    snprintf(at, sizeof at, "%.80s/%zu", place, i);
+    return problem_add(problems, STATUS_INVALID, at, "'%s' must hold numbers in [-%.16g, %.16g]",
+                       max == max_b ? "b" : "a", max, max);
 }
 
-static bool is_row(const json_t *row, size_t n_dims)
+static enum status check_row(const json_t *row, size_t n_dims, size_t j,
+                             struct problem_list *problems)
 {
+    char place[POINTER_SIZE];
+    snprintf(place, sizeof place, "/field/encoding/b/%zu", j);
     if (json_array_size(row) != n_dims)
-        return false;
+        return problem_add(problems, STATUS_INVALID, place,
+                           "a frequency must be an array of %zu numbers in [-%.16g, %.16g]", n_dims,
+                           max_b, max_b);
     for (size_t d = 0; d < n_dims; d++)
-        if (!is_within(json_array_get(row, d), max_b))
-            return false;
-    return true;
+        if (check_number(json_array_get(row, d), max_b, place, d, problems) != STATUS_OK)
+            return STATUS_INVALID;
+    return STATUS_OK;
 }
 
 static enum status set_ones(json_t *encoding, size_t m, struct problem_list *problems)
@@ -93,25 +105,20 @@ static enum status check_explicit(json_t *encoding, size_t n_dims, struct proble
     if (m < 1 || m > LIMIT_FREQUENCIES)
         return problem_add(problems, STATUS_INVALID, "/field/encoding/b",
                            "'b' must be an array of 1..%d frequencies", LIMIT_FREQUENCIES);
-    for (size_t j = 0; j < m; j++) {
-        char place[POINTER_SIZE];
-        snprintf(place, sizeof place, "/field/encoding/b/%zu", j);
-        if (!is_row(json_array_get(b, j), n_dims))
-            return problem_add(problems, STATUS_INVALID, place,
-                               "a frequency must be an array of %zu numbers in [-%g, %g]", n_dims,
-                               max_b, max_b);
-    }
+    for (size_t j = 0; j < m; j++)
+        if (check_row(json_array_get(b, j), n_dims, j, problems) != STATUS_OK)
+            return STATUS_INVALID;
     const json_t *a = json_object_get(encoding, "a");
     if (!a)
         return set_ones(encoding, m, problems);
-    bool ok = json_array_size(a) == m;
-    for (size_t j = 0; ok && j < m; j++)
-        ok = is_within(json_array_get(a, j), max_a);
-    return ok ? STATUS_OK
-              : problem_add(
-                    problems, STATUS_INVALID, "/field/encoding/a",
-                    "'a' must be an array of %zu numbers in [-%g, %g], one for each row of 'b'", m,
-                    max_a, max_a);
+    if (json_array_size(a) != m)
+        return problem_add(problems, STATUS_INVALID, "/field/encoding/a",
+                           "'a' must be an array of %zu numbers, one for each row of 'b'", m);
+    for (size_t j = 0; j < m; j++)
+        if (check_number(json_array_get(a, j), max_a, "/field/encoding/a", j, problems) !=
+            STATUS_OK)
+            return STATUS_INVALID;
+    return STATUS_OK;
 }
 
 /* --- objects with a type --- */

@@ -14,6 +14,9 @@
  * 200 bytes are 3.6 MB an hour. */
 enum { PENDING_MAX = 64 << 20 };
 
+/* Ids stay exact in every JSON reader: 2^53 - 1. */
+static const uint64_t max_id = 9007199254740991;
+
 /* How long a client waits before it comes back, milliseconds. */
 static const char retry_hint[] = "retry: 2000\n\n";
 
@@ -42,7 +45,7 @@ static bool read_last_id_or_reply(const struct http_request *request,
     char *end = NULL;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && value <= INT64_MAX) {
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && value <= max_id) {
         *out = value;
         return true;
     }

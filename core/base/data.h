@@ -20,8 +20,21 @@ struct image {
     float *values;
 };
 
-/* A zeroed image.  INVALID for a size of 0 or more than LIMIT_CHANNELS, TOO_LARGE past
- * LIMIT_IMAGE_*. */
+/* What a check of a file finds out about its picture without keeping it. */
+struct image_facts {
+    size_t width; /* upright, as of struct image */
+    size_t height;
+    size_t channels;
+    unsigned bits_per_channel; /* of the file's numbers */
+    float low, high;           /* no value lies outside; [0, 1] for integer files */
+};
+
+/* Can an image have this size?  INVALID for a side of 0, no channel or more than LIMIT_CHANNELS,
+ * TOO_LARGE past LIMIT_IMAGE_*. */
+enum status image_check_size(size_t width, size_t height, size_t channels,
+                             struct error *err) WARN_UNUSED;
+
+/* A zeroed image.  Errors of image_check_size, NO_MEMORY. */
 enum status image_create(struct image *out, size_t width, size_t height, size_t channels,
                          struct error *err) WARN_UNUSED;
 

@@ -13,6 +13,8 @@ enum {
     LIMIT_IMAGE_SIDE =
         1 << 20,            /* a side no format needs to pass; keeps products far from wrapping */
     LIMIT_JPEG_SCANS = 100, /* progressive scans: each costs a pass over the whole picture */
+    LIMIT_JPEG_COEFFICIENTS = 200 << 20, /* bytes kept while scans come: 64 Mi pixels in grey or
+                                            4:2:0, 33 Mi in 4:4:4; a check stays under 256 MiB */
 
     LIMIT_NPY_DIMS = 8,
     LIMIT_NPZ_MEMBERS = 2000,

@@ -2,7 +2,7 @@
  * Design.  libjpeg reports errors by a jump; both directions keep all they own in a struct of the
  * caller's, so the functions that set the jump's target have no local variable that could be lost.
  * Rows are put straight where they stand in the upright picture: a picture costs its floats, one
- * row, and for progressive files libjpeg's coefficients.
+ * row, and for files of several scans libjpeg's coefficients.  A check lets go of each row.
  */
 #include "core/format/jpeg.h"
 
@@ -44,7 +44,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     const uint8_t *bytes;
     size_t n_bytes;
-    struct image image;
+    struct exif_placement upright;
 };
 
 struct writer {
@@ -148,11 +148,30 @@ static unsigned find_orientation(const uint8_t *bytes, size_t n_bytes)
     return EXIF_UPRIGHT;
 }
 
+/* Bytes of the coefficients that libjpeg keeps where a file has several scans: two for each sample
+ * of each component, in whole blocks. */
+static size_t coefficient_bytes(const struct jpeg_decompress_struct *j)
+{
+    size_t n_blocks = 0;
+    for (int i = 0; i < j->num_components; i++) {
+        const jpeg_component_info *c = &j->comp_info[i];
+        n_blocks += (size_t)(c->width_in_blocks + (JDIMENSION)c->h_samp_factor) *
+                    (c->height_in_blocks + (JDIMENSION)c->v_samp_factor);
+    }
+    return n_blocks * sizeof(JBLOCK);
+}
+
 /* Read the header, refuse what will not be decoded, and choose the colours of the output. */
 static enum status read_header(struct reader *r)
 {
     struct jpeg_decompress_struct *j = &r->jpeg;
     struct error *err = r->trouble.err;
+    if (setjmp(r->trouble.jump))
+        return r->trouble.status;
+    jpeg_create_decompress(j);
+    jpeg_mem_src(j, r->bytes, r->n_bytes);
+    r->progress.progress_monitor = on_progress;
+    j->progress = &r->progress;
     jpeg_read_header(j, TRUE);
     if (j->jpeg_color_space == JCS_CMYK || j->jpeg_color_space == JCS_YCCK)
         return error_set(err, STATUS_UNSUPPORTED, "", "a CMYK JPEG is not supported");
@@ -168,6 +187,15 @@ static enum status read_header(struct reader *r)
         return error_set(err, STATUS_INVALID, "", "%s: 'the file is too short for its pixels'",
                          r->trouble.what);
     j->out_color_space = j->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    r->upright =
+        exif_place(find_orientation(r->bytes, r->n_bytes), j->image_width, j->image_height);
+    const size_t n_kept = jpeg_has_multiple_scans(j) ? coefficient_bytes(j) : 0;
+    if (n_kept > LIMIT_JPEG_COEFFICIENTS)
+        return error_set(err, STATUS_TOO_LARGE, "",
+                         "a progressive JPEG of %u x %u pixels takes %zu MiB to decode, the limit "
+                         "is %d MiB: save it as a baseline JPEG",
+                         j->image_width, j->image_height, n_kept >> 20,
+                         LIMIT_JPEG_COEFFICIENTS >> 20);
     return STATUS_OK;
 }
 
@@ -181,49 +209,77 @@ static void place_row(struct image *image, const struct exif_placement *p, size_
             image->values[(size_t)to * n + c] = (float)row[x * n + c] / 255.0f;
 }
 
-static enum status read_image(struct reader *r)
+/* image: where the rows go; NULL for a check. */
+static enum status read_rows(struct reader *r, struct image *image)
 {
     struct jpeg_decompress_struct *j = &r->jpeg;
     if (setjmp(r->trouble.jump))
         return r->trouble.status;
-    jpeg_create_decompress(j);
-    jpeg_mem_src(j, r->bytes, r->n_bytes);
-    r->progress.progress_monitor = on_progress;
-    j->progress = &r->progress;
-    enum status status = read_header(r);
-    if (status != STATUS_OK)
-        return status;
-
-    struct exif_placement p =
-        exif_place(find_orientation(r->bytes, r->n_bytes), j->image_width, j->image_height);
-    status = image_create(&r->image, p.width, p.height, (size_t)j->num_components, r->trouble.err);
-    if (status != STATUS_OK)
-        return status;
     jpeg_start_decompress(j);
     JSAMPARRAY row = j->mem->alloc_sarray((j_common_ptr)j, JPOOL_IMAGE,
                                           j->output_width * (JDIMENSION)j->num_components, 1);
     while (j->output_scanline < j->output_height) {
         size_t y = j->output_scanline;
-        if (jpeg_read_scanlines(j, row, 1) == 1)
-            place_row(&r->image, &p, y, row[0], j->output_width);
+        if (jpeg_read_scanlines(j, row, 1) == 1 && image)
+            place_row(image, &r->upright, y, row[0], j->output_width);
     }
     jpeg_finish_decompress(j);
     return STATUS_OK;
 }
 
-enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out, struct error *err)
+/* Start reading a file; reader_deinit whatever comes of it. */
+static enum status reader_init(struct reader *r, const uint8_t *bytes, size_t n_bytes,
+                               struct error *err)
 {
+    *r = (struct reader){.bytes = bytes, .n_bytes = n_bytes};
     if (n_bytes < 4 || bytes[0] != 0xFF || bytes[1] != MARKER_START)
         return error_set(err, STATUS_INVALID, "", "not a JPEG file");
-    struct reader r = {.bytes = bytes, .n_bytes = n_bytes};
-    trouble_init(&r.trouble, err, "the JPEG file is broken");
-    r.jpeg.err = &r.trouble.base;
-    enum status status = read_image(&r);
-    jpeg_destroy_decompress(&r.jpeg);
+    trouble_init(&r->trouble, err, "the JPEG file is broken");
+    r->jpeg.err = &r->trouble.base;
+    return read_header(r);
+}
+
+static void reader_deinit(struct reader *r)
+{
+    if (r->jpeg.err)
+        jpeg_destroy_decompress(&r->jpeg);
+}
+
+enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                       struct error *err)
+{
+    struct reader r;
+    enum status status = reader_init(&r, bytes, n_bytes, err);
+    if (status == STATUS_OK)
+        status = read_rows(&r, NULL);
+    if (status == STATUS_OK)
+        *out = (struct image_facts){
+            .width = r.upright.width,
+            .height = r.upright.height,
+            .channels = (size_t)r.jpeg.num_components,
+            .bits_per_channel = 8,
+            .low = 0.0f,
+            .high = 1.0f,
+        };
+    reader_deinit(&r);
+    return status;
+}
+
+enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out, struct error *err)
+{
+    struct reader r;
+    struct image image = {0};
+    enum status status = reader_init(&r, bytes, n_bytes, err);
+    if (status == STATUS_OK)
+        status = image_create(&image, r.upright.width, r.upright.height,
+                              (size_t)r.jpeg.num_components, err);
+    if (status == STATUS_OK)
+        status = read_rows(&r, &image);
+    reader_deinit(&r);
     if (status != STATUS_OK)
-        image_deinit(&r.image);
+        image_deinit(&image);
     else
-        *out = r.image;
+        *out = image;
     return status;
 }
 

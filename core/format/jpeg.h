@@ -12,9 +12,15 @@
 
 /* Decode baseline or progressive, grey or colour.  INVALID for a broken file (warnings that mean
  * damaged data count as broken, those about remarks in the file do not), UNSUPPORTED for CMYK and
- * 12 bits, TOO_LARGE past limits.h (pixels, scans), NO_MEMORY.  The caller owns *out. */
+ * 12 bits, TOO_LARGE past limits.h (pixels, scans, and what several scans cost), NO_MEMORY.  The
+ * caller owns *out. */
 enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
                         struct error *err) WARN_UNUSED;
+
+/* Read a whole file as jpeg_decode does, with the same errors, and keep nothing: memory is a few
+ * rows, and for a file of several scans at most LIMIT_JPEG_COEFFICIENTS more. */
+enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                       struct error *err) WARN_UNUSED;
 
 /* Append 8-bit grey (channels 1) or RGB (3) pixels; quality 1..100.  Other channel counts are
  * UNSUPPORTED; INVALID, TOO_LARGE (side, or the buffer's maximum), NO_MEMORY.  *out is then as it

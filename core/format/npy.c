@@ -156,6 +156,11 @@ static void walk_next(struct walk *w, const struct npy_array *a)
     }
 }
 
+static enum status not_finite(size_t i, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, "", "value %zu of the NPY array is not finite", i);
+}
+
 enum status npy_to_floats(const struct npy_array *a, float *out, struct error *err)
 {
     if (a->type == NPY_C64 || a->type == NPY_C128)
@@ -166,8 +171,26 @@ enum status npy_to_floats(const struct npy_array *a, float *out, struct error *e
     for (size_t i = 0; i < a->n_elements; i++) {
         out[i] = element(a->type, a->big_endian, a->data + w.at * size);
         if (!isfinite(out[i]))
-            return error_set(err, STATUS_INVALID, "", "value %zu of the NPY array is not finite",
-                             i);
+            return not_finite(i, err);
+        walk_next(&w, a);
+    }
+    return STATUS_OK;
+}
+
+/* The least and the largest value of a real array, which has one at least. */
+static enum status find_range(const struct npy_array *a, float *low, float *high, struct error *err)
+{
+    const size_t size = type_size[a->type];
+    struct walk w;
+    walk_start(&w, a);
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < a->n_elements; i++) {
+        const float v = element(a->type, a->big_endian, a->data + w.at * size);
+        if (!isfinite(v))
+            return not_finite(i, err);
+        *low = v < *low ? v : *low;
+        *high = v > *high ? v : *high;
         walk_next(&w, a);
     }
     return STATUS_OK;
@@ -191,32 +214,77 @@ static float picture_range(enum npy_type type)
     }
 }
 
+/* An array that is a picture: its view, its size, and what its values are divided by. */
+struct picture {
+    struct npy_array array;
+    size_t width, height, channels;
+    float range;
+};
+
+static enum status parse_picture(const uint8_t *bytes, size_t n_bytes, struct picture *out,
+                                 struct error *err)
+{
+    struct picture p = {0};
+    const struct npy_array *a = &p.array;
+    enum status status = npy_parse(bytes, n_bytes, &p.array, err);
+    if (status != STATUS_OK)
+        return status;
+    if (a->n_dims != 2 && a->n_dims != 3)
+        return error_set(err, STATUS_INVALID, "",
+                         "an image is an array [H,W] or [H,W,C], this one has %zu dimensions",
+                         a->n_dims);
+    p.range = picture_range(a->type);
+    if (p.range == 0.0f)
+        return error_set(err, STATUS_UNSUPPORTED, "",
+                         "an image array is of type bool, uint8, uint16 or float");
+    p.height = a->shape[0];
+    p.width = a->shape[1];
+    p.channels = a->n_dims == 3 ? a->shape[2] : 1;
+    *out = p;
+    return STATUS_OK;
+}
+
+enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                            struct error *err)
+{
+    struct picture p;
+    enum status status = parse_picture(bytes, n_bytes, &p, err);
+    if (status == STATUS_OK)
+        status = image_check_size(p.width, p.height, p.channels, err);
+    if (status != STATUS_OK)
+        return status;
+    struct image_facts facts = {
+        .width = p.width,
+        .height = p.height,
+        .channels = p.channels,
+        .bits_per_channel = p.array.type == NPY_BOOL ? 1 : 8 * (unsigned)type_size[p.array.type],
+        .low = 0.0f,
+        .high = 1.0f,
+    };
+    const bool is_float = p.array.type >= NPY_F16; /* others are finite and in their range */
+    if (is_float)
+        status = find_range(&p.array, &facts.low, &facts.high, err);
+    if (status == STATUS_OK)
+        *out = facts;
+    return status;
+}
+
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
                              struct error *err)
 {
-    struct npy_array a = {0};
+    struct picture p;
     struct image image = {0};
-    enum status status = npy_parse(bytes, n_bytes, &a, err);
-    if (status != STATUS_OK)
-        return status;
-    if (a.n_dims != 2 && a.n_dims != 3)
-        return error_set(err, STATUS_INVALID, "",
-                         "an image is an array [H,W] or [H,W,C], this one has %zu dimensions",
-                         a.n_dims);
-    float range = picture_range(a.type);
-    if (range == 0.0f)
-        return error_set(err, STATUS_UNSUPPORTED, "",
-                         "an image array is of type bool, uint8, uint16 or float");
-    status = image_create(&image, a.shape[1], a.shape[0], a.n_dims == 3 ? a.shape[2] : 1, err);
-    if (status != STATUS_OK)
-        return status;
-    status = npy_to_floats(&a, image.values, err);
+    enum status status = parse_picture(bytes, n_bytes, &p, err);
+    if (status == STATUS_OK)
+        status = image_create(&image, p.width, p.height, p.channels, err);
+    if (status == STATUS_OK)
+        status = npy_to_floats(&p.array, image.values, err);
     if (status != STATUS_OK) {
         image_deinit(&image);
         return status;
     }
-    for (size_t i = 0; i < a.n_elements; i++)
-        image.values[i] /= range;
+    for (size_t i = 0; i < p.array.n_elements; i++)
+        image.values[i] /= p.range;
     *out = image;
     return STATUS_OK;
 }

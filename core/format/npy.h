@@ -56,6 +56,10 @@ enum status npy_to_floats(const struct npy_array *a, float *out, struct error *e
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
                              struct error *err) WARN_UNUSED;
 
+/* Look at every value as npy_decode_image does, with the same errors, and keep none. */
+enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                            struct error *err) WARN_UNUSED;
+
 /* Append the header of a little-endian float32 array in C order: the caller appends the data. */
 enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer *out,
                               struct error *err) WARN_UNUSED;

@@ -3,23 +3,25 @@
  * caller's, so the functions that set the jump's target have no local variable that could be lost.
  * Integer rows are decoded to the front of the image's own memory and widened there: a picture
  * costs its floats and libpng's two rows, interlaced or not.  (One more copy where EXIF turns it.)
+ * A check differs in one number: the rows' distance is 0, so that each is written over the one
+ * before.
  */
 #include "core/format/png.h"
 
 #include <png.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/exif.h"
 #include "core/format/pixels.h"
+#include "core/format/png_chunks.h"
 
 enum {
     SIGNATURE_BYTES = 8,
     HEADER_BYTES = 33, /* signature and the IHDR chunk, which comes first */
-
-    CHUNK_BYTES = 12, /* of a chunk around its body: length, type, CRC */
 
     /* What libpng may keep of one chunk, and of how many: the chunks that are looked at need less
      * than a kilobyte. */
@@ -28,6 +30,10 @@ enum {
 
     /* deflate makes at most 1,032 bytes of one; fewer bytes than that cannot hold the rows. */
     MAX_DEFLATE_RATIO = 1040,
+
+    /* Packed bytes behind the last row: encoders leave a checksum and a few bytes.  libpng would
+     * inflate whatever is there, a thousand times its size. */
+    MAX_BEHIND_ROWS = 64 << 10,
 
     COMPRESSED_BLOCK = 64 << 10, /* of the encoder: fewer and larger IDAT chunks */
 };
@@ -45,8 +51,11 @@ struct reader {
     const uint8_t *end;
     png_structp png;
     png_infop info;
-    struct image image;
+    struct png_chunks chunks;
+    size_t width, height, channels; /* as stored, expanded */
     unsigned bits;
+    int n_passes; /* 0 until the header is read */
+    size_t row_bytes;
 };
 
 struct writer {
@@ -86,9 +95,20 @@ static void on_free(png_structp png, png_voidp p)
     mem_free(p);
 }
 
+/* Has the last row been read?  libpng counts rows of the current pass, and passes. */
+static bool is_behind_rows(const struct reader *r)
+{
+    enum { N_PASSES = 7 };
+    return r->n_passes > 1 ? png_get_current_pass_number(r->png) >= N_PASSES
+                           : png_get_current_row_number(r->png) >= r->height;
+}
+
+/* libpng reads IDAT to its end together with the last row: here is where it can be stopped. */
 static void on_read(png_structp png, png_bytep bytes, size_t n)
 {
     struct reader *r = png_get_io_ptr(png);
+    if (r->n_passes > 0 && r->chunks.pixels_end - r->at > MAX_BEHIND_ROWS && is_behind_rows(r))
+        png_error(png, "its data goes on after the last row");
     if (n > (size_t)(r->end - r->at))
         png_error(png, "the file is cut short");
     memcpy(bytes, r->at, n);
@@ -132,118 +152,152 @@ static void set_limits(struct reader *r)
     png_set_user_limits(r->png, LIMIT_IMAGE_SIDE, LIMIT_IMAGE_SIDE);
     png_set_chunk_malloc_max(r->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(r->png, MAX_KEPT_CHUNKS);
-    /* A damaged remark tells of a damaged file. */
-    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    /* A remark's wrong checksum does not make a picture bad, where png_chunks_find let it pass. */
+    png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_QUIET_USE);
     /* Only IHDR, PLTE, tRNS, IDAT and IEND are looked at; the others are skipped unread. */
     png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 }
 
-/* Decode into r->image, whose values are then still integers at the front of their memory. */
-static enum status read_samples(struct reader *r)
+/* All before the pixels. */
+static enum status read_header(struct reader *r)
 {
     if (setjmp(png_jmpbuf(r->png)))
         return r->trouble.status;
     set_limits(r);
     png_set_read_fn(r->png, r, on_read);
     png_read_info(r->png, r->info);
-
-    size_t width = png_get_image_width(r->png, r->info);
-    size_t height = png_get_image_height(r->png, r->info);
-    size_t stored_row = png_get_rowbytes(r->png, r->info);
-    if ((stored_row + 1) * height / MAX_DEFLATE_RATIO > (size_t)(r->end - r->at))
+    r->width = png_get_image_width(r->png, r->info);
+    r->height = png_get_image_height(r->png, r->info);
+    const size_t stored_row = png_get_rowbytes(r->png, r->info);
+    if ((stored_row + 1) * r->height / MAX_DEFLATE_RATIO > (size_t)(r->end - r->at))
         png_error(r->png, "the file is too short for its pixels");
-
     png_set_expand(r->png);
-    int n_passes = png_set_interlace_handling(r->png);
+    r->n_passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
     r->bits = png_get_bit_depth(r->png, r->info);
-    enum status status =
-        image_create(&r->image, width, height, png_get_channels(r->png, r->info), r->trouble.err);
-    if (status != STATUS_OK)
-        return status;
+    r->channels = png_get_channels(r->png, r->info);
+    r->row_bytes = png_get_rowbytes(r->png, r->info);
+    return STATUS_OK;
+}
 
-    size_t row = png_get_rowbytes(r->png, r->info);
-    for (int pass = 0; pass < n_passes; pass++)
-        for (size_t y = 0; y < height; y++)
-            png_read_row(r->png, (uint8_t *)r->image.values + y * row, NULL);
+/* The rows and what follows them.  Row y is written at rows + y * stride. */
+static enum status read_rows(struct reader *r, uint8_t *rows, size_t stride)
+{
+    if (setjmp(png_jmpbuf(r->png)))
+        return r->trouble.status;
+    for (int pass = 0; pass < r->n_passes; pass++)
+        for (size_t y = 0; y < r->height; y++)
+            png_read_row(r->png, rows + y * stride, NULL);
     png_read_end(r->png, r->info);
     return r->trouble.status;
 }
 
-/* The orientation told by the file's eXIf chunk; libpng has read the file to its end and compared
- * the checksums.  (It would allocate whatever length this chunk claims, so it skips it.) */
-static unsigned find_orientation(const uint8_t *bytes, size_t n_bytes)
+/* Start reading a file; reader_deinit whatever comes of it. */
+static enum status reader_init(struct reader *r, const uint8_t *bytes, size_t n_bytes,
+                               struct error *err)
 {
-    const uint8_t *at = bytes + HEADER_BYTES, *end = bytes + n_bytes;
-    while (end - at >= CHUNK_BYTES) {
-        size_t n = png_get_uint_32(at);
-        const uint8_t *type = at + 4, *body = at + 8;
-        if (n > (size_t)(end - at) - CHUNK_BYTES || memcmp(type, "IEND", 4) == 0)
-            break;
-        if (memcmp(type, "eXIf", 4) == 0)
-            return exif_orientation(body, n);
-        at = body + n + 4;
-    }
-    return EXIF_UPRIGHT;
-}
-
-/* Turn r->image, which stands as it is stored. */
-static enum status turn_upright(struct reader *r, unsigned orientation)
-{
-    const struct image *stored = &r->image;
-    struct exif_placement p = exif_place(orientation, stored->width, stored->height);
-    struct image upright;
-    enum status status =
-        image_create(&upright, p.width, p.height, stored->channels, r->trouble.err);
+    *r = (struct reader){
+        .trouble = {STATUS_OK, err, "the PNG file is broken"}, .at = bytes, .end = bytes + n_bytes};
+    enum status status = check_header(bytes, n_bytes, err);
+    if (status == STATUS_OK)
+        status = png_chunks_find(bytes, n_bytes, &r->chunks, err);
     if (status != STATUS_OK)
         return status;
-    const size_t n = stored->channels;
-    const float *from = stored->values;
-    for (size_t y = 0; y < stored->height; y++) {
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r->trouble, on_error, on_warning,
+                                      &r->trouble, on_malloc, on_free);
+    if (r->png)
+        r->info = png_create_info_struct(r->png);
+    return r->info ? read_header(r) : STATUS_NO_MEMORY;
+}
+
+static void reader_deinit(struct reader *r)
+{
+    png_destroy_read_struct(&r->png, &r->info, NULL);
+}
+
+static unsigned orientation_of(const struct reader *r)
+{
+    return r->chunks.exif ? exif_orientation(r->chunks.exif, r->chunks.n_exif) : EXIF_UPRIGHT;
+}
+
+enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                      struct error *err)
+{
+    struct reader r;
+    uint8_t *row = NULL;
+    enum status status = reader_init(&r, bytes, n_bytes, err);
+    if (status == STATUS_OK)
+        status = image_check_size(r.width, r.height, r.channels, err);
+    if (status != STATUS_OK)
+        goto out;
+    row = mem_alloc(r.row_bytes);
+    status = row ? read_rows(&r, row, 0) : error_status(err, STATUS_NO_MEMORY);
+    if (status != STATUS_OK)
+        goto out;
+    const struct exif_placement upright = exif_place(orientation_of(&r), r.width, r.height);
+    *out = (struct image_facts){
+        .width = upright.width,
+        .height = upright.height,
+        .channels = r.channels,
+        .bits_per_channel = r.bits,
+        .low = 0.0f,
+        .high = 1.0f,
+    };
+out:
+    mem_free(row);
+    reader_deinit(&r);
+    return status;
+}
+
+/* Turn an image, which stands as it is stored. */
+static enum status turn_upright(struct image *image, unsigned orientation, struct error *err)
+{
+    const struct exif_placement p = exif_place(orientation, image->width, image->height);
+    struct image upright;
+    enum status status = image_create(&upright, p.width, p.height, image->channels, err);
+    if (status != STATUS_OK)
+        return status;
+    const size_t n = image->channels;
+    const float *from = image->values;
+    for (size_t y = 0; y < image->height; y++) {
         ptrdiff_t to = p.origin + (ptrdiff_t)y * p.step_y;
-        for (size_t x = 0; x < stored->width; x++, to += p.step_x, from += n)
+        for (size_t x = 0; x < image->width; x++, to += p.step_x, from += n)
             memcpy(upright.values + (size_t)to * n, from, n * sizeof *from);
     }
-    image_deinit(&r->image);
-    r->image = upright;
+    image_deinit(image);
+    *image = upright;
     return STATUS_OK;
 }
 
 enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
                        unsigned *bits_per_channel, struct error *err)
 {
-    struct reader r = {
-        .trouble = {STATUS_OK, err, "the PNG file is broken"}, .at = bytes, .end = bytes + n_bytes};
-    enum status status = check_header(bytes, n_bytes, err);
+    struct reader r;
+    struct image image = {0};
+    enum status status = reader_init(&r, bytes, n_bytes, err);
+    if (status == STATUS_OK)
+        status = image_create(&image, r.width, r.height, r.channels, err);
+    if (status == STATUS_OK)
+        status = read_rows(&r, (uint8_t *)image.values, r.row_bytes);
     if (status != STATUS_OK)
         goto out;
-    status = STATUS_NO_MEMORY;
-    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r.trouble, on_error, on_warning,
-                                     &r.trouble, on_malloc, on_free);
-    if (r.png)
-        r.info = png_create_info_struct(r.png);
-    if (!r.info)
-        goto out;
-    status = read_samples(&r);
-    if (status != STATUS_OK)
-        goto out;
-    size_t n = r.image.width * r.image.height * r.image.channels;
+    const size_t n = image.width * image.height * image.channels;
     if (r.bits == 16)
-        pixels_widen_u16(r.image.values, n);
+        pixels_widen_u16(image.values, n);
     else
-        pixels_widen_u8(r.image.values, n);
-    unsigned orientation = find_orientation(bytes, n_bytes);
+        pixels_widen_u8(image.values, n);
+    const unsigned orientation = orientation_of(&r);
     if (orientation != EXIF_UPRIGHT)
-        status = turn_upright(&r, orientation);
+        status = turn_upright(&image, orientation, err);
     if (status != STATUS_OK)
         goto out;
-    *out = r.image;
-    r.image.values = NULL;
+    *out = image;
+    image.values = NULL;
     if (bits_per_channel)
         *bits_per_channel = r.bits;
 out:
-    png_destroy_read_struct(&r.png, &r.info, NULL);
-    image_deinit(&r.image);
+    reader_deinit(&r);
+    image_deinit(&image);
     return status;
 }
 

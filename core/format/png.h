@@ -12,13 +12,19 @@
 
 /* Decode a whole file of any colour type, depth and interlace.  Palettes and tRNS are expanded,
  * depths 1, 2, 4 scaled to their range; an image without transparency gets no alpha channel.  An
- * EXIF orientation is applied.  What other remarks say, and bytes after the end, is ignored.  The
- * header is held against limits.h, and against the file's length, before anything is allocated;
- * memory is that of *out and two rows (twice *out where EXIF turns it).  *bits_per_channel: 8 or 16
- * (may be NULL). INVALID for a broken file (bad CRC, cut short, …), TOO_LARGE, NO_MEMORY.  The
- * caller owns *out. */
+ * EXIF orientation is applied.  What other remarks say, and bytes after the end, is ignored,
+ * and so are checksums of remarks that are whole otherwise.  The header is held against limits.h,
+ * and against the file's length, before anything is allocated; memory is that of *out and two rows
+ * (twice *out where EXIF turns it). *bits_per_channel: 8 or 16 (may be NULL). INVALID for a broken
+ * file (wrong checksum, cut short, much more data than rows, …), TOO_LARGE, NO_MEMORY.  The caller
+ * owns *out. */
 enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
                        unsigned *bits_per_channel, struct error *err) WARN_UNUSED;
+
+/* Read a whole file as png_decode does, with the same errors, and keep nothing: memory is that of
+ * three rows, interlaced or not. */
+enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                      struct error *err) WARN_UNUSED;
 
 /* Compression effort of png_encode: rendered answers are made once and thrown away. */
 enum png_effort { PNG_FAST, PNG_SMALL };

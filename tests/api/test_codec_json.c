@@ -35,6 +35,7 @@ static void bodies_are_refused_with_the_right_class(void **state)
         {"{\"a\":NaN}", true},
         {"{\"a\":Infinity}", true},
         {"{'a':1}", true},
+        {"{9999E9999:1}", true},
         {"{\"a\":1,}", true},
         {"{\"a\":\"\xff\"}", true},
         {"{\"a\":\"\xed\xa0\x80\"}", true},
@@ -46,12 +47,44 @@ static void bodies_are_refused_with_the_right_class(void **state)
         {"{\"a\":1e999}", false},
         {"{\"a\":99999999999999999999}", false},
         {"{\"a\":\"\\u0000\"}", false},
+        {"{\"\\u0000\":1}", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct problem_list problems = {0};
         assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &problems), STATUS_INVALID);
         if (problems.is_syntax != cases[i].is_syntax)
             fail_msg("%s: %s", cases[i].text, problems.item[0].detail);
+    }
+}
+
+static void the_value_where_reading_stops_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *pointer;
+    } cases[] = {
+        {"{\"train\":{\"steps\":5,\"learning_rate\":NaN}}", "/train/learning_rate"},
+        {"{\"train\":{\"learning_rate\":-Infinity,\"steps\":5}}", "/train/learning_rate"},
+        {"{\"train\":{\"learning_rate\":1e400,\"steps\":5}}", "/train/learning_rate"},
+        {"{\"train\":{\"learning_rate\":1e400}}", "/train/learning_rate"},
+        {"{\"train\":{\"steps\":9223372036854775808}}", "/train/steps"},
+        {"{\"train\":{\"steps\":-9223372036854775809}}", "/train/steps"},
+        {"{\"train\":{\"steps\":01}}", "/train/steps"},
+        {"{\"b\":[[1,2],[3,NaN]],\"c\":1}", "/b/1/1"},
+        {"{\"b\":[[1,2],[3,4}", "/b/1"},
+        {"{\"b\":[[1,2],[3", "/b/1/0"},
+        {"{\"a\":1,\"b\":2,\"a\":3}", "/a"},
+        {"{\"a\":{\"b/c\":\"\\u0000\"}}", "/a/b~1c"},
+        {"{\"a\":1 \"b\":2}", "/a"},
+        {"{\"a\":1}}", ""},
+        {"{\"a\":1,}", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct problem_list problems = {0};
+        assert_int_equal(parse(cases[i].text, strlen(cases[i].text), &problems), STATUS_INVALID);
+        if (strcmp(problems.item[0].pointer, cases[i].pointer) != 0)
+            fail_msg("%s: '%s', %s", cases[i].text, problems.item[0].pointer,
+                     problems.item[0].detail);
     }
 }
 
@@ -91,6 +124,11 @@ static void a_megabyte_of_brackets_is_refused(void **state)
     memset(text, '[', N);
     struct problem_list problems = {0};
     assert_int_equal(parse(text, N, &problems), STATUS_INVALID);
+    assert_true(problems.is_syntax); /* they are not closed */
+    problems = (struct problem_list){0};
+    memset(text + N / 2, ']', N / 2);
+    assert_int_equal(parse(text, N, &problems), STATUS_INVALID);
+    assert_false(problems.is_syntax);
     free(text);
 }
 
@@ -144,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_refused_with_the_right_class),
+        cmocka_unit_test(the_value_where_reading_stops_is_named),
         cmocka_unit_test(a_zero_byte_is_refused_before_parsing),
         cmocka_unit_test(nesting_is_refused_past_its_limit_exactly),
         cmocka_unit_test(a_megabyte_of_brackets_is_refused),

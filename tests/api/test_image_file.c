@@ -18,13 +18,34 @@
 
 enum { MAX_BYTES = 64 << 20 };
 
-static struct image_file decode(const struct buffer *bytes, bool is_image_said)
+/* The picture, and that a check says the same of it. */
+static struct image decode(const struct buffer *bytes, bool is_image_said,
+                           struct image_file_facts *facts)
 {
-    struct image_file file = {0};
+    struct image image = {0};
     struct error err = {0};
-    if (image_file_decode(bytes->data, bytes->size, is_image_said, &file, &err) != STATUS_OK)
+    if (image_file_decode(bytes->data, bytes->size, is_image_said, &image, &err) != STATUS_OK ||
+        image_file_check(bytes->data, bytes->size, is_image_said, facts, &err) != STATUS_OK)
         fail_msg("%s", err.message);
-    return file;
+    assert_int_equal(facts->image.width, image.width);
+    assert_int_equal(facts->image.height, image.height);
+    assert_int_equal(facts->image.channels, image.channels);
+    return image;
+}
+
+/* Both ways of reading refuse alike. */
+static struct error refuse(const void *bytes, size_t n, bool is_image_said, enum status status)
+{
+    struct image image = {0};
+    struct image_file_facts facts;
+    struct error err = {0}, again = {0};
+    assert_int_equal(image_file_decode(bytes, n, is_image_said, &image, &err), status);
+    assert_int_equal(image_file_check(bytes, n, is_image_said, &facts, &again), status);
+    assert_null(image.values);
+    assert_string_equal(err.where, again.where);
+    assert_string_equal(err.message, again.message);
+    assert_true(err.message[0] != '\0');
+    return err;
 }
 
 static void formats_are_told_by_their_bytes(void **state)
@@ -36,14 +57,16 @@ static void formats_are_told_by_their_bytes(void **state)
     buffer_init(&jpeg, MAX_BYTES);
     assert_int_equal(png_encode(pixels, 8, 8, 3, PNG_FAST, &png, NULL), STATUS_OK);
     assert_int_equal(jpeg_encode(pixels, 8, 8, 3, 90, &jpeg, NULL), STATUS_OK);
-    struct image_file file = decode(&png, false);
-    assert_string_equal(file.media_type, "image/png");
-    assert_int_equal(file.bits_per_channel, 8);
-    assert_int_equal(file.image.channels, 3);
-    image_deinit(&file.image);
-    file = decode(&jpeg, true);
-    assert_string_equal(file.media_type, "image/jpeg");
-    image_deinit(&file.image);
+    struct image_file_facts facts;
+    struct image image = decode(&png, false, &facts);
+    assert_string_equal(facts.media_type, "image/png");
+    assert_int_equal(facts.image.bits_per_channel, 8);
+    assert_int_equal(image.channels, 3);
+    image_deinit(&image);
+    image = decode(&jpeg, true, &facts);
+    assert_string_equal(facts.media_type, "image/jpeg");
+    assert_int_equal(facts.image.bits_per_channel, 8);
+    image_deinit(&image);
     buffer_deinit(&png);
     buffer_deinit(&jpeg);
 }
@@ -56,15 +79,15 @@ static void npy_needs_its_kind(void **state)
     struct buffer npy;
     buffer_init(&npy, MAX_BYTES);
     assert_int_equal(npy_encode_floats(values, shape, 2, &npy, NULL), STATUS_OK);
-    struct image_file file = decode(&npy, true);
-    assert_string_equal(file.media_type, "application/x-npy");
-    assert_int_equal(file.bits_per_channel, 32);
-    assert_int_equal(file.image.width, 3);
-    assert_int_equal(file.image.height, 2);
-    assert_int_equal(file.image.channels, 1);
-    image_deinit(&file.image);
-    struct error err = {0};
-    assert_int_equal(image_file_decode(npy.data, npy.size, false, &file, &err), STATUS_INVALID);
+    struct image_file_facts facts;
+    struct image image = decode(&npy, true, &facts);
+    assert_string_equal(facts.media_type, "application/x-npy");
+    assert_int_equal(facts.image.bits_per_channel, 32);
+    assert_int_equal(image.width, 3);
+    assert_int_equal(image.height, 2);
+    assert_int_equal(image.channels, 1);
+    image_deinit(&image);
+    struct error err = refuse(npy.data, npy.size, false, STATUS_INVALID);
     assert_string_equal(err.where, "/kind");
     buffer_deinit(&npy);
 }
@@ -76,11 +99,9 @@ static void numbers_that_are_not_finite_are_refused(void **state)
     const float bad[2][2] = {{0, NAN}, {-INFINITY, 0}};
     for (size_t i = 0; i < 2; i++) {
         struct buffer npy;
-        struct image_file file;
-        struct error err = {0};
         buffer_init(&npy, MAX_BYTES);
         assert_int_equal(npy_encode_floats(bad[i], shape, 2, &npy, NULL), STATUS_OK);
-        assert_int_equal(image_file_decode(npy.data, npy.size, true, &file, &err), STATUS_INVALID);
+        refuse(npy.data, npy.size, true, STATUS_INVALID);
         buffer_deinit(&npy);
     }
 }
@@ -107,14 +128,8 @@ static void other_bytes_are_refused(void **state)
         {"\x1f\x8b\x08", 3, false, STATUS_UNSUPPORTED},
         {"GIF89a", 6, false, STATUS_INVALID},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct image_file file;
-        struct error err = {0};
-        assert_int_equal(image_file_decode((const uint8_t *)cases[i].bytes, cases[i].n,
-                                           cases[i].is_image_said, &file, &err),
-                         cases[i].status);
-        assert_true(err.message[0] != '\0');
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refuse(cases[i].bytes, cases[i].n, cases[i].is_image_said, cases[i].status);
 }
 
 /* A ramp along x, another along y, in two channels: both have the mean 0.5, and so has a preview.
@@ -151,17 +166,18 @@ static void previews_keep_aspect_and_mean(void **state)
         struct buffer png;
         buffer_init(&png, MAX_BYTES);
         assert_int_equal(image_file_preview(&image, cases[i].asked, &png, NULL), STATUS_OK);
-        struct image_file small = decode(&png, false);
-        assert_int_equal(small.image.width, cases[i].expected_width);
-        assert_int_equal(small.image.height, cases[i].expected_height);
+        struct image_file_facts facts;
+        struct image small = decode(&png, false, &facts);
+        assert_int_equal(small.width, cases[i].expected_width);
+        assert_int_equal(small.height, cases[i].expected_height);
         double sum[2] = {0};
-        const size_t n = small.image.width * small.image.height;
+        const size_t n = small.width * small.height;
         for (size_t p = 0; p < n; p++)
             for (size_t c = 0; c < 2; c++)
-                sum[c] += (double)small.image.values[p * 2 + c];
+                sum[c] += (double)small.values[p * 2 + c];
         assert_true(fabs(sum[0] / (double)n - 0.5) < 0.005);
         assert_true(fabs(sum[1] / (double)n - 0.5) < 0.005);
-        image_deinit(&small.image);
+        image_deinit(&small);
         image_deinit(&image);
         buffer_deinit(&png);
     }
@@ -174,7 +190,7 @@ static void inspect_answers_what_the_bytes_are(void **state)
     struct buffer png;
     buffer_init(&png, MAX_BYTES);
     assert_int_equal(png_encode(pixels, 40, 20, 1, PNG_FAST, &png, NULL), STATUS_OK);
-    char *question = codec_inspect_question("", "image/gif", 16), *answer = NULL;
+    char *question = codec_inspect_question("", "image/gif", 0), *answer = NULL;
     assert_int_equal(job_inspect_answer(question, png.data, png.size, &answer, NULL), STATUS_OK);
     struct dataset_row row = {0};
     assert_int_equal(codec_inspect_answer(answer, &row, NULL), STATUS_OK);
@@ -183,14 +199,20 @@ static void inspect_answers_what_the_bytes_are(void **state)
     assert_string_equal(row.info_json,
                         "{\"shape\":[20,40,1],\"width\":40,\"height\":20,\"channels\":1,"
                         "\"bits_per_channel\":8,\"warnings\":[]}");
-    struct buffer preview = {0};
-    assert_int_equal(codec_inspect_preview(answer, &preview.data, &preview.size, NULL), STATUS_OK);
-    struct image_file small = decode(&preview, false);
-    assert_int_equal(small.image.width, 16);
-    assert_int_equal(small.image.height, 8);
-    image_deinit(&small.image);
-    mem_free(preview.data);
     mem_free(row.info_json);
+    mem_free(question);
+    mem_free(answer);
+    answer = NULL;
+    struct buffer preview = {0};
+    question = codec_inspect_question("image", "image/png", 16);
+    assert_int_equal(job_inspect_answer(question, png.data, png.size, &answer, NULL), STATUS_OK);
+    assert_int_equal(codec_inspect_preview(answer, &preview.data, &preview.size, NULL), STATUS_OK);
+    struct image_file_facts facts;
+    struct image small = decode(&preview, false, &facts);
+    assert_int_equal(small.width, 16);
+    assert_int_equal(small.height, 8);
+    image_deinit(&small);
+    mem_free(preview.data);
     mem_free(question);
     mem_free(answer);
     buffer_deinit(&png);

@@ -285,6 +285,67 @@ static void types_of_encodings_are_cores(void **state)
                 assert_string_equal(m->names[i], activation_name((enum activation)i));
 }
 
+/* --- ranges --- */
+
+static bool is_number_type(const json_t *type)
+{
+    const char *name = json_string_value(json_is_array(type) ? json_array_get(type, 0) : type);
+    return name && (strcmp(name, "integer") == 0 || strcmp(name, "number") == 0);
+}
+
+/* Every number below a schema of something sent says between what it must lie. */
+static size_t check_ranges(const json_t *schema, const char *place)
+{
+    const char *name;
+    const json_t *value = json_object_get(schema, "$ref"), *part;
+    size_t i, n = 0;
+    if (value)
+        return check_ranges(schema_of(name_of(value)), place);
+    if (is_number_type(json_object_get(schema, "type"))) {
+        n++;
+        if (!(json_object_get(schema, "minimum") || json_object_get(schema, "exclusiveMinimum")) ||
+            !(json_object_get(schema, "maximum") || json_object_get(schema, "exclusiveMaximum")))
+            fail_msg("%s: a number without a range", place);
+    }
+    json_array_foreach(json_object_get(schema, "oneOf"), i, part) n += check_ranges(part, place);
+    part = json_object_get(schema, "items");
+    n += part ? check_ranges(part, place) : 0;
+    json_t *member;
+    json_object_foreach(json_object_get(schema, "properties"), name, member)
+    {
+        char inner[160];
+        snprintf(inner, sizeof inner, "%.100s/%.50s", place, name);
+        n += check_ranges(member, inner);
+    }
+    return n;
+}
+
+static void every_number_that_is_sent_has_a_range(void **state)
+{
+    (void)state;
+    const char *path, *method;
+    json_t *item, *operation, *parameter;
+    size_t i, n = 0;
+    json_object_foreach(json_object_get(api, "paths"), path, item)
+        json_object_foreach(item, method, operation)
+    {
+        json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
+        {
+            const json_t *ref = json_object_get(parameter, "$ref");
+            const json_t *shared =
+                ref ? json_object_get(
+                          json_object_get(json_object_get(api, "components"), "parameters"),
+                          name_of(ref))
+                    : parameter;
+            n += check_ranges(json_object_get(shared, "schema"), path);
+        }
+        const json_t *body = json_object_get(json_object_get(operation, "requestBody"), "content");
+        n += check_ranges(json_object_get(json_object_get(body, "application/json"), "schema"),
+                          path);
+    }
+    assert_true(n > 30); /* as many as there were when this was written */
+}
+
 /* --- examples --- */
 
 static json_t *examples_of(const char *path, const char *method)
@@ -362,6 +423,7 @@ int main(void)
         cmocka_unit_test(operations_have_names_of_their_own),
         cmocka_unit_test(settings_have_the_tables_types_ranges_and_defaults),
         cmocka_unit_test(types_of_encodings_are_cores),
+        cmocka_unit_test(every_number_that_is_sent_has_a_range),
         cmocka_unit_test(every_example_of_a_job_is_accepted),
         cmocka_unit_test(every_example_of_a_resume_is_accepted),
         cmocka_unit_test(every_example_of_a_query_is_accepted),

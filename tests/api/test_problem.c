@@ -125,7 +125,24 @@ static void broken_syntax_is_400(void **state)
     problem_add(&list, STATUS_INVALID, "", "line 1");
     problem_respond_list(&request, &list, &response);
     assert_int_equal(response.status, 400);
-    json_decref(body_of(&response));
+    json_t *body = body_of(&response);
+    assert_null(json_object_get(body, "errors"));
+    json_decref(body);
+}
+
+static void broken_syntax_names_its_place_where_there_is_one(void **state)
+{
+    (void)state;
+    struct http_request request = request_of("/v1/jobs");
+    struct http_response response = {0};
+    struct problem_list list = {.is_syntax = true};
+    problem_add(&list, STATUS_INVALID, "/train/seed", "line 1");
+    problem_respond_list(&request, &list, &response);
+    assert_int_equal(response.status, 400);
+    json_t *body = body_of(&response);
+    const json_t *first = json_array_get(json_object_get(body, "errors"), 0);
+    assert_string_equal(json_string_value(json_object_get(first, "pointer")), "/train/seed");
+    json_decref(body);
 }
 
 /* Words are cut to their place, and clients send any bytes: the answer is JSON all the same. */
@@ -172,6 +189,7 @@ int main(void)
         cmocka_unit_test(an_error_with_a_place_has_a_pointer),
         cmocka_unit_test(a_list_tells_all_places_at_once),
         cmocka_unit_test(broken_syntax_is_400),
+        cmocka_unit_test(broken_syntax_names_its_place_where_there_is_one),
         cmocka_unit_test(words_that_are_not_utf8_are_repaired),
         cmocka_unit_test(http_alone_knows_its_problems),
     };

@@ -36,7 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
                     abort();
         mem_free(values);
     }
-    if (npy_decode_image(bytes, n_bytes, &image, NULL) == STATUS_OK)
-        image_deinit(&image);
+    struct image_facts facts = {0};
+    if (npy_check_image(bytes, n_bytes, &facts, NULL) !=
+            npy_decode_image(bytes, n_bytes, &image, NULL) ||
+        facts.width != image.width || facts.height != image.height)
+        abort();
+    image_deinit(&image);
     return 0;
 }

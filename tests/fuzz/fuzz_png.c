@@ -55,6 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     enum status status = png_decode(bytes, n_bytes, &image, &bits, &err);
     if ((status == STATUS_OK) != (image.values != NULL) || err.status != status)
         abort();
+    struct image_facts facts = {0};
+    if (png_check(bytes, n_bytes, &facts, NULL) != status || facts.width != image.width ||
+        facts.height != image.height || facts.channels != image.channels)
+        abort();
     image_deinit(&image);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -175,15 +176,18 @@ void service_start(struct service *s, const char *const *settings)
     service_restart(s, settings);
 }
 
-/* True if the process has ended within so many seconds; -1 waits for ever. */
-static bool wait_for_end(pid_t pid, int *status, double seconds)
+/* True if the process has ended within so many seconds.  The kernel counts the children that it
+ * waited for, too. */
+static bool wait_for_end(pid_t pid, int *status, double seconds, long *peak_kib)
 {
+    struct rusage usage = {0};
     double end = now_seconds() + seconds;
-    while (waitpid(pid, status, WNOHANG) == 0) {
+    while (wait4(pid, status, WNOHANG, &usage) == 0) {
         if (now_seconds() > end)
             return false;
         pause_briefly();
     }
+    *peak_kib = usage.ru_maxrss;
     return true;
 }
 
@@ -191,7 +195,7 @@ int service_stop(struct service *s)
 {
     int status = 0;
     assert_int_equal(kill(s->pid, SIGTERM), 0);
-    bool ended = wait_for_end(s->pid, &status, STOP_SECONDS);
+    bool ended = wait_for_end(s->pid, &status, STOP_SECONDS, &s->peak_kib);
     if (!ended) {
         kill(s->pid, SIGKILL);
         waitpid(s->pid, &status, 0);

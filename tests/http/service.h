@@ -19,6 +19,7 @@ enum { SLOWNESS = 1 };
 
 struct service {
     pid_t pid;
+    long peak_kib;   /* once it has been stopped: the most that it, or one of its workers, took */
     char folder[64]; /* --data is folder/data; folder itself is for the test's files */
     char url[64];    /* "http://127.0.0.1:PORT" */
 };

@@ -142,6 +142,31 @@ static void jpeg_limits_progressive_scans(void **state)
     free(bytes);
 }
 
+/* The header alone decides: its picture need not be there. */
+static void jpeg_limits_what_progressive_files_keep_in_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t sampling; /* of the first component */
+        uint16_t width, height;
+        enum status status;
+    } cases[] = {
+        {0x11, 8192, 8192, STATUS_TOO_LARGE}, /* 384 MiB */
+        {0x22, 8192, 8192, STATUS_INVALID},   /* 192 MiB: cut short only */
+        {0x11, 5700, 5700, STATUS_INVALID},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint16_t w = cases[i].width, h = cases[i].height;
+        uint8_t bytes[32 << 10] = {0xFF, 0xD8, 0xFF, 0xC2, 0, 17, 8, (uint8_t)(h >> 8), (uint8_t)h,
+                                   (uint8_t)(w >> 8), (uint8_t)w, 3, 1, cases[i].sampling, 0, 2,
+                                   0x11, 0, 3, 0x11, 0,
+                                   /* the first scan: the constant term of all three */
+                                   0xFF, 0xDA, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 0, 0};
+        struct image_facts facts;
+        assert_int_equal(jpeg_check(bytes, sizeof bytes, &facts, NULL), cases[i].status);
+    }
+}
+
 /* An EXIF segment of a given orientation after SOI, which is all that changes. */
 static void put_oriented(struct buffer *out, const struct buffer *file, uint8_t orientation)
 {
@@ -205,9 +230,11 @@ static void jpeg_rejects_sizes_by_their_header(void **state)
     const size_t frame = find_frame(&file);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct image image = {0};
+        struct image_facts facts;
         memcpy(file.data + frame, cases[i].height, 2);
         memcpy(file.data + frame + 2, cases[i].width, 2);
         assert_int_equal(jpeg_decode(file.data, file.size, &image, NULL), cases[i].status);
+        assert_int_equal(jpeg_check(file.data, file.size, &facts, NULL), cases[i].status);
         assert_null(image.values);
     }
     buffer_deinit(&file);
@@ -223,6 +250,8 @@ static void jpeg_rejects_a_file_cut_at_any_byte(void **state)
         struct error err = {.status = STATUS_OK};
         uint8_t *cut = malloc(n ? n : 1);
         memcpy(cut, file.data, n);
+        struct image_facts facts;
+        assert_int_equal(jpeg_check(cut, n, &facts, NULL), STATUS_INVALID);
         assert_int_equal(jpeg_decode(cut, n, &image, &err), STATUS_INVALID);
         assert_true(err.message[0] != '\0');
         assert_null(image.values);
@@ -236,8 +265,11 @@ static void count_survivor(void *context, const char *name, const uint8_t *bytes
     size_t *n_decoded = context;
     struct image image = {0};
     struct error err = {.status = STATUS_OK};
+    struct image_facts facts = {0};
     enum status status = jpeg_decode(bytes, n, &image, &err);
-    if ((status == STATUS_OK) != (image.values != NULL) || err.status != status)
+    if ((status == STATUS_OK) != (image.values != NULL) || err.status != status ||
+        jpeg_check(bytes, n, &facts, NULL) != status || facts.width != image.width ||
+        facts.height != image.height || facts.channels != image.channels)
         fail_msg("%s: '%s' without agreeing with its result", name, status_name(status));
     *n_decoded += status == STATUS_OK;
     image_deinit(&image);
@@ -336,6 +368,13 @@ static enum status decode_once(void *context, struct error *err)
     return status;
 }
 
+static enum status check_once(void *context, struct error *err)
+{
+    const struct buffer *file = context;
+    struct image_facts facts;
+    return jpeg_check(file->data, file->size, &facts, err);
+}
+
 static void jpeg_survives_every_failing_allocation(void **state)
 {
     (void)state;
@@ -345,6 +384,7 @@ static void jpeg_survives_every_failing_allocation(void **state)
     assert_true(alloc_fail_each(encode_once, pixels) > 2);
     make_file(&file, 3);
     assert_true(alloc_fail_each(decode_once, &file) > 2);
+    assert_true(alloc_fail_each(check_once, &file) > 2);
     buffer_deinit(&file);
 
     size_t n;
@@ -361,6 +401,7 @@ int main(void)
         cmocka_unit_test(jpeg_round_trips_grey_and_colour),
         cmocka_unit_test(jpeg_refuses_cmyk),
         cmocka_unit_test(jpeg_limits_progressive_scans),
+        cmocka_unit_test(jpeg_limits_what_progressive_files_keep_in_memory),
         cmocka_unit_test(jpeg_turns_pictures_upright_by_their_exif_orientation),
         cmocka_unit_test(jpeg_rejects_sizes_by_their_header),
         cmocka_unit_test(jpeg_rejects_a_file_cut_at_any_byte),

@@ -271,12 +271,43 @@ static void npy_decodes_images_by_shape_and_type(void **state)
         uint8_t *bytes = make_file(1, header, data, cases[i].n_data, &n);
         if (npy_decode_image(bytes, n, &image, NULL) != cases[i].status)
             fail_msg("%s did not end as expected", header);
+        struct image_facts facts = {0};
+        assert_int_equal(npy_check_image(bytes, n, &facts, NULL), cases[i].status);
+        assert_int_equal(facts.width, cases[i].width);
+        assert_int_equal(facts.height, cases[i].height);
+        assert_int_equal(facts.channels, cases[i].channels);
         assert_int_equal(image.width, cases[i].width);
         assert_int_equal(image.height, cases[i].height);
         assert_int_equal(image.channels, cases[i].channels);
         if (image.values)
             assert_true(image.values[0] == cases[i].first);
         image_deinit(&image);
+        free(bytes);
+    }
+}
+
+static void npy_check_finds_the_range_of_floats_and_what_is_not_finite(void **state)
+{
+    (void)state;
+    static const float good[] = {0.5f, -2.0f, 7.0f, 0.0f, 1.0f, 0.25f};
+    static const float bad[] = {0.5f, -2.0f, 7.0f, 0.0f, INFINITY, 0.25f};
+    for (int fortran = 0; fortran <= 1; fortran++) {
+        char header[80];
+        size_t n;
+        struct image image = {0};
+        struct image_facts facts;
+        struct error err = {0}, again = {0};
+        snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': %s, 'shape': (2, 3)}",
+                 fortran ? "True" : "False");
+        uint8_t *bytes = make_file(1, header, good, sizeof good, &n);
+        assert_int_equal(npy_check_image(bytes, n, &facts, NULL), STATUS_OK);
+        assert_true(facts.low == -2.0f && facts.high == 7.0f);
+        assert_int_equal(facts.bits_per_channel, 32);
+        free(bytes);
+        bytes = make_file(1, header, bad, sizeof bad, &n);
+        assert_int_equal(npy_decode_image(bytes, n, &image, &err), STATUS_INVALID);
+        assert_int_equal(npy_check_image(bytes, n, &facts, &again), STATUS_INVALID);
+        assert_string_equal(err.message, again.message);
         free(bytes);
     }
 }
@@ -418,6 +449,7 @@ int main(void)
         cmocka_unit_test(npy_refuses_values_that_are_no_finite_floats),
         cmocka_unit_test(npy_gives_fortran_arrays_in_c_order),
         cmocka_unit_test(npy_decodes_images_by_shape_and_type),
+        cmocka_unit_test(npy_check_finds_the_range_of_floats_and_what_is_not_finite),
         cmocka_unit_test(npy_encodes_what_it_reads_back),
         cmocka_unit_test(npy_ends_as_expected_on_files_of_others),
         cmocka_unit_test(npy_survives_every_failing_allocation),

@@ -223,7 +223,9 @@ static void png_rejects_a_file_cut_at_any_byte(void **state)
         struct image image = {0};
         uint8_t *cut = malloc(n ? n : 1);
         memcpy(cut, file.data, n);
+        struct image_facts facts;
         assert_int_equal(png_decode(cut, n, &image, NULL, NULL), STATUS_INVALID);
+        assert_int_equal(png_check(cut, n, &facts, NULL), STATUS_INVALID);
         assert_null(image.values);
         free(cut);
     }
@@ -239,7 +241,9 @@ static void png_rejects_a_change_of_any_byte(void **state)
         struct image image = {0};
         file.data[i] ^= 0x10;
         enum status status = png_decode(file.data, file.size, &image, NULL, NULL);
+        struct image_facts facts;
         assert_true(status == STATUS_INVALID || status == STATUS_TOO_LARGE);
+        assert_int_equal(png_check(file.data, file.size, &facts, NULL), status);
         assert_null(image.values);
         file.data[i] ^= 0x10;
     }
@@ -328,18 +332,108 @@ static void png_refuses_a_remark_that_claims_more_than_the_file(void **state)
     buffer_deinit(&file);
 }
 
-static void png_refuses_a_damaged_remark(void **state)
+/* A remark before the pixels whose checksum is wrong. */
+static void a_wrong_checksum_counts_where_values_depend_on_it(void **state)
 {
     (void)state;
     static const uint8_t rows[] = {0, 1, 2, 3};
-    struct buffer file;
+    static const uint8_t turn_over[] = {'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3,
+                                        0,   1,   0,   0, 0, 3, 0, 0, 0, 0, 0,    0,    0};
+    uint8_t packed[64] = "Comment\0", torn[64];
+    uLongf n_packed = sizeof packed - 9;
+    assert_int_equal(compress(packed + 9, &n_packed, rows, sizeof rows), Z_OK);
+    n_packed += 9;
+    memcpy(torn, packed, sizeof torn);
+    torn[n_packed - 1] ^= 1;
+    const struct {
+        const char *type;
+        const void *body;
+        size_t n;
+        enum status status;
+    } cases[] = {
+        {"tEXt", "Title", 5, STATUS_OK},
+        {"cLLI", "12345678", 8, STATUS_OK},
+        {"zTXt", packed, n_packed, STATUS_OK},
+        {"iCCP", packed, n_packed, STATUS_OK},
+        {"zTXt", torn, n_packed, STATUS_INVALID},
+        {"iCCP", torn, n_packed, STATUS_INVALID},
+        {"iCCP", packed, n_packed - 4, STATUS_INVALID},
+        {"iCCP", packed, 8, STATUS_INVALID},
+        {"iCCP", "", 0, STATUS_INVALID},
+        {"tRNS", "\0\1", 2, STATUS_INVALID},
+        {"eXIf", turn_over, sizeof turn_over, STATUS_INVALID},
+        {"tEST", "", 0, STATUS_OK},      /* nobody knows it */
+        {"TEST", "", 0, STATUS_INVALID}, /* nor this one, which calls itself critical */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer file;
+        struct image image = {0};
+        struct image_facts facts;
+        put_start(&file, &(struct header){3, 1, 8, 0, 0});
+        put_chunk(&file, cases[i].type, cases[i].body, cases[i].n);
+        file.data[file.size - 1] ^= 1; /* its CRC */
+        put_end(&file, rows, sizeof rows);
+        if (png_decode(file.data, file.size, &image, NULL, NULL) != cases[i].status)
+            fail_msg("%s (%zu) did not end as expected", cases[i].type, i);
+        assert_int_equal(png_check(file.data, file.size, &facts, NULL), cases[i].status);
+        image_deinit(&image);
+        buffer_deinit(&file);
+    }
+}
+
+/* Rows that inflate to far more than the header asks for: libpng would inflate all of it. */
+static void png_refuses_data_that_goes_on_after_the_last_row(void **state)
+{
+    (void)state;
+    enum { MORE = 128 << 20 };
+    static const uint8_t zeros[1 << 16];
+    struct buffer packed, file;
     struct image image = {0};
-    put_start(&file, &(struct header){3, 1, 8, 0, 0});
-    put_chunk(&file, "tEXt", "Title", 5);
-    file.data[file.size - 1] ^= 1; /* its CRC */
+    struct image_facts facts;
+    uint8_t block[1 << 16];
+    z_stream z = {0};
+    buffer_init(&packed, MAX_BYTES);
+    assert_int_equal(deflateInit(&z, 9), Z_OK);
+    for (size_t n = 0; n < MORE; n += sizeof zeros) {
+        z.next_in = (Bytef *)(uintptr_t)zeros;
+        z.avail_in = sizeof zeros;
+        z.next_out = block;
+        z.avail_out = sizeof block;
+        assert_int_equal(deflate(&z, n + sizeof zeros < MORE ? Z_NO_FLUSH : Z_FINISH),
+                         n + sizeof zeros < MORE ? Z_OK : Z_STREAM_END);
+        put(&packed, block, sizeof block - z.avail_out);
+    }
+    deflateEnd(&z);
+    assert_true(packed.size > 3 << 15);
+    for (uint8_t interlace = 0; interlace <= 1; interlace++) {
+        put_start(&file, &(struct header){3, 2, 8, 0, interlace});
+        put_chunk(&file, "IDAT", packed.data, packed.size);
+        put_chunk(&file, "IEND", "", 0);
+        assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_INVALID);
+        assert_int_equal(png_check(file.data, file.size, &facts, NULL), STATUS_INVALID);
+        assert_null(image.values);
+        buffer_deinit(&file);
+    }
+    buffer_deinit(&packed);
+}
+
+static void png_check_finds_the_facts_of_the_upright_picture(void **state)
+{
+    (void)state;
+    static const uint8_t turn_right[] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0,
+                                         3,   0,   0, 0,   1, 0, 6, 0, 0, 0, 0,    0,    0};
+    static const uint8_t rows[2 * (1 + 3 * 2 * 2)];
+    struct buffer file;
+    struct image_facts facts;
+    put_start(&file, &(struct header){3, 2, 16, 4, 0});
+    put_chunk(&file, "eXIf", turn_right, sizeof turn_right);
     put_end(&file, rows, sizeof rows);
-    assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_INVALID);
-    assert_null(image.values);
+    assert_int_equal(png_check(file.data, file.size, &facts, NULL), STATUS_OK);
+    assert_int_equal(facts.width, 2);
+    assert_int_equal(facts.height, 3);
+    assert_int_equal(facts.channels, 2);
+    assert_int_equal(facts.bits_per_channel, 16);
+    assert_true(facts.low == 0.0f && facts.high == 1.0f);
     buffer_deinit(&file);
 }
 
@@ -401,6 +495,13 @@ static enum status decode_once(void *context, struct error *err)
     return status;
 }
 
+static enum status check_once(void *context, struct error *err)
+{
+    const struct buffer *file = context;
+    struct image_facts facts;
+    return png_check(file->data, file->size, &facts, err);
+}
+
 static void png_survives_every_failing_allocation(void **state)
 {
     (void)state;
@@ -415,6 +516,7 @@ static void png_survives_every_failing_allocation(void **state)
     put_chunk(&file, "eXIf", turn_over, sizeof turn_over);
     put_end(&file, rows, sizeof rows);
     assert_true(alloc_fail_each(decode_once, &file) > 4);
+    assert_true(alloc_fail_each(check_once, &file) > 4);
     buffer_deinit(&file);
 }
 
@@ -432,7 +534,9 @@ int main(void)
         cmocka_unit_test(png_ignores_remarks_and_bytes_after_the_end),
         cmocka_unit_test(png_turns_as_its_exif_block_says),
         cmocka_unit_test(png_refuses_a_remark_that_claims_more_than_the_file),
-        cmocka_unit_test(png_refuses_a_damaged_remark),
+        cmocka_unit_test(a_wrong_checksum_counts_where_values_depend_on_it),
+        cmocka_unit_test(png_refuses_data_that_goes_on_after_the_last_row),
+        cmocka_unit_test(png_check_finds_the_facts_of_the_upright_picture),
         cmocka_unit_test(png_encode_refuses_shapes_that_no_png_has),
         cmocka_unit_test(png_encode_leaves_a_full_buffer_as_it_was),
         cmocka_unit_test(png_survives_every_failing_allocation),
