@@ -20,6 +20,7 @@ struct http_server {
     struct http_server_spec spec;
     uint16_t port;
     bool is_loopback;
+    size_t max_connections; /* the setting, or less where there are too few descriptors */
 
     struct http_router *router;
     struct handler_pool *pool;
