@@ -9,6 +9,7 @@
 #include "server/http/http.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <sodium.h>
 #include <stddef.h>
@@ -116,12 +117,27 @@ static void refresh_auth(struct http_server *s)
         atomic_store(&s->is_refreshing, false);
 }
 
+/* After a crowd has gone, give its memory back: the allocator keeps what lies between pieces that
+ * stay.  Only the door's thread comes here. */
+static void release_memory(struct http_server *s)
+{
+    enum { CROWD = 256 };
+    size_t n = peers_count(s->peers);
+    if (n > s->most_connections)
+        s->most_connections = n;
+    if (s->most_connections < CROWD || n >= s->most_connections / 2)
+        return;
+    s->most_connections = n;
+    malloc_trim(0);
+}
+
 static void on_tick(void *context, double now)
 {
     struct http_server *s = context;
     peers_tick(s->peers, now);
     refresh_auth(s);
     stream_set_tick(s->streams, now, http_server_has_auth(s) ? &s->spec.auth : NULL);
+    release_memory(s);
 }
 
 /* --- start --- */

@@ -32,6 +32,8 @@ struct http_server {
     atomic_bool is_refreshing;
     struct MHD_Daemon *daemon;
 
+    size_t most_connections; /* at once, since memory was last given back; the door's */
+
     atomic_bool is_quiescing; /* new requests get 503 */
     atomic_bool is_stopping;  /* requests that no handler has begun get 503 */
 
