@@ -90,7 +90,8 @@ static void make_reply(struct exchange *x)
         .errors = s->spec.errors,
         .sent = &x->sent,
         .who = x->request.who,
-        .closes = atomic_load(&s->is_quiescing),
+        /* The library reads chunks leniently: what follows them may not be what it takes it for. */
+        .closes = x->head.is_chunked || atomic_load(&s->is_quiescing),
     };
     x->reply = reply_create(&x->request, &x->response, &way);
     x->status = x->response.status;

@@ -28,9 +28,11 @@
 enum {
     HTTP_THREADS_MAX = 8,
     CONNECTION_POOL_BYTES =
-        256 * 1024,     /* read buffer of a connection: fewer, larger body callbacks */
-    DESCRIPTORS = 1024, /* for all but connections that are open: those that are being closed, the
-                           store, workers, bodies on their way to or from a file */
+        256 * 1024, /* read buffer of a connection: fewer, larger body callbacks */
+    /* For all but connections that are open: those that are being closed, workers, bodies on their
+       way to or from a file; and what a handler opens of the store. */
+    DESCRIPTORS = 512,
+    DESCRIPTORS_A_HANDLER = 8,
 };
 
 /* For the 503 of requests that no handler has begun to reach their sockets. */
@@ -144,13 +146,14 @@ static void on_tick(void *context, double now)
 
 /* As many as the setting says, or as the process has descriptors for; the rest of them are kept for
  * what serves the connections. */
-static size_t max_connections(const struct config *c)
+static size_t max_connections(const struct config *c, size_t n_handlers)
 {
     struct rlimit limit;
+    rlim_t others = DESCRIPTORS + DESCRIPTORS_A_HANDLER * (rlim_t)n_handlers;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return c->connections;
-    rlim_t others = limit.rlim_cur / 2 < DESCRIPTORS ? limit.rlim_cur / 2 : DESCRIPTORS;
-    rlim_t n = limit.rlim_cur - others;
+    rlim_t half = limit.rlim_cur / 2;
+    rlim_t n = limit.rlim_cur - (others < half ? others : half);
     if (n >= c->connections)
         return c->connections;
     log_event(LOG_WARN, "fewer connections than set: the limit of descriptors is too low",
@@ -259,7 +262,7 @@ enum status http_server_start(struct http_server **out, const struct http_server
     s->spec.ping_seconds = spec->ping_seconds > 0 ? spec->ping_seconds : ping_seconds;
     s->spec.head_seconds = spec->head_seconds > 0 ? spec->head_seconds : head_seconds;
     s->spec.body_seconds = spec->body_seconds > 0 ? spec->body_seconds : body_seconds;
-    s->max_connections = max_connections(spec->config);
+    s->max_connections = max_connections(spec->config, s->spec.n_handlers);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
