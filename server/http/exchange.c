@@ -280,6 +280,8 @@ static enum MHD_Result route(struct exchange *x)
     char reason[160];
     struct error err = {.status = STATUS_OK};
     unsigned status = check_body(x, reason, sizeof reason);
+    if (status == MHD_HTTP_LENGTH_REQUIRED) /* the body may come all the same, unframed */
+        return refuse_head(x, status, reason);
     if (status != 0)
         return refuse_routing(x, status, reason);
     status = begin_body(x, &err);
