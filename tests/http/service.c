@@ -211,8 +211,13 @@ static bool wait_for_end(pid_t pid, int *status, double seconds)
 
 int service_stop(struct service *s)
 {
-    int status = 0;
     assert_int_equal(kill(s->pid, SIGTERM), 0);
+    return service_wait(s);
+}
+
+int service_wait(struct service *s)
+{
+    int status = 0;
     bool ended = wait_for_end(s->pid, &status, STOP_SECONDS);
     if (!ended) {
         kill(s->pid, SIGKILL);

@@ -44,6 +44,9 @@ void service_restart(struct service *s, const char *const *settings);
  * signal. */
 int service_stop(struct service *s);
 
+/* The same without the SIGTERM: it has been told, or ends by itself. */
+int service_wait(struct service *s);
+
 /* SIGKILL, and wait until it and its workers are gone. */
 void service_kill(struct service *s);
 
