@@ -95,7 +95,7 @@ static void on_connected(struct crowd *c, struct client *k, double now)
     send(k->socket, c->spec.request, strlen(c->spec.request), MSG_NOSIGNAL);
     k->is_connected = true;
     k->next_drip = now + c->spec.drip_seconds;
-    watch(c, k, EPOLL_CTL_MOD, c->spec.reads ? EPOLLIN : 0);
+    watch(c, k, EPOLL_CTL_MOD, c->spec.reads ? EPOLLIN : EPOLLRDHUP);
     pthread_mutex_lock(&c->lock);
     c->counts.open++;
     if (c->counts.open > c->counts.most)

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/harness/harness.h"
+
 enum { MAX_PROBES = 100000, PATIENCE_SECONDS = 20 };
 
 uint16_t service_port(const struct service *s)

@@ -17,12 +17,13 @@
 #include <cmocka.h>
 
 #include "tests/harness/crowd.h"
+#include "tests/harness/harness.h"
 #include "tests/harness/probe.h"
 #include "tests/http/fit.h"
 
 #define HEAD "GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\nX-Slow: a"
 #define BODY                                                                                       \
-    "POST /v1/datasets?kind=image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    "POST /v1/datasets?kind=image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r"
 
 enum { SAMPLE_N = 300, PROBES = 1000, P99_MS = 50, KIB_A_CONNECTION = 64, WAIT_SECONDS = 30 };
 
@@ -82,7 +83,7 @@ static void wait_for_open(struct crowd *c, size_t n)
 
 static void print_figures(const char *when, struct figures f)
 {
-    print_message("  %s: %zu MiB resident, %zu descriptors\n", when, f.rss >> 20, f.descriptors);
+    harness_print("  %s: %zu MiB resident, %zu descriptors\n", when, f.rss >> 20, f.descriptors);
 }
 
 /* The service is as it was: its descriptors, its memory but for what the allocator keeps, at rest,
@@ -107,7 +108,7 @@ static void assert_recovered(struct figures before, struct figures peak)
     while (now_seconds() < start + seconds)
         pause_briefly();
     cpu = (process_cpu_seconds(service.pid) - cpu) / (now_seconds() - start);
-    print_message("  idle: %.1f %% of a core\n", 100 * cpu);
+    harness_print("  idle: %.1f %% of a core\n", 100 * cpu);
     assert_true(cpu < 0.05);
 
     char field[ID_TEXT];
@@ -140,7 +141,7 @@ static struct crowd *start_crowd(size_t n, const char *request, double drip_seco
 
 static void print_counts(const struct crowd_counts *c)
 {
-    print_message("  %zu connections at most, %zu opened, %zu cut\n", c->most, c->opened, c->cut);
+    harness_print("  %zu connections at most, %zu opened, %zu cut\n", c->most, c->opened, c->cut);
 }
 
 /* --- the attacks --- */
@@ -174,7 +175,7 @@ static void held_slow_heads_cost_little(void **state)
     probe("slow heads, all of them held");
     struct crowd_counts counts = crowd_count(crowd);
     print_counts(&counts);
-    print_message("  %.1f KiB a connection\n", each);
+    harness_print("  %.1f KiB a connection\n", each);
     assert_true(each < KIB_A_CONNECTION);
     crowd_free(crowd);
     assert_recovered(before, peak);
@@ -191,7 +192,7 @@ static void slow_bodies_are_cut_and_delay_nobody(void **state)
     struct figures peak = measure();
     struct crowd_counts counts = crowd_count(crowd);
     print_counts(&counts);
-    print_message("  %zu answered 408 after %.1f to %.1f s\n", counts.by_status[408],
+    harness_print("  %zu answered 408 after %.1f to %.1f s\n", counts.by_status[408],
                   counts.quickest, counts.slowest);
     if (is_long) {
         assert_true(counts.by_status[408] >= limit() / 2);
@@ -231,8 +232,8 @@ static void readers_that_never_read_delay_nobody(void **state)
     start_job(&service, dataset, 10000000, "", job);
     wait_for_step(&service, job, 1);
     snprintf(content, sizeof(content),
-             "GET /v1/datasets/%s/content HTTP/1.1\r\nHost: localhost\r\n\r\n", dataset);
-    snprintf(events, sizeof(events), "GET /v1/jobs/%s/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
+             "GET /v1/datasets/%s/content HTTP/1.1\r\nHost: localhost\r\n\r", dataset);
+    snprintf(events, sizeof(events), "GET /v1/jobs/%s/events HTTP/1.1\r\nHost: localhost\r\n\r",
              job);
     struct crowd *downloads = start_crowd(n, content, 0, false);
     struct crowd *streams = start_crowd(n, events, 0, false);
@@ -267,7 +268,7 @@ static void a_restart_is_survived_with_all_clients_at_the_door(void **state)
     struct crowd_spec spec = {
         .port = service_port(&service),
         .n = n,
-        .request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        .request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r",
         .reads = true,
         .comes_back = true,
         .opens_per_second = (double)n, /* all within a second */
@@ -283,7 +284,7 @@ static void a_restart_is_survived_with_all_clients_at_the_door(void **state)
         taken = now_seconds() - start;
     }
     struct crowd_counts counts = crowd_count(crowd);
-    print_message("restart: %zu of %zu clients answered %.2f s after it; 503: %zu\n",
+    harness_print("restart: %zu of %zu clients answered %.2f s after it; 503: %zu\n",
                   counts.answered, n, taken, counts.by_status[503]);
     assert_int_equal(counts.answered, n);
     if (is_long)
@@ -295,12 +296,11 @@ static void a_restart_is_survived_with_all_clients_at_the_door(void **state)
 
 int main(void)
 {
-    const char *n = getenv("HARNESS_N");
-    is_long = n && *n;
-    n_connections = is_long ? strtoul(n, NULL, 10) : SAMPLE_N / SLOWNESS * (SLOWNESS > 1 ? 2 : 1);
+    is_long = harness_is_long();
+    n_connections = harness_count(SLOWNESS > 1 ? SAMPLE_N / 4 : SAMPLE_N);
     size_t descriptors = crowd_raise_descriptor_limit();
     if (n_connections < 50 || n_connections + 300 > descriptors) {
-        fprintf(stderr, "N must be from 50 to %zu, the limit of descriptors less some\n",
+        fprintf(stderr, "N must be from 50 to %zu, the limit of descriptors less some",
                 descriptors - 300);
         return 2;
     }
