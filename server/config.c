@@ -68,7 +68,7 @@ static const struct row {
     {"name-bytes", TYPE_NUMBER, MEMBER(name_bytes), 1, 1024, "128", NULL, "bytes",
      "length of a name"},
     {"connections", TYPE_NUMBER, MEMBER(connections), 1, 100000, "4096", NULL, "connections",
-     "connections at once; the next is refused"},
+     "connections at once; for the next one the oldest without a request is closed"},
     {"request-line-bytes", TYPE_BYTES, MEMBER(request_line_bytes), 256, 65536, "8KiB", NULL,
      "bytes", "length of a request line"},
     {"head-bytes", TYPE_BYTES, MEMBER(head_bytes), 512, 65536, "16KiB", NULL, "bytes",

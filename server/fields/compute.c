@@ -283,8 +283,9 @@ static void same_point(void *context, size_t first, size_t n, float *unit)
  */
 static enum status measure(struct compute *c, struct error *err)
 {
-    enum { N_POINTS = 1 << 13 };
+    enum { POINTS_A_THREAD = 1 << 10 }; /* several slices for each */
     static const double long_enough = 0.02;
+    const size_t n_points = c->n_threads * POINTS_A_THREAD;
     const struct field_spec spec = {
         .encoding = {.type = ENCODING_GAUSSIAN, .n_inputs = 2, .n_frequencies = 128, .sigma = 1},
         .network = {.n_outputs = 3,
@@ -294,11 +295,11 @@ static enum status measure(struct compute *c, struct error *err)
                     .output_activation = ACTIVATION_SIGMOID},
         .domain = domain_of_image(64, 64)};
     struct field *field = NULL;
-    float *values = mem_alloc_floats((size_t)N_POINTS * 3);
+    float *values = mem_alloc_floats(n_points * 3);
     enum status status = values ? field_create(&field, &spec, kernel_find(NULL), err)
                                 : error_status(err, STATUS_NO_MEMORY);
     const struct compute_request request = {
-        .field = field, .n_points = N_POINTS, .points = same_point, .values = values};
+        .field = field, .n_points = n_points, .points = same_point, .values = values};
     if (status == STATUS_OK)
         field_init(field, &spec, 0);
     const double begin = monotonic_seconds();
@@ -310,7 +311,7 @@ static enum status measure(struct compute *c, struct error *err)
         fastest = fmin(fastest, monotonic_seconds() - start);
     } while (status == STATUS_OK && monotonic_seconds() - begin < long_enough);
     if (status == STATUS_OK) {
-        c->pool_flops_per_second = field_query_flops(&spec) * N_POINTS / fastest;
+        c->pool_flops_per_second = field_query_flops(&spec) * (double)n_points / fastest;
         c->flops_per_second = c->pool_flops_per_second / (double)c->n_threads;
     }
     field_free(field);

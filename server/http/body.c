@@ -47,9 +47,15 @@ unsigned body_begin_memory(struct body *b, uint64_t limit)
 static unsigned fail_file(const char *what, struct error *err)
 {
     bool is_full = errno == ENOSPC || errno == EDQUOT;
-    error_set(err, is_full ? STATUS_NO_SPACE : STATUS_IO, "", "cannot %s the upload: %s", what,
-              strerrordesc_np(errno));
-    return is_full ? MHD_HTTP_INSUFFICIENT_STORAGE : MHD_HTTP_INTERNAL_SERVER_ERROR;
+    bool is_busy = errno == EMFILE || errno == ENFILE;
+    error_set(err,
+              is_full   ? STATUS_NO_SPACE
+              : is_busy ? STATUS_BUSY
+                        : STATUS_IO,
+              "", "cannot %s the upload: %s", what, strerrordesc_np(errno));
+    return is_full   ? MHD_HTTP_INSUFFICIENT_STORAGE
+           : is_busy ? MHD_HTTP_SERVICE_UNAVAILABLE
+                     : MHD_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 unsigned body_begin_file(struct body *b, uint64_t limit, const char *folder, const char *name,

@@ -1,6 +1,7 @@
 #include "server/http/door.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -17,6 +18,9 @@ enum {
     LINGER_BYTES = 8 << 20,
     ACCEPTS_A_ROUND = 64, /* so that a flood of connections does not keep the clock from us */
 };
+
+/* Between two tries to accept, when the process is out of descriptors or has enough to close. */
+#define PAUSE_SECONDS 0.005
 
 struct lingerer {
     int socket;
@@ -96,21 +100,24 @@ void door_linger(struct door *d, int socket)
 
 /* --- the thread --- */
 
-/* Accept what waits; false when the process is out of descriptors or memory: then it is better to
- * wait for the next tick than to ask again at once. */
+/* Accept what waits; false when that is better tried again a moment later than at once. */
 static bool accept_all(struct door *d)
 {
     for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
         struct sockaddr_storage address;
         socklen_t size = sizeof address;
+        if (!d->spec.may_accept(d->spec.context))
+            return false;
         int s = accept4(d->spec.listening_socket, (struct sockaddr *)&address, &size,
                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (s >= 0)
+        if (s >= 0) {
             d->spec.accepted(d->spec.context, s, &address, size);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            d->spec.exhausted(d->spec.context);
             return false;
-        else if (errno != EINTR && errno != ECONNABORTED)
+        } else if (errno != EINTR && errno != ECONNABORTED) {
             return true;
+        }
     }
     return true;
 }
@@ -140,24 +147,22 @@ static void *watch(void *argument)
     struct door *d = argument;
     struct pollfd fds[2 + LINGER_PLACES];
     nfds_t n;
-    bool may_accept = true;
-    double next = monotonic_seconds() + d->spec.tick_seconds;
-    while (prepare(d, may_accept, fds, &n)) {
-        double wait = next - monotonic_seconds();
+    double now = monotonic_seconds(), next = now + d->spec.tick_seconds, accepts_from = now;
+    while (prepare(d, now >= accepts_from, fds, &n)) {
+        double wait = (now < accepts_from ? fmin(next, accepts_from) : next) - now;
         int ready = poll(fds, n, wait > 0 ? (int)(wait * 1000) + 1 : 0);
-        double now = monotonic_seconds();
+        now = monotonic_seconds();
         if (ready > 0 && fds[0].revents) {
             uint64_t count;
             ssize_t got = read(d->wake, &count, sizeof count);
             (void)got; /* only resets the counter */
         }
-        if (ready > 0 && fds[1].revents)
-            may_accept = accept_all(d);
+        if (ready > 0 && fds[1].revents && !accept_all(d))
+            accepts_from = now + PAUSE_SECONDS;
         if (n > 2)
             drain_all(d, now);
         if (now >= next) {
             d->spec.tick(d->spec.context, now);
-            may_accept = true;
             next = now + d->spec.tick_seconds;
         }
     }

@@ -13,6 +13,7 @@
 #ifndef SERVER_HTTP_DOOR_H
 #define SERVER_HTTP_DOOR_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "core/base/status.h"
@@ -23,6 +24,11 @@ struct door_spec {
     int listening_socket; /* taken over by door_create */
     double tick_seconds;  /* at most so long between two ticks */
     void *context;
+    /* Is there room for a connection?  If not, those that wait stay with the system for a moment.
+     */
+    bool (*may_accept)(void *context);
+    /* The process has no descriptor left for one that waits: a chance to let another go. */
+    void (*exhausted)(void *context);
     /* A connection: the socket is handed over. */
     void (*accepted)(void *context, int socket, const struct sockaddr_storage *address,
                      socklen_t size);

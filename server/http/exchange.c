@@ -90,7 +90,8 @@ static void make_reply(struct exchange *x)
         .errors = s->spec.errors,
         .sent = &x->sent,
         .who = x->request.who,
-        .closes = atomic_load(&s->is_quiescing),
+        /* The library reads chunks leniently: what follows them may not be what it takes it for. */
+        .closes = x->head.is_chunked || atomic_load(&s->is_quiescing),
     };
     x->reply = reply_create(&x->request, &x->response, &way);
     x->status = x->response.status;
@@ -279,6 +280,8 @@ static enum MHD_Result route(struct exchange *x)
     char reason[160];
     struct error err = {.status = STATUS_OK};
     unsigned status = check_body(x, reason, sizeof reason);
+    if (status == MHD_HTTP_LENGTH_REQUIRED) /* the body may come all the same, unframed */
+        return refuse_head(x, status, reason);
     if (status != 0)
         return refuse_routing(x, status, reason);
     status = begin_body(x, &err);

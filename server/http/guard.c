@@ -185,6 +185,18 @@ static unsigned check_expectation(const struct head *h, char *reason, size_t n)
     return 0;
 }
 
+/* A page of another site can have a browser post for it, with all that its user may do; what it may
+ * not do is hide it.  (It can read no answer: we allow no other origin.) */
+static unsigned check_site(const struct head *h, char *reason, size_t n)
+{
+    const char *site = value_of(h, "Sec-Fetch-Site");
+    bool is_safe = strcmp(h->method, "GET") == 0 || strcmp(h->method, "HEAD") == 0 ||
+                   strcmp(h->method, "OPTIONS") == 0;
+    if (site && !is_safe && strcasecmp(site, "cross-site") == 0)
+        return refuse(403, "a page of another site asks for this", reason, n);
+    return 0;
+}
+
 unsigned guard_check(struct head *h, const struct config *config, char *reason, size_t n)
 {
     struct collection c = {
@@ -211,5 +223,7 @@ unsigned guard_check(struct head *h, const struct config *config, char *reason, 
         status = check_host(h, reason, n);
     if (status == 0)
         status = check_expectation(h, reason, n);
+    if (status == 0)
+        status = check_site(h, reason, n);
     return status;
 }

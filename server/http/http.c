@@ -9,9 +9,11 @@
 #include "server/http/http.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <sodium.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,8 +28,11 @@
 enum {
     HTTP_THREADS_MAX = 8,
     CONNECTION_POOL_BYTES =
-        256 * 1024,  /* read buffer of a connection: fewer, larger body callbacks */
-    LOAD_SLACK = 64, /* connections that may be on their way to a record when counted */
+        256 * 1024, /* read buffer of a connection: fewer, larger body callbacks */
+    /* For all but connections that are open: those that are being closed, workers, bodies on their
+       way to or from a file; and what a handler opens of the store. */
+    DESCRIPTORS = 512,
+    DESCRIPTORS_A_HANDLER = 8,
 };
 
 /* For the 503 of requests that no handler has begun to reach their sockets. */
@@ -48,10 +53,10 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *socket_context = info ? peers_open(s->peers, info->connect_fd) : NULL;
+    *socket_context = info ? peers_arrive(s->peers, info->connect_fd) : NULL;
 }
 
-/* One too many: say so, instead of letting it wait. */
+/* One too many, and nobody to make room for it: say so, instead of letting it wait. */
 static void refuse_connection(struct http_server *s, int socket)
 {
     struct http_request request = {.path = "", .socket = socket};
@@ -64,15 +69,31 @@ static void refuse_connection(struct http_server *s, int socket)
     door_linger(s->door, socket);
 }
 
+static bool may_accept(void *context)
+{
+    struct http_server *s = context;
+    return !peers_are_unsettled(s->peers, s->max_connections);
+}
+
+static void on_exhausted(void *context)
+{
+    struct http_server *s = context;
+    peers_make_room(s->peers);
+}
+
 static void on_accepted(void *context, int socket, const struct sockaddr_storage *address,
                         socklen_t size)
 {
     struct http_server *s = context;
-    if (peers_count(s->peers) >= s->spec.config->connections)
+    if (peers_count(s->peers) >= s->max_connections && !peers_make_room(s->peers)) {
         refuse_connection(s, socket);
-    else
-        MHD_add_connection(s->daemon, socket, (const struct sockaddr *)address, size);
-    /* a connection that cannot be added has been closed by the library */
+        return;
+    }
+    struct peer *peer = peers_open(s->peers, socket, address);
+    if (!peer)
+        close(socket);
+    else if (!MHD_add_connection(s->daemon, socket, (const struct sockaddr *)address, size))
+        peers_close(s->peers, peer); /* the library has closed the socket */
 }
 
 static void run_refresh(struct handler_task *task)
@@ -98,15 +119,48 @@ static void refresh_auth(struct http_server *s)
         atomic_store(&s->is_refreshing, false);
 }
 
+/* After a crowd has gone, give its memory back: the allocator keeps what lies between pieces that
+ * stay.  Only the door's thread comes here. */
+static void release_memory(struct http_server *s)
+{
+    enum { CROWD = 256 };
+    size_t n = peers_count(s->peers);
+    if (n > s->most_connections)
+        s->most_connections = n;
+    if (s->most_connections < CROWD || n >= s->most_connections / 2)
+        return;
+    s->most_connections = n;
+    malloc_trim(0);
+}
+
 static void on_tick(void *context, double now)
 {
     struct http_server *s = context;
     peers_tick(s->peers, now);
     refresh_auth(s);
     stream_set_tick(s->streams, now, http_server_has_auth(s) ? &s->spec.auth : NULL);
+    release_memory(s);
 }
 
 /* --- start --- */
+
+/* As many as the setting says, or as the process has descriptors for; the rest of them are kept for
+ * what serves the connections. */
+static size_t max_connections(const struct config *c, size_t n_handlers)
+{
+    struct rlimit limit;
+    rlim_t others = DESCRIPTORS + DESCRIPTORS_A_HANDLER * (rlim_t)n_handlers;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return c->connections;
+    rlim_t half = limit.rlim_cur / 2;
+    rlim_t n = limit.rlim_cur - (others < half ? others : half);
+    if (n >= c->connections)
+        return c->connections;
+    log_event(LOG_WARN, "fewer connections than set: the limit of descriptors is too low",
+              LOG_INT("connections", n), LOG_INT("set", c->connections),
+              LOG_INT("descriptors", limit.rlim_cur), LOG_END);
+    return n > 0 ? n : 1;
+}
 
 static unsigned http_threads(void)
 {
@@ -120,7 +174,7 @@ static enum status start_library(struct http_server *s, struct error *err)
     unsigned threads = http_threads();
     /* The library divides its limit among its threads before it knows who gets which connection;
      * ours is exact, so each of its threads may have them all. */
-    unsigned connections = (unsigned)(c->connections + LOAD_SLACK) * threads;
+    unsigned connections = (unsigned)(s->max_connections + DESCRIPTORS) * threads;
     struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, threads, NULL},
                                     {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem single[] = {{MHD_OPTION_END, 0, NULL}};
@@ -164,6 +218,8 @@ static enum status start_parts(struct http_server *s, struct error *err)
     struct door_spec door = {.listening_socket = listener.socket,
                              .tick_seconds = tick_seconds(spec),
                              .context = s,
+                             .may_accept = may_accept,
+                             .exhausted = on_exhausted,
                              .accepted = on_accepted,
                              .tick = on_tick};
     st = door_create(&s->door, &door, err);
@@ -206,6 +262,7 @@ enum status http_server_start(struct http_server **out, const struct http_server
     s->spec.ping_seconds = spec->ping_seconds > 0 ? spec->ping_seconds : ping_seconds;
     s->spec.head_seconds = spec->head_seconds > 0 ? spec->head_seconds : head_seconds;
     s->spec.body_seconds = spec->body_seconds > 0 ? spec->body_seconds : body_seconds;
+    s->max_connections = max_connections(spec->config, s->spec.n_handlers);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

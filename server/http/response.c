@@ -57,14 +57,15 @@ static const char *opaque(const char *tag)
     return strncmp(tag, "W/", 2) == 0 ? tag + 2 : tag;
 }
 
-/* Does a list of entity tags ("a", W/"b", or *) hold this quoted one? */
+/* Does a list of entity tags ("a", W/"b"; or * alone) hold this quoted one? */
 static bool list_has(const char *list, const char *quoted)
 {
     size_t n = strlen(quoted);
+    list += strspn(list, " \t");
+    if (*list == '*')
+        return list[1 + strspn(list + 1, " \t")] == '\0';
     for (;;) {
         list += strspn(list, ", \t");
-        if (*list == '*')
-            return true;
         list = opaque(list);
         const char *end = *list == '"' ? strchr(list + 1, '"') : NULL;
         if (!end)

@@ -20,6 +20,7 @@ struct http_server {
     struct http_server_spec spec;
     uint16_t port;
     bool is_loopback;
+    size_t max_connections; /* the setting, or less where there are too few descriptors */
 
     struct http_router *router;
     struct handler_pool *pool;
@@ -30,6 +31,8 @@ struct http_server {
     struct handler_task refresh; /* of auth, while is_refreshing */
     atomic_bool is_refreshing;
     struct MHD_Daemon *daemon;
+
+    size_t most_connections; /* at once, since memory was last given back; the door's */
 
     atomic_bool is_quiescing; /* new requests get 503 */
     atomic_bool is_stopping;  /* requests that no handler has begun get 503 */

@@ -56,9 +56,10 @@ static const char *skip_authority(const char *raw, const char *end)
                                                                      : 0;
     if (scheme == 0)
         return n > 0 && raw[0] == '/' ? raw : NULL;
-    for (raw += scheme; raw < end && *raw != '/' && *raw != '?';)
+    const char *authority = raw += scheme;
+    while (raw < end && *raw != '/' && *raw != '?')
         raw++;
-    return raw;
+    return raw > authority ? raw : NULL;
 }
 
 static enum status parse_path(struct target *t, const char *raw, const char *end, char **free_place,
@@ -136,7 +137,7 @@ enum status target_parse(struct target *out, const char *raw, size_t n, struct e
             return refuse(err, "has a byte that must be percent-encoded");
     const char *path = n == 1 && raw[0] == '*' ? raw : skip_authority(raw, end);
     if (!path)
-        return refuse(err, "must begin with '/'");
+        return refuse(err, "must begin with '/' or 'http://' and a host");
     /* Every decoded part is no longer than its raw one; each of at most HTTP_MAX_QUERY pairs adds
      * one NUL more than it has separators, the path is kept twice, and the root may be added. */
     size_t size = 2 * n + HTTP_MAX_QUERY + 8;

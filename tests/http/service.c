@@ -54,22 +54,35 @@ static void find_program(char out[PATH_SIZE])
     snprintf(out, PATH_SIZE, "%s/farfield", self);
 }
 
-/* Start the program with its stdout on a pipe; returns the reading end. */
-static int spawn_program(const char *const *arguments, pid_t *pid)
+static size_t append_words(char *argv[MAX_ARGUMENTS], size_t n, const char *const *words)
 {
-    char program[PATH_SIZE];
-    char *argv[MAX_ARGUMENTS] = {program};
+    for (size_t i = 0; words && words[i]; i++) {
+        assert_true(n + 1 < MAX_ARGUMENTS);
+        argv[n++] = (char *)(uintptr_t)words[i];
+    }
+    argv[n] = NULL;
+    return n;
+}
+
+/* Start the program with its stdout on a pipe; returns the reading end.  prefix: of another program
+ * that runs it, or NULL; log: a file for its stderr, or NULL. */
+static int spawn_program(const char *const *prefix, const char *log, const char *const *arguments,
+                         pid_t *pid)
+{
+    char program[PATH_SIZE], *argv[MAX_ARGUMENTS];
     int ends[2];
     posix_spawn_file_actions_t actions;
     find_program(program);
-    for (size_t i = 0; arguments[i]; i++) {
-        assert_true(i + 2 < MAX_ARGUMENTS);
-        argv[i + 1] = (char *)(uintptr_t)arguments[i];
-    }
+    size_t n = append_words(argv, 0, prefix);
+    n = append_words(argv, n, (const char *[]){program, NULL});
+    append_words(argv, n, arguments);
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    assert_int_equal(posix_spawn(pid, program, &actions, NULL, argv, environ), 0);
+    if (log)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log,
+                                         O_WRONLY | O_CREAT | O_APPEND, 0600);
+    assert_int_equal(posix_spawnp(pid, argv[0], &actions, NULL, argv, environ), 0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     return ends[0];
@@ -102,7 +115,7 @@ int program_run(const char *const *arguments, char **output)
     int status = 0;
     char *text = malloc(OUTPUT_MAX);
     assert_non_null(text);
-    int fd = spawn_program(arguments, &pid);
+    int fd = spawn_program(NULL, NULL, arguments, &pid);
     read_output(fd, text, OUTPUT_MAX, false, 60 * SLOWNESS);
     close(fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -148,7 +161,7 @@ static void note_ended(pid_t pid)
 
 void service_restart(struct service *s, const char *const *settings)
 {
-    char data[128], line[256];
+    char data[128], log[128], line[256];
     const char *arguments[MAX_ARGUMENTS] = {"serve", "--listen",    "127.0.0.1:0", "--data",
                                             data,    "--log-level", "warn",        "--threads",
                                             "1",     NULL};
@@ -158,7 +171,8 @@ void service_restart(struct service *s, const char *const *settings)
         assert_true(n + 2 < MAX_ARGUMENTS);
         arguments[n++] = settings[i];
     }
-    int fd = spawn_program(arguments, &s->pid);
+    snprintf(log, sizeof(log), "%s/%s", s->folder, s->log ? s->log : "");
+    int fd = spawn_program(s->prefix, s->log ? log : NULL, arguments, &s->pid);
     note_running(s->pid);
     read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
     close(fd);
@@ -170,7 +184,15 @@ void service_restart(struct service *s, const char *const *settings)
 
 void service_start(struct service *s, const char *const *settings)
 {
+    service_start_under(s, NULL, NULL, settings);
+}
+
+void service_start_under(struct service *s, const char *const *prefix, const char *log,
+                         const char *const *settings)
+{
     const char *root = getenv("TMPDIR");
+    s->prefix = prefix;
+    s->log = log;
     snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
     assert_non_null(mkdtemp(s->folder));
     service_restart(s, settings);
@@ -193,8 +215,13 @@ static bool wait_for_end(pid_t pid, int *status, double seconds, long *peak_kib)
 
 int service_stop(struct service *s)
 {
-    int status = 0;
     assert_int_equal(kill(s->pid, SIGTERM), 0);
+    return service_wait(s);
+}
+
+int service_wait(struct service *s)
+{
+    int status = 0;
     bool ended = wait_for_end(s->pid, &status, STOP_SECONDS, &s->peak_kib);
     if (!ended) {
         kill(s->pid, SIGKILL);

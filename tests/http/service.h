@@ -22,11 +22,21 @@ struct service {
     long peak_kib;   /* once it has been stopped: the most that it, or one of its workers, took */
     char folder[64]; /* --data is folder/data; folder itself is for the test's files */
     char url[64];    /* "http://127.0.0.1:PORT" */
+
+    /* Of service_start_under. */
+    const char *const *prefix;
+    const char *log;
 };
 
 /* A folder of its own below the temporary one, and the service in it.  settings: further arguments
  * of serve, ended by NULL; NULL for none. */
 void service_start(struct service *s, const char *const *settings);
+
+/* The same, run by another program (prefix: its words, ended by NULL, as `prlimit --nofile=100`;
+ * NULL for none) that becomes the service, with stderr at the end of a file of the folder (NULL:
+ * this program's stderr).  Both hold for restarts, too, and are borrowed as long. */
+void service_start_under(struct service *s, const char *const *prefix, const char *log,
+                         const char *const *settings);
 
 /* The service again over the same folder, after service_stop or service_kill. */
 void service_restart(struct service *s, const char *const *settings);
@@ -34,6 +44,9 @@ void service_restart(struct service *s, const char *const *settings);
 /* SIGTERM, and wait.  Returns the exit status; fails if it takes more than 15 s or dies of a
  * signal. */
 int service_stop(struct service *s);
+
+/* The same without the SIGTERM: it has been told, or ends by itself. */
+int service_wait(struct service *s);
 
 /* SIGKILL, and wait until it and its workers are gone. */
 void service_kill(struct service *s);

@@ -188,40 +188,6 @@ static void a_handler_can_tell_that_its_peer_is_gone(void **state)
     web_stop(w);
 }
 
-static void connections_past_the_limit_are_told_so(void **state)
-{
-    (void)state;
-    enum { LIMIT = 8 };
-    struct web *w = web_start(&(struct web_wishes){.connections = LIMIT});
-    int s[LIMIT];
-    for (int i = 0; i < LIMIT; i++) {
-        s[i] = web_connect(w);
-        web_send(s[i], HELLO);
-        struct web_answer a = web_read_answer(s[i], false);
-        assert_int_equal(a.status, 200);
-        web_forget(&a);
-    }
-    int extra = web_connect(w);
-    struct web_answer a = web_read_answer(extra, false);
-    assert_int_equal(a.status, 503);
-    assert_non_null(web_header(&a, "Retry-After"));
-    assert_true(web_is_at_end(extra));
-    web_forget(&a);
-    close(extra);
-    for (int i = 0; i < LIMIT; i++)
-        close(s[i]);
-    for (int i = 0; i < 2000; i++) { /* there is room again */
-        a = web_ask(w, HELLO);
-        unsigned status = a.status;
-        web_forget(&a);
-        if (status == 200)
-            break;
-        usleep(5000);
-        assert_true(i < 1999);
-    }
-    web_stop(w);
-}
-
 static void a_head_that_does_not_come_closes_the_connection(void **state)
 {
     (void)state;
@@ -566,7 +532,6 @@ int main(void)
         cmocka_unit_test(a_full_queue_is_answered_503),
         cmocka_unit_test(a_peer_may_vanish_while_its_handler_runs),
         cmocka_unit_test(a_handler_can_tell_that_its_peer_is_gone),
-        cmocka_unit_test(connections_past_the_limit_are_told_so),
         cmocka_unit_test(a_head_that_does_not_come_closes_the_connection),
         cmocka_unit_test(a_long_handler_is_not_cut_by_the_clock),
         cmocka_unit_test(a_quiet_server_refuses_and_finishes),
