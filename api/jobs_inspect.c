@@ -67,13 +67,13 @@ enum status job_inspect_answer(const char *question, const uint8_t *bytes, size_
 {
     struct image_file file = {0};
     json_t *value = NULL;
-    json_t *asked = codec_json_own(question);
-    if (!asked)
-        return error_set(err, STATUS_INTERNAL, "", "the question is not a JSON object");
+    json_t *asked = NULL;
+    enum status status = codec_json_own(question, &asked, err);
+    if (status != STATUS_OK)
+        return status;
     const char *kind = json_string_value(json_object_get(asked, "kind"));
     const json_int_t width = json_integer_value(json_object_get(asked, "preview_width"));
-    enum status status =
-        image_file_decode(bytes, n, kind && strcmp(kind, "image") == 0, &file, err);
+    status = image_file_decode(bytes, n, kind && strcmp(kind, "image") == 0, &file, err);
     if (status != STATUS_OK)
         goto out;
     value = json_pack("{s:s, s:s, s:o}", "kind", "image", "media_type", file.media_type, "info",
