@@ -41,8 +41,10 @@ void pause_briefly(void)
     nanosleep(&pause, NULL);
 }
 
-/* build/KIND/farfield, seen from build/KIND/tests/http/test_x. */
-static void find_program(char out[PATH_SIZE])
+static const char farfield[] = "farfield";
+
+/* build/KIND/NAME, seen from build/KIND/tests/http/test_x. */
+static void find_program(const char *name, char out[PATH_SIZE])
 {
     char self[PATH_SIZE / 2];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -50,17 +52,17 @@ static void find_program(char out[PATH_SIZE])
     self[n] = '\0';
     for (int up = 0; up < 3; up++)
         *strrchr(self, '/') = '\0';
-    snprintf(out, PATH_SIZE, "%s/farfield", self);
+    snprintf(out, PATH_SIZE, "%s/%s", self, name);
 }
 
-/* Start the program with its stdout on a pipe; returns the reading end. */
-static int spawn_program(const char *const *arguments, pid_t *pid)
+/* Start a program with its stdout on a pipe; returns the reading end. */
+static int spawn_program(const char *name, const char *const *arguments, pid_t *pid)
 {
     char program[PATH_SIZE];
     char *argv[MAX_ARGUMENTS] = {program};
     int ends[2];
     posix_spawn_file_actions_t actions;
-    find_program(program);
+    find_program(name, program);
     for (size_t i = 0; arguments[i]; i++) {
         assert_true(i + 2 < MAX_ARGUMENTS);
         argv[i + 1] = (char *)(uintptr_t)arguments[i];
@@ -101,7 +103,7 @@ int program_run(const char *const *arguments, char **output)
     int status = 0;
     char *text = malloc(OUTPUT_MAX);
     assert_non_null(text);
-    int fd = spawn_program(arguments, &pid);
+    int fd = spawn_program(farfield, arguments, &pid);
     read_output(fd, text, OUTPUT_MAX, false, 60 * SLOWNESS);
     close(fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -145,7 +147,7 @@ static void note_ended(pid_t pid)
     }
 }
 
-void service_restart(struct service *s, const char *const *settings)
+bool service_try_restart(struct service *s, const char *const *settings)
 {
     char data[128], line[256];
     const char *arguments[MAX_ARGUMENTS] = {"serve", "--listen",    "127.0.0.1:0", "--data",
@@ -157,19 +159,33 @@ void service_restart(struct service *s, const char *const *settings)
         assert_true(n + 2 < MAX_ARGUMENTS);
         arguments[n++] = settings[i];
     }
-    int fd = spawn_program(arguments, &s->pid);
+    int fd = spawn_program(s->program, arguments, &s->pid);
     note_running(s->pid);
-    read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
+    size_t n_read = read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
     close(fd);
+    if (n_read == 0)
+        return false;
     static const char prefix[] = "farfield listening on ";
     assert_memory_equal(line, prefix, sizeof(prefix) - 1);
     line[strcspn(line, "\n")] = '\0';
     snprintf(s->url, sizeof(s->url), "%.63s", line + sizeof(prefix) - 1);
+    return true;
+}
+
+void service_restart(struct service *s, const char *const *settings)
+{
+    assert_true(service_try_restart(s, settings));
 }
 
 void service_start(struct service *s, const char *const *settings)
 {
+    service_start_program(s, farfield, settings);
+}
+
+void service_start_program(struct service *s, const char *program, const char *const *settings)
+{
     const char *root = getenv("TMPDIR");
+    s->program = program;
     snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
     assert_non_null(mkdtemp(s->folder));
     service_restart(s, settings);
@@ -189,8 +205,13 @@ static bool wait_for_end(pid_t pid, int *status, double seconds)
 
 int service_stop(struct service *s)
 {
-    int status = 0;
     assert_int_equal(kill(s->pid, SIGTERM), 0);
+    return service_wait(s);
+}
+
+int service_wait(struct service *s)
+{
+    int status = 0;
     bool ended = wait_for_end(s->pid, &status, STOP_SECONDS);
     if (!ended) {
         kill(s->pid, SIGKILL);
