@@ -8,24 +8,25 @@
 
 #include <cmocka.h>
 
-struct scene scene;
+struct oom_scene oom;
 
-const char list_of_datasets[] = "/v1/datasets?limit=200";
-const char list_of_queued_jobs[] = "/v1/jobs?status=queued";
+const char oom_datasets[] = "/v1/datasets?limit=200";
+const char oom_queue[] = "/v1/jobs?status=queued";
 
-void scenario_fill_in(const char *template, char *out, size_t size)
+void oom_fill_in(const char *template, char *out, size_t size)
 {
     size_t n = 0;
     char number[16];
-    snprintf(number, sizeof(number), "%u", scene.n_tries);
+    snprintf(number, sizeof(number), "%u", oom.n_tries);
     for (const char *at = template; *at && n + 1 < size; at++) {
         const char *value = at[0] != '$'   ? NULL
-                            : at[1] == 'D' ? scene.dataset
-                            : at[1] == 'F' ? scene.field
-                            : at[1] == 'H' ? scene.heavy
-                            : at[1] == 'J' ? scene.done
-                            : at[1] == 'R' ? scene.running
-                            : at[1] == 'T' ? scene.own
+                            : at[1] == 'D' ? oom.dataset
+                            : at[1] == 'F' ? oom.field
+                            : at[1] == 'H' ? oom.heavy
+                            : at[1] == 'J' ? oom.done
+                            : at[1] == 'R' ? oom.running
+                            : at[1] == 'G' ? oom.training
+                            : at[1] == 'T' ? oom.own
                             : at[1] == 'N' ? number
                                            : NULL;
         if (value) {
@@ -43,25 +44,25 @@ void scenario_fill_in(const char *template, char *out, size_t size)
 
 static void repeat(const struct try *try, long status)
 {
-    struct answer a = service_send(&scene.starved.service, &try->request);
+    struct answer a = service_send(&oom.starved.service, &try->request);
     if (a.status != status)
-        starved_fail(&scene.starved, "the same request again is answered %ld, not %ld: %.300s",
+        starved_fail(&oom.starved, "the same request again is answered %ld, not %ld: %.300s",
                      a.status, status, a.body.data ? (const char *)a.body.data : "");
     answer_free(&a);
 }
 
-json_t *get_items(const char *path)
+json_t *oom_get_items(const char *path)
 {
-    json_t *list = answer_json(service_get(&scene.starved.service, "%s", path), 200);
+    json_t *list = answer_json(service_get(&oom.starved.service, "%s", path), 200);
     json_t *items = json_incref(json_object_get(list, "items"));
     json_decref(list);
     assert_true(json_is_array(items));
     return items;
 }
 
-size_t count_items(const char *path)
+size_t oom_count_items(const char *path)
 {
-    json_t *items = get_items(path);
+    json_t *items = oom_get_items(path);
     size_t n = json_array_size(items);
     json_decref(items);
     return n;
@@ -70,29 +71,29 @@ size_t count_items(const char *path)
 /* Is the thing that the try was to make there?  After success it must be, after refusal not. */
 static bool was_made(const struct try *try, size_t n_before, const char *list)
 {
-    size_t n = count_items(list);
+    size_t n = oom_count_items(list);
     if (n > n_before + 1 || n < n_before)
-        starved_fail(&scene.starved, "%zu of %s, before it were %zu", n, list, n_before);
+        starved_fail(&oom.starved, "%zu of %s, before it were %zu", n, list, n_before);
     bool is_there = n == n_before + 1;
     if (try->outcome == GOOD && !is_there)
-        starved_fail(&scene.starved, "answered %ld, but nothing was stored", try->answer.status);
+        starved_fail(&oom.starved, "answered %ld, but nothing was stored", try->answer.status);
     if (try->outcome == REFUSED && is_there)
-        starved_fail(&scene.starved, "answered 503, but it was stored");
+        starved_fail(&oom.starved, "answered 503, but it was stored");
     return is_there;
 }
 
 static void check_upload(const struct try *try)
 {
-    bool is_there = was_made(try, scene.n_datasets, list_of_datasets);
+    bool is_there = was_made(try, oom.n_datasets, oom_datasets);
     repeat(try, is_there ? 200 : 201);
-    json_t *items = get_items(list_of_datasets);
+    json_t *items = oom_get_items(oom_datasets);
     const char *id = member_text(json_array_get(items, 0), "id");
-    struct answer a = service_get(&scene.starved.service, "/v1/datasets/%s/content", id);
+    struct answer a = service_get(&oom.starved.service, "/v1/datasets/%s/content", id);
     assert_int_equal(a.status, 200);
-    assert_int_equal(a.body.n, scene.png.n);
-    assert_memory_equal(a.body.data, scene.png.data, a.body.n);
+    assert_int_equal(a.body.n, oom.png.n);
+    assert_memory_equal(a.body.data, oom.png.data, a.body.n);
     answer_free(&a);
-    answer_status(service_delete(&scene.starved.service, "/v1/datasets/%s", id), 204);
+    answer_status(service_delete(&oom.starved.service, "/v1/datasets/%s", id), 204);
     json_decref(items);
 }
 
@@ -100,14 +101,14 @@ static void prepare_dataset(void)
 {
     uint8_t pixels[12];
     for (size_t i = 0; i < sizeof(pixels); i++)
-        pixels[i] = (uint8_t)(scene.n_tries >> (i % 4 * 8));
+        pixels[i] = (uint8_t)(oom.n_tries >> (i % 4 * 8));
     struct bytes npy = make_npy("|u1", "3, 4", pixels, sizeof(pixels));
     const struct request request = {.path = "/v1/datasets?kind=image",
                                     .content_type = "application/x-npy",
                                     .body = npy.data,
                                     .n_body = npy.n};
-    json_t *dataset = answer_json(service_send(&scene.starved.service, &request), 201);
-    snprintf(scene.own, sizeof(scene.own), "%s", member_text(dataset, "id"));
+    json_t *dataset = answer_json(service_send(&oom.starved.service, &request), 201);
+    snprintf(oom.own, sizeof(oom.own), "%s", member_text(dataset, "id"));
     json_decref(dataset);
     bytes_free(&npy);
 }
@@ -117,25 +118,25 @@ static void check_delete(const struct try *try)
     bool is_there = was_made(&(struct try){.outcome = try->outcome == GOOD      ? REFUSED
                                                       : try->outcome == REFUSED ? GOOD
                                                                                 : CUT},
-                             scene.n_datasets, list_of_datasets);
+                             oom.n_datasets, oom_datasets);
     repeat(try, is_there ? 204 : 404);
 }
 
 static void cancel_queued(void)
 {
-    json_t *items = get_items(list_of_queued_jobs);
+    json_t *items = oom_get_items(oom_queue);
     for (size_t i = 0; i < json_array_size(items); i++) {
         char path[128];
         snprintf(path, sizeof(path), "/v1/jobs/%s/cancel",
                  member_text(json_array_get(items, i), "id"));
-        answer_status(service_post_json(&scene.starved.service, path, "{}"), 200);
+        answer_status(service_post_json(&oom.starved.service, path, "{}"), 200);
     }
     json_decref(items);
 }
 
 static void check_job(const struct try *try)
 {
-    was_made(try, 0, list_of_queued_jobs);
+    was_made(try, 0, oom_queue);
     cancel_queued();
     repeat(try, 202);
     cancel_queued();
@@ -144,29 +145,29 @@ static void check_job(const struct try *try)
 /* With an Idempotency-Key the repetition makes nothing new. */
 static void check_keyed_job(const struct try *try)
 {
-    was_made(try, 0, list_of_queued_jobs);
+    was_made(try, 0, oom_queue);
     repeat(try, 202);
-    was_made(&(struct try){.outcome = GOOD, .answer.status = 202}, 0, list_of_queued_jobs);
+    was_made(&(struct try){.outcome = GOOD, .answer.status = 202}, 0, oom_queue);
     cancel_queued();
 }
 
 static void prepare_job(void)
 {
-    start_job(&scene.starved.service, scene.dataset, 100, "", scene.own);
+    start_job(&oom.starved.service, oom.dataset, 100, "", oom.own);
 }
 
 static void check_cancel(const struct try *try)
 {
-    json_t *job = answer_json(service_get(&scene.starved.service, "/v1/jobs/%s", scene.own), 200);
+    json_t *job = answer_json(service_get(&oom.starved.service, "/v1/jobs/%s", oom.own), 200);
     const char *status = member_text(job, "status");
     if (try->outcome == GOOD && strcmp(status, "canceled") != 0)
-        starved_fail(&scene.starved, "answered %ld, but the job is %s", try->answer.status, status);
+        starved_fail(&oom.starved, "answered %ld, but the job is %s", try->answer.status, status);
     json_decref(job);
     repeat(try, 200);
-    assert_int_equal(count_items(list_of_queued_jobs), 0);
+    assert_int_equal(oom_count_items(oom_queue), 0);
 }
 
-void scenario_check(const struct try *try)
+void oom_check(const struct try *try)
 {
     if (try->scenario->check)
         try->scenario->check(try);
@@ -183,7 +184,7 @@ static const char job_text[] =
     "\"schedule\":\"cosine\"},\"labels\":{\"try\":\"$N\",\"of\":\"oom\"}}";
 static const char form_type[] = "multipart/form-data; boundary=oom-7d1f";
 
-const struct scenario scenarios[] = {
+const struct scenario oom_scenarios[] = {
     /* the service */
     {.name = "healthz", .path = "/healthz", .good = 200, .is_stable = true},
     {.name = "readyz", .path = "/readyz", .good = 200, .is_stable = true},
@@ -202,19 +203,19 @@ const struct scenario scenarios[] = {
     {.name = "upload",
      .path = "/v1/datasets?kind=image&name=a%20picture",
      .type = "image/png",
-     .bytes = &scene.png,
+     .bytes = &oom.png,
      .good = 201,
      .check = check_upload},
     {.name = "upload_form",
      .path = "/v1/datasets",
      .type = form_type,
-     .bytes = &scene.form,
+     .bytes = &oom.form,
      .good = 201,
      .check = check_upload},
     {.name = "upload_chunked",
      .path = "/v1/datasets",
      .type = "image/png",
-     .bytes = &scene.png,
+     .bytes = &oom.png,
      .headers = {"Transfer-Encoding: chunked"},
      .good = 201,
      .check = check_upload},
@@ -291,6 +292,12 @@ const struct scenario scenarios[] = {
     {.name = "field_list", .path = "/v1/fields", .good = 200, .is_stable = true},
     {.name = "field_get", .path = "/v1/fields/$F", .good = 200, .is_stable = true},
     {.name = "field_evaluate", .path = "/v1/fields/$F/evaluate", .good = 200, .is_stable = true},
+    {.name = "field_training", .path = "/v1/fields/$G", .good = 200, .is_stable = true},
+    {.name = "value_training",
+     .path = "/v1/fields/$G/value?x=3&y=4",
+     .good = 200,
+     .is_stable = true},
+    {.name = "weights_training", .path = "/v1/fields/$G/weights", .good = 200, .is_stable = true},
     {.name = "query_json",
      .path = "/v1/fields/$F/query",
      .type = "application/json",
@@ -301,13 +308,13 @@ const struct scenario scenarios[] = {
     {.name = "query_npy",
      .path = "/v1/fields/$F/query?frame=unit",
      .type = "application/x-npy",
-     .bytes = &scene.npy_points,
+     .bytes = &oom.npy_points,
      .good = 200,
      .is_stable = true},
     {.name = "query_raw_gradient",
      .path = "/v1/fields/$F/query?outputs=gradient",
      .type = "application/octet-stream",
-     .bytes = &scene.raw_points,
+     .bytes = &oom.raw_points,
      .good = 200,
      .is_stable = true},
     {.name = "value", .path = "/v1/fields/$F/value?x=3&y=4", .good = 200, .is_stable = true},
@@ -339,13 +346,13 @@ const struct scenario scenarios[] = {
     {.name = "too_large",
      .path = "/v1/jobs",
      .type = "application/json",
-     .bytes = &scene.large,
+     .bytes = &oom.large,
      .good = 413},
     {.name = "too_large_chunked",
      .path = "/v1/jobs",
      .type = "application/json",
-     .bytes = &scene.large,
+     .bytes = &oom.large,
      .headers = {"Transfer-Encoding: chunked"},
      .good = 413},
 };
-const size_t n_scenarios = sizeof scenarios / sizeof scenarios[0];
+const size_t oom_n_scenarios = sizeof oom_scenarios / sizeof oom_scenarios[0];

@@ -11,16 +11,17 @@
 #include "tests/http/fit.h"
 
 /* What the scenarios are about: made by the test before the first of them. */
-struct scene {
+struct oom_scene {
     struct starved starved;
     char dataset[ID_TEXT], field[ID_TEXT], heavy[ID_TEXT]; /* heavy: larger than the cache */
     char done[ID_TEXT], running[ID_TEXT];                  /* jobs */
+    char training[ID_TEXT];                                /* the running job's field */
     char own[ID_TEXT];                                     /* made for this try */
     unsigned n_tries;
     struct bytes png, form, npy_points, raw_points, large; /* bodies */
     size_t n_datasets;                                     /* when no try is under way */
 };
-extern struct scene scene;
+extern struct oom_scene oom;
 
 /* How a try came out: as it should, with 503, or not at all. */
 enum outcome { GOOD, REFUSED, CUT };
@@ -33,7 +34,8 @@ try {
     struct answer answer;
 };
 
-/* In path, text and headers stand for ids: $D $F $H $J $R $T as in the scene, $N the try's number.
+/* In path, text and headers stand for ids: $D $F $H $J $R $G $T as in the scene, $N the try's
+ * number.
  */
 struct scenario {
     const char *name;
@@ -48,18 +50,18 @@ struct scenario {
     void (*check)(const struct try *try); /* NULL: the request again, with a good answer */
 };
 
-extern const struct scenario scenarios[];
-extern const size_t n_scenarios;
+extern const struct scenario oom_scenarios[];
+extern const size_t oom_n_scenarios;
 
 /* Write a template with what its $ letters stand for now. */
-void scenario_fill_in(const char *template, char *out, size_t size);
+void oom_fill_in(const char *template, char *out, size_t size);
 
 /* After a try: does what the answer said hold, and does the same request succeed now? */
-void scenario_check(const struct try *try);
+void oom_check(const struct try *try);
 
 /* Lists, for counting what is there. */
-extern const char list_of_datasets[], list_of_queued_jobs[];
-size_t count_items(const char *list);
-json_t *get_items(const char *list); /* the caller's */
+extern const char oom_datasets[], oom_queue[];
+size_t oom_count_items(const char *list);
+json_t *oom_get_items(const char *list); /* the caller's */
 
 #endif

@@ -40,15 +40,15 @@ struct texts {
 
 static struct request make_request(const struct scenario *sc, struct texts *t)
 {
-    scenario_fill_in(sc->path, t->path, sizeof(t->path));
+    oom_fill_in(sc->path, t->path, sizeof(t->path));
     struct request r = {
         .method = sc->method, .path = t->path, .content_type = sc->type, .until = sc->until};
     for (size_t i = 0; i < 2 && sc->headers[i]; i++) {
-        scenario_fill_in(sc->headers[i], t->header[i], sizeof(t->header[i]));
+        oom_fill_in(sc->headers[i], t->header[i], sizeof(t->header[i]));
         r.headers[i] = t->header[i];
     }
     if (sc->text) {
-        scenario_fill_in(sc->text, t->body, sizeof(t->body));
+        oom_fill_in(sc->text, t->body, sizeof(t->body));
         r.body = t->body;
         r.n_body = strlen(t->body);
     } else if (sc->bytes) {
@@ -70,14 +70,14 @@ static enum outcome judge(const struct scenario *sc, enum sent sent, const struc
                           long n_failed)
 {
     if (sent == SENT_LATE)
-        starved_fail(&scene.starved, "no answer within %.0f s", patience_seconds);
+        starved_fail(&oom.starved, "no answer within %.0f s", patience_seconds);
     if (n_failed == 0 && (sent == SENT_CUT || a->status != sc->good))
-        starved_fail(&scene.starved, "nothing failed, yet the answer is %ld: %.300s", a->status,
+        starved_fail(&oom.starved, "nothing failed, yet the answer is %ld: %.300s", a->status,
                      a->body.data ? (const char *)a->body.data : "");
     if (sent == SENT_CUT)
         return CUT;
     if (a->status != sc->good && !is_refusal(a))
-        starved_fail(&scene.starved, "answered %ld: %.300s", a->status,
+        starved_fail(&oom.starved, "answered %ld: %.300s", a->status,
                      a->body.data ? (const char *)a->body.data : "");
     return a->status == sc->good ? GOOD : REFUSED;
 }
@@ -86,7 +86,7 @@ static void check_same(const struct answer *a, const struct answer *reference)
 {
     if (a->body.n != reference->body.n ||
         (a->body.n > 0 && memcmp(a->body.data, reference->body.data, a->body.n) != 0))
-        starved_fail(&scene.starved, "answered %ld, but not what it should be: %.600s", a->status,
+        starved_fail(&oom.starved, "answered %ld, but not what it should be: %.600s", a->status,
                      a->body.data ? (const char *)a->body.data : "");
 }
 
@@ -100,22 +100,21 @@ static long send_once(const struct scenario *sc, enum failing how, long nth,
 {
     struct texts texts;
     struct try try = {.scenario = sc};
-    scene.n_tries++;
+    oom.n_tries++;
     if (sc->prepare)
         sc->prepare();
     try.request = make_request(sc, &texts);
-    starved_arm(&scene.starved, how, nth);
-    enum sent sent =
-        service_try(&scene.starved.service, &try.request, patience_seconds, &try.answer);
-    long n_failed = starved_disarm(&scene.starved);
-    starved_check_alive(&scene.starved);
+    starved_arm(&oom.starved, how, nth);
+    enum sent sent = service_try(&oom.starved.service, &try.request, patience_seconds, &try.answer);
+    long n_failed = starved_disarm(&oom.starved);
+    starved_check_alive(&oom.starved);
     try.outcome = judge(sc, sent, &try.answer, n_failed);
     /* An error's words are the client's help, not a promise. */
     if (try.outcome == GOOD && sc->is_stable && reference && sc->good < 400)
         check_same(&try.answer, reference);
-    starved_check_tidy(&scene.starved);
-    scenario_check(&try);
-    starved_check_alive(&scene.starved);
+    starved_check_tidy(&oom.starved);
+    oom_check(&try);
+    starved_check_alive(&oom.starved);
     tally->n_tries++;
     tally->n_failed += n_failed;
     tally->n_outcomes[try.outcome]++;
@@ -129,7 +128,7 @@ static struct answer get_reference(const struct scenario *sc)
 {
     struct texts texts;
     struct request request = make_request(sc, &texts);
-    return service_send(&scene.starved.service, &request);
+    return service_send(&oom.starved.service, &request);
 }
 
 static unsigned long next_random(void)
@@ -159,9 +158,9 @@ static void add_up(const struct tally *t)
 static void check_live(const struct scenario *sc, long before, long n_tries)
 {
     send_once(sc, FAIL_ONCE, LONG_MAX, NULL, &(struct tally){0});
-    long growth = starved_live(&scene.starved) - before;
+    long growth = starved_live(&oom.starved) - before;
     if (SLOWNESS == 1 && !sc->until && growth > 100 + (sc->check ? 2 * n_tries : n_tries / 4))
-        starved_fail(&scene.starved, "%ld blocks more are allocated after %ld tries", growth,
+        starved_fail(&oom.starved, "%ld blocks more are allocated after %ld tries", growth,
                      n_tries);
 }
 
@@ -174,7 +173,7 @@ static void run_scenario(void **state)
         reference = get_reference(sc);
     send_once(sc, FAIL_ONCE, LONG_MAX, NULL, &tally); /* fills what is made once */
     send_once(sc, FAIL_ONCE, LONG_MAX, NULL, &tally);
-    long n = starved_seen(&scene.starved), live = starved_live(&scene.starved);
+    long n = starved_seen(&oom.starved), live = starved_live(&oom.starved);
     tally = (struct tally){0};
     for (long i = 1; sample_size == 0 || i <= (long)sample_size; i++) {
         long nth = sample_size == 0 ? i : 1 + (long)(next_random() % (unsigned long)n);
@@ -209,21 +208,33 @@ static void make_points(void)
         points[i][0] = (float)i / N_POINTS;
         points[i][1] = 0.5f;
     }
-    scene.npy_points = make_npy("<f4", "700, 2", points, sizeof(points));
-    bytes_append(&scene.raw_points, points, sizeof(points));
+    oom.npy_points = make_npy("<f4", "700, 2", points, sizeof(points));
+    bytes_append(&oom.raw_points, points, sizeof(points));
 }
 
 static void fit(const char *more, char job[ID_TEXT], char field[ID_TEXT])
 {
     char body[1024];
     snprintf(body, sizeof(body), "{\"dataset_id\":\"%s\",\"labels\":{\"of\":\"parent\"},%s}",
-             scene.dataset, more);
-    json_t *posted = answer_json(service_post_json(&scene.starved.service, "/v1/jobs", body), 202);
+             oom.dataset, more);
+    json_t *posted = answer_json(service_post_json(&oom.starved.service, "/v1/jobs", body), 202);
     snprintf(job, ID_TEXT, "%s", member_text(posted, "id"));
     json_decref(posted);
-    json_t *done = wait_for_job(&scene.starved.service, job, "succeeded");
+    json_t *done = wait_for_job(&oom.starved.service, job, "succeeded");
     snprintf(field, ID_TEXT, "%s", member_text(done, "field_id"));
     json_decref(done);
+}
+
+static void wait_for_snapshot(const char *field)
+{
+    double end = now_seconds() + 20 * SLOWNESS;
+    for (long status = 0; status != 200;) {
+        struct answer a = service_get(&oom.starved.service, "/v1/fields/%s/weights", field);
+        status = a.status;
+        answer_free(&a);
+        assert_true(now_seconds() < end);
+        pause_briefly();
+    }
 }
 
 /* A job whose worker is stopped: it keeps the only place, so that those the tries post stay queued,
@@ -231,9 +242,13 @@ static void fit(const char *more, char job[ID_TEXT], char field[ID_TEXT])
 static void occupy(void)
 {
     pid_t worker = 0;
-    start_job(&scene.starved.service, scene.dataset, 10000000, "", scene.running);
-    wait_for_step(&scene.starved.service, scene.running, 1);
-    assert_int_equal(service_workers(&scene.starved.service, &worker, 1), 1);
+    start_job(&oom.starved.service, oom.dataset, 10000000, "", oom.running);
+    wait_for_step(&oom.starved.service, oom.running, 1);
+    json_t *job = answer_json(service_get(&oom.starved.service, "/v1/jobs/%s", oom.running), 200);
+    snprintf(oom.training, sizeof(oom.training), "%s", member_text(job, "field_id"));
+    json_decref(job);
+    wait_for_snapshot(oom.training);
+    assert_int_equal(service_workers(&oom.starved.service, &worker, 1), 1);
     assert_int_equal(kill(worker, SIGSTOP), 0);
 }
 
@@ -250,23 +265,23 @@ static int set_up(void **state)
     (void)state;
     char job[ID_TEXT];
     read_environment();
-    starved_start(&scene.starved, settings);
-    scene.png = sample_picture_png(24, 2);
-    make_form(&scene.form, &scene.png);
+    starved_start(&oom.starved, settings);
+    oom.png = sample_picture_png(24, 2);
+    make_form(&oom.form, &oom.png);
     make_points();
     char blanks[4096];
     memset(blanks, ' ', sizeof(blanks));
-    while (scene.large.n <= 1 << 20)
-        bytes_append(&scene.large, blanks, sizeof(blanks));
-    upload_picture(&scene.starved.service, 32, 1, scene.dataset);
-    scene.n_datasets = count_items(list_of_datasets);
+    while (oom.large.n <= 1 << 20)
+        bytes_append(&oom.large, blanks, sizeof(blanks));
+    upload_picture(&oom.starved.service, 32, 1, oom.dataset);
+    oom.n_datasets = oom_count_items(oom_datasets);
     fit("\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":32,\"sigma\":4},"
         "\"network\":{\"n_hidden_layers\":2,\"width\":32}},\"train\":{\"steps\":100,"
         "\"batch_size\":64}",
-        scene.done, scene.field);
+        oom.done, oom.field);
     fit("\"field\":{\"network\":{\"n_hidden_layers\":2,\"width\":512}},\"train\":{\"steps\":2,"
         "\"batch_size\":16}",
-        job, scene.heavy);
+        job, oom.heavy);
     occupy();
     return 0;
 }
@@ -274,12 +289,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    starved_remove(&scene.starved);
-    bytes_free(&scene.png);
-    bytes_free(&scene.form);
-    bytes_free(&scene.npy_points);
-    bytes_free(&scene.raw_points);
-    bytes_free(&scene.large);
+    starved_remove(&oom.starved);
+    bytes_free(&oom.png);
+    bytes_free(&oom.form);
+    bytes_free(&oom.npy_points);
+    bytes_free(&oom.raw_points);
+    bytes_free(&oom.large);
     return 0;
 }
 
@@ -287,9 +302,9 @@ static void service_that_ran_out_of_memory_stops_without_a_leak(void **state)
 {
     (void)state;
     pid_t worker = 0;
-    if (service_workers(&scene.starved.service, &worker, 1) == 1)
+    if (service_workers(&oom.starved.service, &worker, 1) == 1)
         kill(worker, SIGCONT);
-    starved_stop(&scene.starved);
+    starved_stop(&oom.starved);
     print_tally("total", 0, &total);
 }
 
@@ -308,9 +323,9 @@ static json_t *get_job_or_null(const char *id)
     struct answer a;
     snprintf(path, sizeof(path), "/v1/jobs/%s", id);
     const struct request request = {.path = path};
-    enum sent sent = service_try(&scene.starved.service, &request, patience_seconds, &a);
+    enum sent sent = service_try(&oom.starved.service, &request, patience_seconds, &a);
     if (sent == SENT_LATE)
-        starved_fail(&scene.starved, "no answer within %.0f s", patience_seconds);
+        starved_fail(&oom.starved, "no answer within %.0f s", patience_seconds);
     if (sent == SENT_ANSWERED && a.status == 200)
         return answer_json(a, 200);
     answer_free(&a);
@@ -326,11 +341,10 @@ static long starve(const char *id)
     long n_failed = 0;
     for (bool ended = false; !ended && now_seconds() < end;) {
         bool for_good = next_random() % 4 == 0;
-        starved_arm(&scene.starved, for_good ? FAIL_ON : FAIL_ONCE,
-                    1 + (long)(next_random() % 100));
+        starved_arm(&oom.starved, for_good ? FAIL_ON : FAIL_ONCE, 1 + (long)(next_random() % 100));
         pause_briefly();
-        n_failed += starved_disarm(&scene.starved);
-        starved_check_alive(&scene.starved);
+        n_failed += starved_disarm(&oom.starved);
+        starved_check_alive(&oom.starved);
         json_t *job = get_job_or_null(id);
         if (job) {
             const char *status = member_text(job, "status");
@@ -344,7 +358,7 @@ static long starve(const char *id)
 /* The log of an ended job: numbers without a hole, "done" last. */
 static void check_log(const char *id)
 {
-    struct answer a = service_get(&scene.starved.service, "/v1/jobs/%s/events", id);
+    struct answer a = service_get(&oom.starved.service, "/v1/jobs/%s/events", id);
     unsigned long last = 0;
     assert_int_equal(a.status, 200);
     for (const char *at = (const char *)a.body.data; (at = strstr(at, "id: ")); at += 4)
@@ -364,10 +378,10 @@ static void fit_ends_well_while_allocations_fail(void **state)
     size_t n = sample_size == 0 ? ALL : 1;
     for (size_t i = 0; i < n; i++) {
         char id[ID_TEXT];
-        start_job(&scene.starved.service, scene.dataset, 3000 / SLOWNESS, "", id);
+        start_job(&oom.starved.service, oom.dataset, 3000 / SLOWNESS, "", id);
         n_failed += starve(id);
-        json_t *job = wait_for_job(&scene.starved.service, id, "succeeded");
-        answer_status(service_get(&scene.starved.service, "/v1/fields/%s/value?x=1&y=1",
+        json_t *job = wait_for_job(&oom.starved.service, id, "succeeded");
+        answer_status(service_get(&oom.starved.service, "/v1/fields/%s/value?x=1&y=1",
                                   member_text(job, "field_id")),
                       200);
         json_decref(job);
@@ -381,10 +395,10 @@ static void fit_ends_well_while_allocations_fail(void **state)
 static void start_serves_or_says_why_not(void **state)
 {
     (void)state;
-    struct starved *s = &scene.starved;
+    struct starved *s = &oom.starved;
     struct tally tally = {0};
     char id[ID_TEXT];
-    start_job(&s->service, scene.dataset, 10000000, "", id);
+    start_job(&s->service, oom.dataset, 10000000, "", id);
     starved_stop(s);
     assert_true(starved_try_restart(s, settings, FAIL_ONCE, LONG_MAX));
     long n = starved_seen(s);
@@ -402,7 +416,7 @@ static void start_serves_or_says_why_not(void **state)
                     starved_fail(s, "it ended with exit status %d", status);
                 assert_true(starved_try_restart(s, settings, FAIL_NONE, 0));
             }
-            answer_status(service_get(&s->service, "/v1/datasets/%s", scene.dataset), 200);
+            answer_status(service_get(&s->service, "/v1/datasets/%s", oom.dataset), 200);
             json_decref(wait_for_job(&s->service, id, "running"));
         }
     print_message("start: %ld allocations, %ld tries, %ld failed: served %ld, gave up %ld\n", n,
@@ -413,9 +427,9 @@ static void start_serves_or_says_why_not(void **state)
 static void stop_ends_well_while_allocations_fail(void **state)
 {
     (void)state;
-    struct starved *s = &scene.starved;
+    struct starved *s = &oom.starved;
     struct tally tally = {0};
-    json_t *running = get_items("/v1/jobs?status=running");
+    json_t *running = oom_get_items("/v1/jobs?status=running");
     char id[ID_TEXT];
     snprintf(id, sizeof(id), "%s", member_text(json_array_get(running, 0), "id"));
     json_decref(running);
@@ -439,9 +453,9 @@ static void stop_ends_well_while_allocations_fail(void **state)
 static int set_up_life(void **state)
 {
     (void)state;
-    starved_remove(&scene.starved);
-    starved_start(&scene.starved, settings);
-    upload_picture(&scene.starved.service, 32, 1, scene.dataset);
+    starved_remove(&oom.starved);
+    starved_start(&oom.starved, settings);
+    upload_picture(&oom.starved.service, 32, 1, oom.dataset);
     return 0;
 }
 
@@ -456,15 +470,15 @@ int main(void)
     };
     static char names[MAX][96];
     static struct CMUnitTest tests[MAX + sizeof life / sizeof life[0]];
-    assert_true(n_scenarios <= MAX);
-    for (size_t i = 0; i < n_scenarios; i++) {
+    assert_true(oom_n_scenarios <= MAX);
+    for (size_t i = 0; i < oom_n_scenarios; i++) {
         snprintf(names[i], sizeof(names[i]), "%s_survives_each_failed_allocation",
-                 scenarios[i].name);
+                 oom_scenarios[i].name);
         tests[i] = (struct CMUnitTest){.name = names[i],
                                        .test_func = run_scenario,
-                                       .initial_state = (void *)(uintptr_t)&scenarios[i]};
+                                       .initial_state = (void *)(uintptr_t)&oom_scenarios[i]};
     }
-    memcpy(tests + n_scenarios, life, sizeof life);
-    return _cmocka_run_group_tests("oom", tests, n_scenarios + sizeof life / sizeof life[0], set_up,
-                                   tear_down);
+    memcpy(tests + oom_n_scenarios, life, sizeof life);
+    return _cmocka_run_group_tests("oom", tests, oom_n_scenarios + sizeof life / sizeof life[0],
+                                   set_up, tear_down);
 }
