@@ -21,16 +21,19 @@
 
 #include <cmocka.h>
 
+#include "tests/harness/harness.h"
 #include "tests/harness/oom_scenario.h"
 
 static const double patience_seconds = 10 * SLOWNESS;
 
 /* One client at a time, few threads: the same request then allocates about the same again.  The
  * smallest cache of fields: one that is larger is loaded for each request. */
-static const char *const settings[] = {"--handlers",          "2",    "--log-level", "error",
-                                       "--field-cache-bytes", "1MiB", NULL};
+static const char *const settings[] = {
+    "--handlers",        "2",     "--log-level", "error", "--field-cache-bytes", "1MiB",
+    "--silence-seconds", "86400", NULL};
 
-static unsigned long seed, sample_size; /* 0: all */
+static uint64_t seed;
+static unsigned sample_size; /* 0: all */
 
 /* --- a try --- */
 
@@ -133,8 +136,8 @@ static struct answer get_reference(const struct scenario *sc)
 
 static unsigned long next_random(void)
 {
-    seed = seed * 6364136223846793005ul + 1442695040888963407ul;
-    return seed >> 33;
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned long)(seed >> 33);
 }
 
 static void print_tally(const char *name, long n_allocations, const struct tally *t)
@@ -255,9 +258,8 @@ static void occupy(void)
 static void read_environment(void)
 {
     enum { SAMPLE = SLOWNESS > 1 ? 2 : 4 };
-    const char *n = getenv("HARNESS_N"), *s = getenv("HARNESS_SEED");
-    sample_size = n && *n ? strtoul(n, NULL, 10) : SAMPLE; /* "all" reads as 0 */
-    seed = s && *s ? strtoul(s, NULL, 10) : 1;
+    sample_size = harness_count(SAMPLE); /* "all" reads as 0 */
+    seed = harness_seed();
 }
 
 static int set_up(void **state)
