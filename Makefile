@@ -105,6 +105,10 @@ $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/
 $(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $(filter $O/tests/http/% $O/tests/harness/%,$(tests)): $(support_http)
+# The program with an allocator that fails when told to.
+$O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
+$O/tests/harness/test_oom: | $O/tests/oom/farfield-oom
 $(fuzzers): $O/%: $O/%.o $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_core)
 
@@ -118,6 +122,7 @@ tests: $(tests)
 test: all $(tests)
 	tests/run.sh $O $(patsubst $O/%,%,$(tests))
 # The same program that `make test` runs as a sample; it reads how often, and from which seed on.
+oom: N = all
 $(harnesses): %: all $O/tests/harness/test_%
 	HARNESS_N=$(N) HARNESS_SEED=$(SEED) $O/tests/harness/test_$@
 bench: all $(benches)

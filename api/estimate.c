@@ -15,11 +15,16 @@ static const double process_bytes = 48.0 * 1024 * 1024;
  * task keeps beside it. */
 static const double data_copies = 4.0;
 
-struct estimate estimate_job(const struct spec *spec, const struct spec_facts *facts,
-                             size_t n_threads, const struct compute *compute)
+enum status estimate_job(struct estimate *out, const struct spec *spec,
+                         const struct spec_facts *facts, size_t n_threads,
+                         const struct compute *compute, struct error *err)
 {
     const struct train_spec *train = &spec->train;
-    const double flops = field_query_flops(&spec->field) * train_factor * (double)train->batch_size;
+    const double query_flops = field_query_flops(&spec->field);
+    const size_t field_bytes = field_train_bytes(&spec->field, n_threads);
+    if (query_flops == 0.0 || field_bytes == SIZE_MAX) /* a resolved spec is one that core takes */
+        return error_status(err, STATUS_NO_MEMORY);
+    const double flops = query_flops * train_factor * (double)train->batch_size;
     const double step_seconds = compute ? compute_estimate_seconds(compute, flops) : 0.0;
     const double floats = (double)facts->width * (double)facts->height * (double)facts->channels;
     struct estimate e = {.seconds = step_seconds * (double)train->steps, .steps = train->steps};
@@ -29,16 +34,19 @@ struct estimate estimate_job(const struct spec *spec, const struct spec_facts *f
         if (step_seconds > 0.0)
             e.steps = (uint64_t)(e.seconds / step_seconds);
     }
-    const double bytes = (double)field_train_bytes(&spec->field, n_threads) +
-                         floats * sizeof(float) * data_copies + process_bytes;
+    const double bytes = (double)field_bytes + floats * sizeof(float) * data_copies + process_bytes;
     e.memory_bytes = bytes < 9e18 ? (uint64_t)bytes : UINT64_MAX;
-    return e;
+    *out = e;
+    return STATUS_OK;
 }
 
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, struct error *err)
 {
-    struct estimate e = estimate_job(spec, facts, config->threads, NULL);
+    struct estimate e;
+    enum status status = estimate_job(&e, spec, facts, config->threads, NULL, err);
+    if (status != STATUS_OK)
+        return status;
     if (e.memory_bytes > config->job_memory_bytes)
         return error_set(err, STATUS_INVALID, "",
                          "the job would need about %llu MiB of memory, the limit is %llu MiB",

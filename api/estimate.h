@@ -18,11 +18,13 @@ struct estimate {
     uint64_t steps;        /* that fit into it */
 };
 
-/* spec: with its facts.  compute may be NULL: seconds are then those of the time limit or 0. */
-struct estimate estimate_job(const struct spec *spec, const struct spec_facts *facts,
-                             size_t n_threads, const struct compute *compute);
+/* spec: resolved, with its facts.  compute may be NULL: seconds are then those of the time limit or
+ * 0.  NO_MEMORY. */
+enum status estimate_job(struct estimate *out, const struct spec *spec,
+                         const struct spec_facts *facts, size_t n_threads,
+                         const struct compute *compute, struct error *err) WARN_UNUSED;
 
-/* INVALID, with both figures, for a job that would pass config->job_memory_bytes. */
+/* INVALID, with both figures, for a job that would pass config->job_memory_bytes.  NO_MEMORY. */
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, struct error *err) WARN_UNUSED;
 

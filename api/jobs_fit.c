@@ -56,7 +56,10 @@ static void fit_deinit(struct fit *f)
  * are tensors of the same file. */
 static enum status make_spec_text(const char *spec_json, char **out, struct error *err)
 {
-    json_t *spec = codec_json_own(spec_json);
+    json_t *spec = NULL;
+    enum status status = codec_json_own(spec_json, &spec, err);
+    if (status != STATUS_OK)
+        return status;
     json_t *kept =
         json_pack("{s:O, s:O, s:O}", "task", json_object_get(spec, "task"), "field",
                   json_object_get(spec, "field"), "train", json_object_get(spec, "train"));
@@ -65,7 +68,7 @@ static enum status make_spec_text(const char *spec_json, char **out, struct erro
         json_object_del(encoding, "b");
         json_object_del(encoding, "a");
     }
-    enum status status = codec_json_text(kept, out, err);
+    status = codec_json_text(kept, out, err);
     json_decref(kept);
     json_decref(spec);
     return status;

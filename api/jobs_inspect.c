@@ -76,15 +76,15 @@ enum status job_inspect_answer(const char *question, const uint8_t *bytes, size_
                                struct error *err)
 {
     json_t *value = NULL;
-    json_t *asked = codec_json_own(question);
-    if (!asked)
-        return error_set(err, STATUS_INTERNAL, "", "the question is not a JSON object");
+    json_t *asked = NULL;
+    enum status status = codec_json_own(question, &asked, err);
+    if (status != STATUS_OK)
+        return status;
     const char *kind = json_string_value(json_object_get(asked, "kind"));
     const bool is_image_said = kind && strcmp(kind, "image") == 0;
     const json_int_t width = json_integer_value(json_object_get(asked, "preview_width"));
-    enum status status = width > 0
-                             ? make_preview(bytes, n, is_image_said, (size_t)width, &value, err)
-                             : make_facts(bytes, n, is_image_said, &value, err);
+    status = width > 0 ? make_preview(bytes, n, is_image_said, (size_t)width, &value, err)
+                       : make_facts(bytes, n, is_image_said, &value, err);
     if (status == STATUS_OK)
         status = codec_json_text(value, answer, err);
     json_decref(value);

@@ -72,14 +72,16 @@ static bool read_preset(const struct preset *p, json_t *settings, struct spec *o
 static json_t *preset_value(const struct preset *p, const struct compute *compute,
                             const struct config *config)
 {
-    struct spec spec;
-    json_t *settings = codec_json_own(p->settings);
-    if (!settings || !read_preset(p, settings, &spec)) {
+    struct spec spec = {0};
+    struct estimate e;
+    json_t *settings = codec_json_object(p->settings);
+    bool ok = settings && read_preset(p, settings, &spec) &&
+              estimate_job(&e, &spec, &estimate_facts, config->threads, compute, NULL) == STATUS_OK;
+    spec_deinit(&spec);
+    if (!ok) {
         json_decref(settings);
         return NULL;
     }
-    struct estimate e = estimate_job(&spec, &estimate_facts, config->threads, compute);
-    spec_deinit(&spec);
     return json_pack("{s:s, s:s, s:s, s:b, s:o, s:{s:[I,I,I], s:f, s:I, s:I}}", "name", p->name,
                      "task", spec_task_name(p->task), "description", p->description, "default",
                      p == &presets[0], "parameters", settings, "estimate", "shape",

@@ -68,9 +68,10 @@ char *codec_inspect_question(const char *kind, const char *media_type, size_t pr
     char *text = NULL;
     json_t *question =
         json_pack("{s:o, s:o}", "kind", text_or_null(kind), "media_type", text_or_null(media_type));
-    if (question && preview_width > 0)
-        json_object_set_new(question, "preview_width", json_integer((json_int_t)preview_width));
-    if (codec_json_text(question, &text, NULL) != STATUS_OK)
+    bool ok =
+        preview_width == 0 || json_object_set_new(question, "preview_width",
+                                                  json_integer((json_int_t)preview_width)) == 0;
+    if (!ok || codec_json_text(question, &text, NULL) != STATUS_OK)
         text = NULL;
     json_decref(question);
     return text;
@@ -88,9 +89,11 @@ static bool copy_text(const json_t *value, char *out, size_t size)
 enum status codec_inspect_answer(const char *answer, struct dataset_row *row, struct error *err)
 {
     char kind[KIND_SIZE], media_type[MEDIA_TYPE_SIZE], *info = NULL;
-    json_t *value = codec_json_own(answer);
+    json_t *value = NULL;
+    enum status status = codec_json_own(answer, &value, err);
+    if (status != STATUS_OK)
+        return status;
     const json_t *info_value = json_object_get(value, "info");
-    enum status status = STATUS_OK;
     if (!copy_text(json_object_get(value, "kind"), kind, sizeof kind) ||
         !copy_text(json_object_get(value, "media_type"), media_type, sizeof media_type) ||
         !json_is_object(info_value))
@@ -111,10 +114,12 @@ enum status codec_inspect_preview(const char *answer, uint8_t **png, size_t *n, 
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
-    json_t *value = codec_json_own(answer);
+    json_t *value = NULL;
+    enum status status = codec_json_own(answer, &value, err);
+    if (status != STATUS_OK)
+        return status;
     const json_t *text = json_object_get(value, "preview_png_base64");
     const size_t length = json_string_length(text);
-    enum status status = STATUS_OK;
     if (length == 0) {
         status = error_set(err, STATUS_INTERNAL, "", "the answer of 'inspect' has no preview");
         goto out;

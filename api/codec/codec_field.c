@@ -49,7 +49,9 @@ static json_t *field_of(const struct parts *p)
 
 json_t *codec_field_final(const struct field_row *row)
 {
-    json_t *summary = codec_json_own(row->summary_json);
+    json_t *summary = codec_json_object(row->summary_json);
+    if (!summary)
+        return NULL;
     struct parts parts = {
         .id = row->id,
         .state = "final",
@@ -68,23 +70,31 @@ json_t *codec_field_final(const struct field_row *row)
     return field;
 }
 
-static json_t *summary_of(const struct job_row *job, const struct dataset_row *dataset)
+/* *out: NULL where nothing is known yet.  Fails for want of memory. */
+static bool make_summary(const struct job_row *job, const struct dataset_row *dataset, json_t **out)
 {
     struct spec spec;
     struct spec_facts facts;
-    if (!dataset || codec_spec_facts(dataset, &facts, NULL) != STATUS_OK ||
-        codec_spec_read(job->spec_json, &spec, NULL) != STATUS_OK)
-        return NULL;
+    *out = NULL;
+    if (!dataset)
+        return true;
+    enum status status = codec_spec_facts(dataset, &facts, NULL);
+    if (status == STATUS_OK)
+        status = codec_spec_read(job->spec_json, &spec, NULL);
+    if (status != STATUS_OK)
+        return status != STATUS_NO_MEMORY;
     spec_set_facts(&spec, &facts);
-    json_t *summary = codec_spec_summary(&spec, &facts);
+    *out = codec_spec_summary(&spec, &facts);
     spec_deinit(&spec);
-    return summary;
+    return *out != NULL;
 }
 
 json_t *codec_field_training(const struct job_row *job, const struct dataset_row *dataset,
                              const struct field_entry *entry, const struct metric_series *latest)
 {
-    json_t *summary = summary_of(job, dataset);
+    json_t *summary;
+    if (!make_summary(job, dataset, &summary))
+        return NULL;
     struct parts parts = {
         .id = job->field_id,
         .state = "training",

@@ -46,8 +46,6 @@ static enum status parse_failed(const uint8_t *bytes, size_t n, const json_error
 {
     char place[POINTER_SIZE];
     const char *why = NULL;
-    if (!error->text[0]) /* jansson has words for all but a lack of memory */
-        return problem_add(problems, STATUS_NO_MEMORY, "", "the body: out of memory");
     const bool is_value =
         json_place(bytes, n, error->position > 0 ? (size_t)error->position : 0, place);
     switch (json_error_code(error)) { /* what is JSON, but not for us */
@@ -84,12 +82,11 @@ enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, j
         return problem_add(problems, STATUS_INVALID, "", "the body is nested deeper than %zu",
                            max_depth);
     json_error_t error;
-    json_t *value =
-        json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!value)
-        return parse_failed(bytes, n, &error, problems);
-    *out = value;
-    return STATUS_OK;
+    enum status status = codec_json_load((const char *)bytes, n,
+                                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, out, &error);
+    if (status == STATUS_NO_MEMORY)
+        return problem_add(problems, status, "", "the body: out of memory");
+    return status == STATUS_OK ? STATUS_OK : parse_failed(bytes, n, &error, problems);
 }
 
 enum status codec_json_parse_object(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
@@ -107,18 +104,28 @@ enum status codec_json_parse_object(const uint8_t *bytes, size_t n, size_t max_d
     return STATUS_OK;
 }
 
-json_t *codec_json_own(const char *text)
+enum status codec_json_own(const char *text, json_t **out, struct error *err)
 {
-    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
-    if (json_is_object(value))
-        return value;
-    json_decref(value);
-    return NULL;
+    json_error_t error;
+    json_t *value = NULL;
+    enum status status =
+        text ? codec_json_load(text, strlen(text), 0, &value, &error) : STATUS_INVALID;
+    if (status == STATUS_NO_MEMORY)
+        return error_status(err, status);
+    if (status != STATUS_OK || !json_is_object(value)) {
+        json_decref(value);
+        return error_set(err, STATUS_INTERNAL, "", "a text of ours is not a JSON object");
+    }
+    *out = value;
+    return STATUS_OK;
 }
 
 json_t *codec_json_object(const char *text)
 {
-    return text && text[0] ? codec_json_own(text) : json_object();
+    json_t *value = NULL;
+    if (!text || !text[0])
+        return json_object();
+    return codec_json_own(text, &value, NULL) == STATUS_OK ? value : NULL;
 }
 
 json_t *codec_json_copy(const json_t *object)

@@ -23,15 +23,20 @@
 enum status codec_json_parse(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
                              struct problem_list *problems) WARN_UNUSED;
 
+/* Any text at all: the way to jansson's reader, which must not run out of memory by itself
+ * (codec_json_load.c).  NO_MEMORY; INVALID, and then *error has jansson's words. */
+enum status codec_json_load(const char *text, size_t n, size_t flags, json_t **out,
+                            json_error_t *error) WARN_UNUSED;
+
 /* A body that must be an object. */
 enum status codec_json_parse_object(const uint8_t *bytes, size_t n, size_t max_depth, json_t **out,
                                     struct problem_list *problems) WARN_UNUSED;
 
-/* JSON text that this program wrote itself (a row's spec_json, a worker's answer).  NULL if it is
- * not an object; the caller's (json_decref). */
-json_t *codec_json_own(const char *text);
+/* JSON text that this program wrote itself (a row's spec_json, a worker's answer).  *out is the
+ * caller's (json_decref).  INTERNAL if it is not an object, NO_MEMORY. */
+enum status codec_json_own(const char *text, json_t **out, struct error *err) WARN_UNUSED;
 
-/* The same, where NULL and "" stand for {}. */
+/* The same for builders, where NULL and "" stand for {}.  NULL if there is none. */
 json_t *codec_json_object(const char *text);
 
 /* A shallow copy of an object, whole or NULL (json_copy drops members when memory is short). */

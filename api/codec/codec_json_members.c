@@ -199,15 +199,22 @@ static bool applies(const struct member *m, const json_t *resolved)
     return text && strcmp(text, m->with_value) == 0;
 }
 
-/* What a row resolves to: a new reference; NULL if there is nothing (or no memory). */
-static json_t *choose(const struct member *m, const json_t *caller, const json_t *base)
+/* What a row resolves to: a new reference, NULL if there is nothing.  Fails for want of memory. */
+static bool choose(const struct member *m, const json_t *caller, const json_t *base, json_t **out)
 {
+    json_error_t error;
     json_t *value = json_object_get(caller, m->name);
     if (!value)
         value = json_object_get(base, m->name);
+    *out = NULL;
     if (value)
-        return normal(value, m);
-    return m->fallback ? json_loads(m->fallback, JSON_DECODE_ANY, NULL) : NULL;
+        *out = normal(value, m);
+    else if (!m->fallback)
+        return true;
+    else if (codec_json_load(m->fallback, strlen(m->fallback), JSON_DECODE_ANY, out, &error) !=
+             STATUS_OK)
+        return false;
+    return *out != NULL;
 }
 
 enum status codec_json_resolve(json_t *caller, const json_t *base, const char *pointer,
@@ -232,10 +239,11 @@ enum status codec_json_resolve(json_t *caller, const json_t *base, const char *p
                                      m->with, m->with_value);
             continue;
         }
-        json_t *value = choose(m, caller, base);
-        if (!value)
+        json_t *value;
+        bool ok = choose(m, caller, base, &value);
+        if (ok && !value)
             status = problem_add(problems, STATUS_INVALID, place, "'%s' is needed", m->name);
-        else if (json_object_set_new(resolved, m->name, value) != 0)
+        else if (!ok || json_object_set_new(resolved, m->name, value) != 0)
             status = problem_add(problems, STATUS_NO_MEMORY, place, "out of memory");
     }
     if (status == STATUS_OK) {

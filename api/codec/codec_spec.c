@@ -154,10 +154,13 @@ enum status codec_spec_read_json(json_t *spec, struct spec *out, struct problem_
 enum status codec_spec_read(const char *spec_json, struct spec *out, struct error *err)
 {
     struct problem_list problems = {0};
-    json_t *spec = codec_json_own(spec_json);
-    if (!spec)
+    json_t *spec = NULL;
+    enum status status = codec_json_own(spec_json, &spec, NULL);
+    if (status == STATUS_NO_MEMORY)
+        return error_status(err, status);
+    if (status != STATUS_OK)
         return error_set(err, STATUS_INVALID, "", "the spec is not a JSON object");
-    enum status status = codec_spec_read_json(spec, out, &problems);
+    status = codec_spec_read_json(spec, out, &problems);
     json_decref(spec);
     if (status != STATUS_OK)
         return error_set(err, status, problems.item[0].pointer, "%s", problems.item[0].detail);
@@ -198,9 +201,12 @@ out:
 
 json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *facts)
 {
+    const size_t n_parameters = count_parameters(spec);
+    if (n_parameters == 0)
+        return NULL;
     return json_pack("{s:I, s:I, s:I, s:o}", "n_inputs", (json_int_t)spec->field.encoding.n_inputs,
                      "n_outputs", (json_int_t)facts->channels, "n_parameters",
-                     (json_int_t)count_parameters(spec), "domain", image_domain(facts));
+                     (json_int_t)n_parameters, "domain", image_domain(facts));
 }
 
 static size_t size_member(const json_t *value, size_t max)
@@ -212,7 +218,10 @@ static size_t size_member(const json_t *value, size_t max)
 enum status codec_spec_summary_facts(const char *summary_json, struct spec_facts *out,
                                      struct error *err)
 {
-    json_t *summary = codec_json_own(summary_json);
+    json_t *summary = NULL;
+    enum status status = codec_json_own(summary_json, &summary, NULL);
+    if (status == STATUS_NO_MEMORY)
+        return error_status(err, status);
     const json_t *shape = json_object_get(json_object_get(summary, "domain"), "shape");
     struct spec_facts facts = {
         .width = size_member(json_array_get(shape, 1), LIMIT_IMAGE_SIDE),

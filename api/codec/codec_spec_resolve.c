@@ -368,7 +368,10 @@ static enum status check_with_data(const struct spec *s, const struct spec_facts
 enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
                              struct error *err)
 {
-    json_t *info = codec_json_own(dataset->info_json);
+    json_t *info = NULL;
+    enum status status = codec_json_own(dataset->info_json, &info, NULL);
+    if (status == STATUS_NO_MEMORY)
+        return error_status(err, status);
     const json_t *shape = json_object_get(info, "shape");
     json_int_t side[3];
     for (size_t i = 0; i < 3; i++)
@@ -392,7 +395,7 @@ static json_t *resolve_measure(json_t *caller, struct problem_list *problems)
 static json_t *resolve_parts(const json_t *body, const char *dataset_id,
                              const struct preset *preset, struct problem_list *problems)
 {
-    json_t *settings = codec_json_own(preset->settings);
+    json_t *settings = codec_json_object(preset->settings);
     if (!settings) {
         no_memory(problems);
         return NULL;
@@ -471,7 +474,7 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
         return problem_add(problems, STATUS_INVALID, "/train/steps",
                            "'steps' must be more than the %llu of the checkpoint, got %llu",
                            (unsigned long long)parent->checkpoint_step, (unsigned long long)n);
-    json_t *resolved = codec_json_own(parent->spec_json);
+    json_t *resolved = codec_json_object(parent->spec_json);
     json_t *settings = json_object_get(resolved, "train");
     bool ok = settings &&
               json_object_set_new(settings, "steps", json_integer((json_int_t)n)) == 0 &&

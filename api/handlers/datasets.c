@@ -75,12 +75,11 @@ void datasets_create(void *context, const struct http_request *request,
         return;
     struct error err = {0};
     bool existed = false;
-    if (keep_upload(context, request, &row, &existed, &err) != STATUS_OK) {
+    if (keep_upload(context, request, &row, &existed, &err) == STATUS_OK)
+        reply_stored(request, response, existed ? 200 : 201, codec_dataset(&row), "/v1/datasets",
+                     row.id);
+    else
         reply_error(request, response, &err);
-    } else {
-        reply_json(request, response, existed ? 200 : 201, codec_dataset(&row));
-        http_response_header(response, "Location", "/v1/datasets/%s", row.id);
-    }
     dataset_row_deinit(&row);
 }
 
@@ -122,8 +121,8 @@ void datasets_delete(void *context, const struct http_request *request,
 {
     const struct service *service = context;
     struct error err = {0};
-    if (store_dataset_delete(service->store, request->params[0], &err) != STATUS_OK)
-        reply_error(request, response, &err);
+    if (store_dataset_delete(service->store, request->params[0], &err) == STATUS_OK)
+        reply_deleted(response);
     else
-        response->status = 204;
+        reply_error(request, response, &err);
 }

@@ -29,6 +29,28 @@ void fields_list(void *context, const struct http_request *request, struct http_
     field_list_deinit(&list);
 }
 
+/* NULL where there is none (yet, or any more). */
+static enum status find_snapshot(const struct service *service, const char *field_id,
+                                 const struct field_entry **out, struct error *err)
+{
+    struct error found = {0};
+    enum status st = field_cache_get(service->fields, field_id, out, &found);
+    if (st == STATUS_OK || st == STATUS_NOT_FOUND || st == STATUS_CONFLICT)
+        return STATUS_OK;
+    return error_set(err, st, found.where, "%s", found.message);
+}
+
+static enum status find_dataset(const struct service *service, const char *id,
+                                struct dataset_row *out, bool *found, struct error *err)
+{
+    struct error missing = {0};
+    enum status st = store_dataset_get(service->store, id, out, &missing);
+    *found = st == STATUS_OK;
+    if (st == STATUS_OK || st == STATUS_NOT_FOUND)
+        return STATUS_OK;
+    return error_set(err, st, missing.where, "%s", missing.message);
+}
+
 /* A field whose job is queued or running.  Its dataset and its snapshot may be missing. */
 static enum status view_training(const struct service *service, const struct job_row *job,
                                  json_t **out, struct error *err)
@@ -36,11 +58,12 @@ static enum status view_training(const struct service *service, const struct job
     struct dataset_row dataset = {0};
     struct metric_series latest = {0};
     const struct field_entry *entry = NULL;
-    bool has_dataset =
-        store_dataset_get(service->store, job->dataset_id, &dataset, NULL) == STATUS_OK;
-    if (field_cache_get(service->fields, job->field_id, &entry, NULL) != STATUS_OK)
-        entry = NULL;
-    enum status st = store_job_latest_metrics(service->store, job->id, &latest, err);
+    enum status st = find_snapshot(service, job->field_id, &entry, err);
+    bool has_dataset = false;
+    if (st == STATUS_OK)
+        st = find_dataset(service, job->dataset_id, &dataset, &has_dataset, err);
+    if (st == STATUS_OK)
+        st = store_job_latest_metrics(service->store, job->id, &latest, err);
     if (st == STATUS_OK) {
         *out = codec_field_training(job, has_dataset ? &dataset : NULL, entry, &latest);
         if (!*out)
@@ -120,7 +143,7 @@ void fields_delete(void *context, const struct http_request *request,
         return;
     }
     field_cache_forget(service->fields, request->params[0]);
-    response->status = 204;
+    reply_deleted(response);
 }
 
 void fields_evaluate(void *context, const struct http_request *request,

@@ -77,7 +77,10 @@ static enum status open_stream(const struct service *service, const char *job_id
     enum status st = http_stream_create(&stream, PENDING_MAX, err);
     if (st != STATUS_OK)
         return st;
-    http_stream_write(stream, retry_hint, sizeof(retry_hint) - 1);
+    if (!http_stream_write(stream, retry_hint, sizeof(retry_hint) - 1)) {
+        http_stream_release(stream);
+        return error_status(err, STATUS_NO_MEMORY);
+    }
     http_stream_retain(stream);
     const struct event_watcher watcher = {
         .context = stream,

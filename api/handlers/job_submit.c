@@ -71,12 +71,9 @@ static void submit(const struct service *service, const struct http_request *req
     if (!existed)
         supervisor_wake(service->supervisor);
     json_t *body = NULL;
-    if (job_view(service, row, &body, &err) != STATUS_OK) {
-        reply_error(request, response, &err);
-        return;
-    }
-    reply_json(request, response, 202, body);
-    http_response_header(response, "Location", "/v1/jobs/%s", row->id);
+    if (job_view(service, row, &body, &err) != STATUS_OK)
+        body = NULL;
+    reply_stored(request, response, 202, body, "/v1/jobs", row->id);
 }
 
 static bool parse_body_or_reply(const struct service *service, const struct http_request *request,

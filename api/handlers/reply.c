@@ -7,6 +7,7 @@
 #include "api/codec/codec_dataset.h"
 #include "api/codec/codec_json.h"
 #include "core/base/mem.h"
+#include "server/log.h"
 
 enum {
     JSON_MAX = 256 << 20, /* answers are bounded by what they list; this bounds mistakes */
@@ -39,6 +40,30 @@ void reply_json(const struct http_request *request, struct http_response *respon
         problem_respond(request, &err, response);
     buffer_deinit(&text);
     json_decref(body);
+}
+
+void reply_stored(const struct http_request *request, struct http_response *response,
+                  unsigned status, json_t *body, const char *folder, const char *id)
+{
+    struct error err = {0};
+    struct buffer text;
+    buffer_init(&text, JSON_MAX);
+    response->is_done = true;
+    if (codec_json_append(body, &text, &err) == STATUS_OK) {
+        http_response_take(response, status, "application/json", &text);
+        http_response_header(response, "Location", "%s/%s", folder, id);
+    } else {
+        log_event(LOG_ERROR, "answer lost", LOG_TEXT("request", request->id),
+                  LOG_TEXT("stored", id), LOG_TEXT("detail", err.message), LOG_END);
+    }
+    buffer_deinit(&text);
+    json_decref(body);
+}
+
+void reply_deleted(struct http_response *response)
+{
+    response->status = 204;
+    response->is_done = true;
 }
 
 void reply_json_tagged(const struct http_request *request, struct http_response *response,

@@ -17,6 +17,14 @@
 void reply_json(const struct http_request *request, struct http_response *response, unsigned status,
                 json_t *body);
 
+/* What has just been stored as folder/id, with its Location.  If there is no memory to tell it the
+ * connection ends without an answer (http.h, is_done).  Takes body, which may be NULL. */
+void reply_stored(const struct http_request *request, struct http_response *response,
+                  unsigned status, json_t *body, const char *folder, const char *id);
+
+/* 204: it is gone. */
+void reply_deleted(struct http_response *response);
+
 /* A JSON body that changes with time: a weak entity tag of its text and no-cache; 304 where the
  * caller has it already.  Takes body. */
 void reply_json_tagged(const struct http_request *request, struct http_response *response,

@@ -25,9 +25,8 @@ static int64_t read_blob(void *context, uint64_t offset, size_t n, uint8_t *out)
         return 0;
     uint64_t left = source->size - offset;
     size_t count = left < n ? (size_t)left : n;
-    if (store_blob_read(source->store, source->sha256, offset, count, out, NULL) != STATUS_OK)
-        return -1;
-    return (int64_t)count;
+    enum status st = store_blob_read(source->store, source->sha256, offset, count, out, NULL);
+    return st == STATUS_OK ? (int64_t)count : -(int64_t)st;
 }
 
 static void set_file(struct http_response *response, const char *field_id, const char *etag,

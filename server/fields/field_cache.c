@@ -180,16 +180,19 @@ static enum status read_row(struct field_cache *c, const char *id, struct field_
                             struct error *err)
 {
     struct job_row job = {.attempt = 0};
-    enum status status = store_field_get(c->store, id, out, NULL);
+    struct error field_err = {.status = STATUS_OK}, job_err = {.status = STATUS_OK};
+    enum status status = store_field_get(c->store, id, out, &field_err);
     if (status == STATUS_OK)
         return status;
     if (status != STATUS_NOT_FOUND)
-        return store_field_get(c->store, id, out, err);
-    status = store_field_job(c->store, id, &job, NULL);
+        return error_set(err, status, "", "%s", field_err.message);
+    status = store_field_job(c->store, id, &job, &job_err);
     if (status == STATUS_OK) {
         job_row_deinit(&job);
         return error_set(err, STATUS_CONFLICT, "", "the field '%s' has no snapshot yet", id);
     }
+    if (status != STATUS_NOT_FOUND)
+        return error_set(err, status, "", "%s", job_err.message);
     return store_field_get(c->store, id, out, err); /* the job may have ended in between */
 }
 

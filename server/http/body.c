@@ -127,12 +127,28 @@ static enum MHD_Result take_part(void *context, enum MHD_ValueKind kind, const c
     return b->status == 0 ? MHD_YES : MHD_NO;
 }
 
+/* The library's reader of forms keeps it to itself when memory was short: it then takes a part to
+ * have no name or no type, or a boundary to be missing.  Only errno tells. */
+static bool was_short_of_memory(void)
+{
+    return errno == ENOMEM;
+}
+
+static unsigned refuse_for_memory(struct error *err)
+{
+    error_status(err, STATUS_NO_MEMORY);
+    return MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
 unsigned body_begin_form(struct body *b, struct MHD_Connection *connection, struct error *err)
 {
     b->kind = BODY_FORM;
+    errno = 0;
     b->form = MHD_create_post_processor(connection, FORM_BUFFER, take_part, b);
     if (b->form)
         return 0;
+    if (was_short_of_memory())
+        return refuse_for_memory(err);
     error_set(err, STATUS_INVALID, "", "the Content-Type of the form has no usable boundary");
     return MHD_HTTP_BAD_REQUEST;
 }
@@ -141,7 +157,10 @@ static unsigned take_form(struct body *b, const char *bytes, size_t n, struct er
 {
     if (b->received > b->limit + BODY_FORM_MARGIN)
         return refuse_size(b, err);
+    errno = 0;
     enum MHD_Result result = MHD_post_process(b->form, bytes, n);
+    if (was_short_of_memory())
+        return refuse_for_memory(err);
     if (b->status != 0) {
         error_set(err, b->error.status, "", "%s", b->error.message);
         return b->status;

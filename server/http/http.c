@@ -54,6 +54,8 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     *socket_context = info ? peers_arrive(s->peers, info->connect_fd) : NULL;
+    if (info && !*socket_context) /* without a record nobody would count it or watch its time */
+        shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 /* One too many, and nobody to make room for it: say so, instead of letting it wait. */

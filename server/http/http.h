@@ -82,14 +82,17 @@ const char *http_query(const struct http_request *r, const char *name);
 /* --- response --- */
 
 /* A body that is produced piece by piece: read up to n bytes at offset into out; returns the count,
- * 0 at the end, negative on failure.  Called on a thread of the handler pool, so it may read the
- * store. */
+ * 0 at the end, minus its enum status on failure.  Called on a thread of the handler pool, so it
+ * may read the store. */
 typedef int64_t (*http_reader)(void *context, uint64_t offset, size_t n, uint8_t *out);
 
 struct http_stream; /* an open-ended response (SSE), below */
 
 struct http_response {
     unsigned status; /* 0 means 500 */
+    bool is_done;    /* What was asked for is done for good.  Where there is no memory for this
+                        response the connection ends without any: an error would deny what was
+                        done, and 503 would even ask to have it done once more. */
     char content_type[64];
     size_t n_headers;
     struct {

@@ -23,9 +23,9 @@ struct piecewise {
     int socket;
     uint64_t *sent;
 
-    uint64_t at; /* where the piece begins, in the span */
-    size_t n;    /* its bytes; 0: none yet */
-    bool has_failed;
+    uint64_t at;        /* where the piece begins, in the span */
+    size_t n;           /* its bytes; 0: none yet */
+    enum status status; /* not OK: the reader has failed */
     uint8_t bytes[PIECE_BYTES];
 };
 
@@ -39,7 +39,7 @@ static void fill(struct piecewise *p)
         int64_t got =
             p->reader(p->context, p->first + p->at + p->n, wanted - p->n, p->bytes + p->n);
         if (got <= 0 || (uint64_t)got > wanted - p->n) { /* an early end is a failure too */
-            p->has_failed = true;
+            p->status = got == -STATUS_NO_MEMORY ? STATUS_NO_MEMORY : STATUS_IO;
             return;
         }
         p->n += (size_t)got;
@@ -71,9 +71,10 @@ enum status piecewise_create(struct piecewise **out, struct http_response *r, ui
     p->count = count;
     r->body_type = BODY_NONE;
     fill(p);
-    if (p->has_failed) {
+    enum status status = p->status;
+    if (status != STATUS_OK) {
         piecewise_free(p);
-        return error_set(err, STATUS_IO, "", "cannot read what is to be sent");
+        return error_set(err, status, "", "cannot read what is to be sent");
     }
     *out = p;
     return STATUS_OK;
@@ -91,19 +92,19 @@ void piecewise_attach(struct piecewise *p, struct handler_pool *pool,
 ssize_t piecewise_read(void *piecewise, uint64_t position, char *out, size_t n)
 {
     struct piecewise *p = piecewise;
-    if (!p->has_failed && position >= p->at && position - p->at < p->n) {
+    if (p->status == STATUS_OK && position >= p->at && position - p->at < p->n) {
         size_t skip = (size_t)(position - p->at);
         n = n < p->n - skip ? n : p->n - skip;
         memcpy(out, p->bytes + skip, n);
         *p->sent += n;
         return (ssize_t)n;
     }
-    if (p->has_failed)
+    if (p->status != STATUS_OK)
         return connection_cut(p->socket, out);
     p->at = position;
     MHD_suspend_connection(p->connection);
     if (!handler_pool_continue(p->pool, &p->task)) {
-        p->has_failed = true; /* the server stops */
+        p->status = STATUS_CANCELED; /* the server stops */
         MHD_resume_connection(p->connection);
     }
     return 0; /* allowed only together with suspend: else the library asks again at once */

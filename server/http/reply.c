@@ -243,6 +243,15 @@ static struct MHD_Response *create_body(const struct http_request *q, struct htt
     return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 }
 
+/* The library refuses a header for its bytes or for want of memory, and does not say for which. */
+static bool has_bad_header(const struct http_response *r)
+{
+    for (size_t i = 0; i < r->n_headers; i++)
+        if (r->headers[i].value[0] == '\0' || strpbrk(r->headers[i].value, "\t\r\n"))
+            return true;
+    return strpbrk(r->content_type, "\t\r\n") != NULL;
+}
+
 static struct MHD_Response *try_create(const struct http_request *q, struct http_response *r,
                                        const struct reply_way *way, struct error *err)
 {
@@ -251,8 +260,11 @@ static struct MHD_Response *try_create(const struct http_request *q, struct http
     if (m && !add_headers(q, r, way->closes, add_to_response, m)) {
         MHD_destroy_response(m);
         m = NULL;
-        error_set(err, STATUS_INTERNAL, "", "a response header cannot be sent");
+        if (has_bad_header(r))
+            error_set(err, STATUS_INTERNAL, "", "a response header cannot be sent");
     }
+    if (!m)
+        error_status(err, STATUS_NO_MEMORY); /* unless there is an error already */
     if (q->head_only)
         *way->sent = 0;
     unsigned status = r->status;
@@ -266,6 +278,7 @@ struct MHD_Response *reply_create(const struct http_request *q, struct http_resp
 {
     struct error err = {.status = STATUS_OK};
     struct MHD_Response *m = NULL;
+    bool is_done = r->is_done;
     if (r->status >= 200 && r->status < 600)
         m = try_create(q, r, way, &err);
     else
@@ -273,10 +286,14 @@ struct MHD_Response *reply_create(const struct http_request *q, struct http_resp
     if (m)
         return m;
     log_event(LOG_ERROR, "response failed", LOG_TEXT("request", q->id), LOG_TEXT("path", q->path),
-              LOG_TEXT("detail", err.status ? err.message : status_text(STATUS_NO_MEMORY)),
-              LOG_END);
+              LOG_TEXT("detail", err.message), LOG_END);
     reply_discard(r);
-    way->errors->respond(q, MHD_HTTP_INTERNAL_SERVER_ERROR, "the response could not be made", r);
+    if (is_done)
+        return NULL;
+    way->errors->respond(q,
+                         err.status == STATUS_NO_MEMORY ? MHD_HTTP_SERVICE_UNAVAILABLE
+                                                        : MHD_HTTP_INTERNAL_SERVER_ERROR,
+                         "the response could not be made", r);
     return try_create(q, r, way, &err);
 }
 

@@ -26,8 +26,9 @@ struct reply_way {
 /*
  * Make the library's response; r->status is then what to queue it with.  Everything r owns is taken
  * over or released.  Where r cannot be sent (no status, a header with a line break, a reader that
- * fails) the reply is a 500.  NULL when out of memory.  It may call r's reader, so it belongs on a
- * thread of the pool where r has one.
+ * fails) the reply is a 500, where memory is short a 503.  NULL where there is not even memory for
+ * that, or what was asked for is done: the connection then ends.  It may call r's reader, so it
+ * belongs on a thread of the pool where r has one.
  */
 struct MHD_Response *reply_create(const struct http_request *q, struct http_response *r,
                                   const struct reply_way *way);

@@ -310,6 +310,25 @@ static void on_late(struct attempt *a)
         end_late(a, "has been silent for too long", config->silence_seconds);
 }
 
+/* Take a message; false: the worker is to go.  When memory is short what is only news is lost, as
+ * in report(); without the rest the attempt is put off, which is not the worker's fault. */
+static bool take_message(struct attempt *a, struct link_message *m)
+{
+    struct error err = {.status = STATUS_OK};
+    const bool is_news =
+        m->type == LINK_PHASE || m->type == LINK_REPORT || m->type == LINK_SNAPSHOT;
+    if (a->over || on_message(a, m, &err) == STATUS_OK)
+        return true;
+    if (err.status == STATUS_NO_MEMORY && is_news) {
+        log_event(LOG_WARN, "report lost", LOG_TEXT("job", a->job->id),
+                  LOG_TEXT("detail", err.message), LOG_END);
+        return true;
+    }
+    a->story.postponed = err.status == STATUS_NO_MEMORY;
+    error_set(&a->story.trouble, err.status, "", "%s", err.message);
+    return false;
+}
+
 /* Until the worker's socket ends. */
 static void converse(struct attempt *a)
 {
@@ -330,6 +349,7 @@ static void converse(struct attempt *a)
             end_large(a);
             return;
         case PROCESS_BROKEN:
+            a->story.postponed = err.status == STATUS_NO_MEMORY;
             error_set(&a->story.trouble, err.status, "", "%s", err.message);
             kill_worker(a);
             return;
@@ -337,13 +357,9 @@ static void converse(struct attempt *a)
             return;
         }
         a->silent_until = a->story.late ? HUGE_VAL : monotonic_seconds() + silence_seconds(a);
-        if (!a->over && on_message(a, &m, &a->story.trouble) != STATUS_OK) {
-            link_message_deinit(&m);
-            kill_worker(a);
-            return;
-        }
+        const bool taken = take_message(a, &m);
         link_message_deinit(&m);
-        if (a->superseded) {
+        if (!taken || a->superseded) {
             kill_worker(a);
             return;
         }
@@ -421,7 +437,8 @@ static enum status start(struct attempt *a)
         status = process_start(&a->process, &limits, err);
     a->story.postponed = status == STATUS_BUSY || status == STATUS_NO_MEMORY;
     if (status == STATUS_OK && send_job(a, descriptors, err) != STATUS_OK) {
-        error_clear(err); /* it has died, and its end says more */
+        a->story.postponed = err->status == STATUS_NO_MEMORY;
+        error_clear(err); /* else it has died, and its end says more */
         kill_worker(a);
     }
     for (size_t i = 0; i < 2; i++)

@@ -106,6 +106,8 @@ static enum status listen_to(const struct inspector *in, struct process *p, doub
         case PROCESS_LARGE:
             return error_set(err, STATUS_INVALID, "", "decoding the file takes too much memory");
         case PROCESS_BROKEN:
+            if (link_err.status == STATUS_NO_MEMORY)
+                return error_status(err, STATUS_NO_MEMORY);
             return error_set(err, STATUS_INVALID, "", "the file cannot be decoded: %s",
                              link_err.message);
         case PROCESS_ENDED:
@@ -129,9 +131,12 @@ static enum status answer_question(struct inspector *in, const struct question *
     enum status status = process_start(&p, &in->limits, err);
     if (status == STATUS_OK) {
         struct error send_err = {.status = STATUS_OK};
-        if (send_question(in, p, q, file, &send_err) != STATUS_OK)
-            process_signal(p, SIGKILL); /* it has died already: its end is read below */
-        status = listen_to(in, p, q->seconds, answer, &ended, err);
+        const enum status sent = send_question(in, p, q, file, &send_err);
+        if (sent != STATUS_OK)
+            process_signal(p, SIGKILL);
+        status = sent == STATUS_NO_MEMORY
+                     ? error_status(err, sent) /* else it has died already: its end is read */
+                     : listen_to(in, p, q->seconds, answer, &ended, err);
         if (status != STATUS_OK && !ended)
             process_signal(p, SIGKILL);
         process_finish(p, 1, &end);

@@ -66,7 +66,11 @@ static void take_up(struct slot *slot, struct store *store, const struct job_row
     atomic_store(&slot->wishes.stop, s->stopping);
     s->n_running++;
     pthread_mutex_unlock(&s->lock);
-    if (store_job_get(store, job->id, &now, NULL) == STATUS_OK && now.cancel_requested)
+    enum status status;
+    while ((status = store_job_get(store, job->id, &now, NULL)) == STATUS_NO_MEMORY &&
+           !atomic_load(&slot->wishes.stop))
+        wait_for_call(s, 0, true);
+    if (status == STATUS_OK && now.cancel_requested)
         atomic_store(&slot->wishes.cancel, true);
     job_row_deinit(&now);
 }

@@ -30,7 +30,7 @@ struct attempt_story {
     bool cancel, stop; /* were asked for */
     bool has_result;
     bool checkpointed;       /* in this attempt */
-    bool postponed;          /* no worker could be started now */
+    bool postponed;          /* no worker could be started now, or heard for want of memory */
     bool lost;               /* trouble says what is gone */
     bool late, large;        /* a limit of the service was passed: trouble says which */
     struct error error;      /* what the worker said; OK: nothing */

@@ -221,6 +221,8 @@ static enum status copy_chunk(const struct statement *q, struct range *range, st
     uint64_t start = statement_count(q, 1) * CHUNK_BYTES;
     uint64_t size = bytes - start < CHUNK_BYTES ? bytes - start : CHUNK_BYTES;
     const uint8_t *data = sqlite3_column_blob(q->handle, 2);
+    if (!data && sqlite3_errcode(q->db) == SQLITE_NOMEM)
+        return error_status(err, STATUS_NO_MEMORY);
     if (start >= bytes || !data || (uint64_t)sqlite3_column_bytes(q->handle, 2) != size)
         return damaged(range, err);
     uint64_t from = range->offset + range->n_copied;

@@ -77,8 +77,10 @@ static enum status expect_text(sqlite3 *db, enum database which, const char *sql
     bool row = false;
     char text[128] = "";
     enum status status = statement_step(&q, &row, err);
-    if (status == STATUS_OK && row)
+    if (status == STATUS_OK && row) {
         statement_text(&q, 0, text, sizeof text);
+        status = statement_status(&q, err);
+    }
     statement_close(&q);
     if (status == STATUS_OK && strcmp(text, expected) != 0)
         return error_set(err, otherwise, "", "database '%s': '%s' answers '%s'",

@@ -309,8 +309,10 @@ static enum status refuse_if_needed(sqlite3 *db, const char *id, struct error *e
     bool row = false;
     char job[ID_SIZE] = "";
     enum status status = statement_step(&q, &row, err);
-    if (status == STATUS_OK && row)
+    if (status == STATUS_OK && row) {
         statement_text(&q, 0, job, sizeof job);
+        status = statement_status(&q, err);
+    }
     statement_close(&q);
     if (status == STATUS_OK && row)
         return error_set(err, STATUS_CONFLICT, "", "the dataset '%s' is needed by the job '%s'", id,

@@ -143,6 +143,7 @@ static enum status find_first(sqlite3 *db, struct job_insert *c, struct error *e
     if (status == STATUS_OK && c->existed) {
         statement_text(&q, 0, request, sizeof request);
         statement_text(&q, 1, id, sizeof id);
+        status = statement_status(&q, err);
     }
     statement_close(&q);
     if (status != STATUS_OK || !c->existed)

@@ -70,12 +70,14 @@ static enum status look(sqlite3 *db, struct fence *f, bool *is_current, struct e
     if (status == STATUS_OK) {
         f->job = statement_int(&q, 0);
         statement_text(&q, 1, name, sizeof name);
-        if (!job_status_parse(name, &f->job_status))
-            status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", name);
-        *is_current = f->job_status == JOB_RUNNING && statement_int(&q, 2) == f->attempt;
-        f->cancel_requested = statement_int(&q, 3) != 0;
         statement_text(&q, 4, f->previous_checkpoint, sizeof f->previous_checkpoint);
+        f->cancel_requested = statement_int(&q, 3) != 0;
+        status = statement_status(&q, err);
     }
+    if (status == STATUS_OK && !job_status_parse(name, &f->job_status))
+        status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", name);
+    if (status == STATUS_OK)
+        *is_current = f->job_status == JOB_RUNNING && statement_int(&q, 2) == f->attempt;
     statement_close(&q);
     return status;
 }

@@ -129,6 +129,12 @@ enum status statement_run(struct statement *q, struct error *err)
     return STATUS_OK;
 }
 
+void statement_retry(struct statement *q)
+{
+    sqlite3_reset(q->handle); /* repeats the code of the step, which has been told */
+    q->code = SQLITE_OK;
+}
+
 int64_t statement_int(const struct statement *q, int column)
 {
     return sqlite3_column_int64(q->handle, column);
@@ -144,19 +150,29 @@ double statement_real(const struct statement *q, int column)
     return sqlite3_column_double(q->handle, column);
 }
 
-void statement_text(const struct statement *q, int column, char *out, size_t size)
-{
-    const unsigned char *text = sqlite3_column_text(q->handle, column);
-    snprintf(out, size, "%s", text ? (const char *)text : "");
-}
-
-char *statement_text_copy(struct statement *q, int column)
+/* NULL for NULL; also where SQLite has no memory to end the text with its NUL, which then sticks.
+ */
+static const char *column_text(struct statement *q, int column)
 {
     if (sqlite3_column_type(q->handle, column) == SQLITE_NULL)
         return NULL;
     const unsigned char *text = sqlite3_column_text(q->handle, column);
-    char *copy = text ? mem_strdup((const char *)text) : NULL;
-    if (!copy && q->code == SQLITE_OK)
+    if (!text && q->code == SQLITE_OK)
+        q->code = SQLITE_NOMEM;
+    return (const char *)text;
+}
+
+void statement_text(struct statement *q, int column, char *out, size_t size)
+{
+    const char *text = column_text(q, column);
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+char *statement_text_copy(struct statement *q, int column)
+{
+    const char *text = column_text(q, column);
+    char *copy = text ? mem_strdup(text) : NULL;
+    if (text && !copy && q->code == SQLITE_OK)
         q->code = SQLITE_NOMEM;
     return copy;
 }

@@ -73,8 +73,10 @@ static enum status open_folders(struct store *s, struct error *err)
 static void release(struct store *s)
 {
     readers_close(s);
-    for (int i = 0; i < N_DATABASES; i++)
+    for (int i = 0; i < N_DATABASES; i++) {
+        transaction_close(&s->transactions[i]);
         database_close(s->databases[i]);
+    }
     pins_free(s);
     pthread_cond_destroy(&s->pool_changed);
     pthread_mutex_destroy(&s->pool_lock);
@@ -124,6 +126,8 @@ enum status store_open(struct store **out, const char *folder, struct error *err
         status = folder_sync_parent(s->folder_file, err);
     if (status == STATUS_OK)
         status = store_recover(s, err);
+    for (int i = 0; i < N_DATABASES && status == STATUS_OK; i++)
+        status = transaction_prepare(&s->transactions[i], s->databases[i], err);
     if (status == STATUS_OK)
         status = writer_start(s, err);
     if (status == STATUS_OK)

@@ -2,6 +2,7 @@
  * What the files of the store share; nothing outside server/store includes this.
  *
  *   statement.c  one SQL statement: bind, step, read columns; SQLite's codes as enum status
+ *   transaction.c  beginning and ending one
  *   database.c   a connection with its pragmas; migrations
  *   writer.c     the writer thread: posted closures, one transaction for those that wait together
  *   reader.c     the pool of read-only connections
@@ -44,11 +45,13 @@ void statement_bind_bytes(struct statement *q, int parameter, const void *bytes,
 enum status statement_step(struct statement *q, bool *row, struct error *err) WARN_UNUSED;
 /* Step to the end and make ready for new parameters. */
 enum status statement_run(struct statement *q, struct error *err) WARN_UNUSED;
+/* Make ready for new parameters after a failed step: the error no longer sticks. */
+void statement_retry(struct statement *q);
 int64_t statement_int(const struct statement *q, int column);
 uint64_t statement_count(const struct statement *q, int column);
 double statement_real(const struct statement *q, int column);
-/* NULL reads as "". */
-void statement_text(const struct statement *q, int column, char *out, size_t size);
+/* NULL reads as "", and so does a text that there is no memory for, which then sticks. */
+void statement_text(struct statement *q, int column, char *out, size_t size);
 /* A heap copy, NULL for NULL; also NULL when out of memory, which then sticks. */
 char *statement_text_copy(struct statement *q, int column);
 /* The error that stuck. */
@@ -59,6 +62,32 @@ void statement_close(struct statement *q);
 enum status database_error(sqlite3 *db, int code, struct error *err);
 /* The same for errno: ENOSPC and EDQUOT are NO_SPACE. */
 enum status file_error(int number, const char *doing, const char *name, struct error *err);
+
+/* --- transaction.c --- */
+
+/*
+ * The statements that begin and end a transaction of a read-write connection, and the savepoint of
+ * one write in it.  They are prepared once, because to undo must not need the memory whose lack may
+ * be why: a transaction that could not be rolled back would stand in the way of all that follow.
+ */
+enum transaction_step {
+    TRANSACTION_BEGIN,
+    TRANSACTION_COMMIT,
+    TRANSACTION_ROLLBACK,
+    TRANSACTION_SAVE, /* set the savepoint, */
+    TRANSACTION_KEEP, /* remove it, */
+    TRANSACTION_UNDO, /* go back to it (it stays) */
+    N_TRANSACTION_STEPS,
+};
+struct transaction {
+    struct statement steps[N_TRANSACTION_STEPS];
+};
+
+/* Zeros are fine for transaction_close, also after a failure. */
+enum status transaction_prepare(struct transaction *t, sqlite3 *db, struct error *err) WARN_UNUSED;
+enum status transaction_do(struct transaction *t, enum transaction_step step, struct error *err);
+/* Before the connection is closed. */
+void transaction_close(struct transaction *t);
 
 /* --- database.c --- */
 
@@ -121,7 +150,8 @@ struct store {
     int blobs_file;                  /* DIR/blobs, for *at() and fsync */
     int epoch_file;                  /* DIR/token-epoch: token.h */
     sqlite3 *databases[N_DATABASES]; /* read-write: the writer thread's */
-    struct pin *pins;                /* blobs put but not named by a row yet: the writer thread's */
+    struct transaction transactions[N_DATABASES];
+    struct pin *pins; /* blobs put but not named by a row yet: the writer thread's */
 
     pthread_t writer;
     pthread_mutex_t queue_lock; /* guards the three below, and `answered` of each write */

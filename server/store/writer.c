@@ -21,17 +21,18 @@ struct write {
     struct write *next;
 };
 
-static void run_one(struct store *s, sqlite3 *db, struct write *w)
+static void run_one(struct store *s, sqlite3 *db, struct transaction *t, struct write *w)
 {
-    w->status = database_run(db, "SAVEPOINT one", &w->error);
+    w->status = transaction_do(t, TRANSACTION_SAVE, &w->error);
     if (w->status == STATUS_OK)
         w->status = w->run(s, w->context, &w->error);
     if (w->status == STATUS_OK)
-        w->status = database_run(db, "RELEASE one", &w->error);
+        w->status = transaction_do(t, TRANSACTION_KEEP, &w->error);
     if (w->status == STATUS_OK || sqlite3_get_autocommit(db))
         return;
-    if (database_run(db, "ROLLBACK TO one; RELEASE one", NULL) != STATUS_OK)
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* then the whole transaction is lost */
+    if (transaction_do(t, TRANSACTION_UNDO, NULL) != STATUS_OK ||
+        transaction_do(t, TRANSACTION_KEEP, NULL) != STATUS_OK)
+        transaction_do(t, TRANSACTION_ROLLBACK, NULL); /* then the whole transaction is lost */
 }
 
 /* Run a batch in one transaction; returns how many of it have their outcome.  The others did not
@@ -39,25 +40,26 @@ static void run_one(struct store *s, sqlite3 *db, struct write *w)
 static size_t run_transaction(struct store *s, struct write **batch, size_t n)
 {
     sqlite3 *db = s->databases[batch[0]->database];
+    struct transaction *t = &s->transactions[batch[0]->database];
     struct error error = {0};
     size_t n_run = 0;
-    enum status status = database_run(db, "BEGIN IMMEDIATE", &error);
+    enum status status = transaction_do(t, TRANSACTION_BEGIN, &error);
     if (status != STATUS_OK)
         n_run = n;
     while (status == STATUS_OK && n_run < n) {
         struct write *w = batch[n_run++];
-        run_one(s, db, w);
+        run_one(s, db, t, w);
         if (sqlite3_get_autocommit(db)) {
             status = w->status;
             error = w->error;
         }
     }
     if (status == STATUS_OK)
-        status = database_run(db, "COMMIT", &error);
+        status = transaction_do(t, TRANSACTION_COMMIT, &error);
     if (status == STATUS_OK)
         return n_run;
     if (!sqlite3_get_autocommit(db))
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        transaction_do(t, TRANSACTION_ROLLBACK, NULL);
     for (size_t i = 0; i < n_run; i++)
         if (batch[i]->status == STATUS_OK) {
             batch[i]->status = status;

@@ -47,6 +47,8 @@ static void fail_each(attempt make, void *context)
             const bool came = alloc_stop();
             failed |= came;
             assert_int_equal(status == STATUS_OK, text != NULL);
+            if (!text)
+                assert_int_equal(status, STATUS_NO_MEMORY);
             if (text)
                 assert_string_equal(text, expected);
             if (came && how == ALLOC_FAIL_ON)
@@ -119,6 +121,10 @@ static void bodies_are_read_or_memory_is_short(void **state)
     (void)state;
     char body[] = "{\"a\":[1,2.5,\"text\"],\"b\":{\"c\":null,\"d\":true}}";
     fail_each(attempt_parse, body);
+    /* Words longer than the buffer that jansson begins with, of every kind. */
+    char words[] = "{\"a name of many characters\":[\"and a text of even more, \\u00e4 \\n\","
+                   "123456789012345,-1234567890123456,0.1234567890123456789,12345678901234e5]}";
+    fail_each(attempt_parse, words);
     char query[] = "{\"coords\":[[1,2],[3,4]],\"frame\":\"unit\",\"outputs\":[\"gradient\"]}";
     fail_each(attempt_query, query);
 }

@@ -42,7 +42,7 @@ static void presets_are_complete(void **state)
         struct problem_list problems = {0};
         snprintf(text, sizeof text, "{" DS ",\"preset\":\"%s\"}", presets[i].name);
         json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
-        json_t *settings = codec_json_own(presets[i].settings);
+        json_t *settings = codec_json_object(presets[i].settings);
         assert_non_null(settings);
         assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems),
                          STATUS_OK);
@@ -99,9 +99,10 @@ static void time_limits_bound_the_estimate(void **state)
     assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
     struct spec limited = spec_of(",\"train\":{\"steps\":10000000,\"time_limit_seconds\":20}");
     struct spec short_fit = spec_of(",\"train\":{\"steps\":1,\"time_limit_seconds\":20}");
-    struct estimate e = estimate_job(&limited, &facts, 2, compute);
+    struct estimate e;
+    assert_int_equal(estimate_job(&e, &limited, &facts, 2, compute, NULL), STATUS_OK);
     assert_true(e.seconds == 20.0 && e.steps < 10000000);
-    e = estimate_job(&short_fit, &facts, 2, compute);
+    assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, compute, NULL), STATUS_OK);
     assert_true(e.seconds < 20.0 && e.steps == 1);
     spec_deinit(&limited);
     spec_deinit(&short_fit);

@@ -52,9 +52,25 @@ static struct curl_slist *list_headers(const struct request *request)
     return list;
 }
 
-struct answer service_send(const struct service *s, const struct request *request)
+/* What has come of an answer, and where to hang up. */
+struct taking {
+    struct bytes body;
+    const char *until;
+};
+
+/* Taking less than was given makes libcurl hang up. */
+static size_t take_body(char *data, size_t size, size_t n, void *context)
 {
-    struct answer answer = {0};
+    struct taking *taking = context;
+    bytes_append(&taking->body, data, size * n);
+    bool is_enough = taking->until && strstr((const char *)taking->body.data, taking->until);
+    return is_enough ? 0 : size * n;
+}
+
+static CURLcode perform(const struct service *s, const struct request *request, double seconds,
+                        struct answer *answer)
+{
+    struct taking taking = {.until = request->until};
     struct bytes headers = {0};
     char url[2048];
     CURL *curl = curl_easy_init();
@@ -64,10 +80,10 @@ struct answer service_send(const struct service *s, const struct request *reques
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L * SLOWNESS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(seconds * 1000));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taking);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers);
     if (request->body) {
@@ -79,13 +95,31 @@ struct answer service_send(const struct service *s, const struct request *reques
     else if (request->method)
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     CURLcode code = curl_easy_perform(curl);
-    if (code != CURLE_OK)
-        fail_msg("%s: %s", url, curl_easy_strerror(code));
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_slist_free_all(list);
     curl_easy_cleanup(curl);
-    answer.headers = (char *)headers.data;
+    answer->headers = (char *)headers.data;
+    answer->body = taking.body;
+    return code;
+}
+
+struct answer service_send(const struct service *s, const struct request *request)
+{
+    struct answer answer = {0};
+    CURLcode code = perform(s, request, 60 * SLOWNESS, &answer);
+    if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && request->until))
+        fail_msg("%s%s: %s", s->url, request->path, curl_easy_strerror(code));
     return answer;
+}
+
+enum sent service_try(const struct service *s, const struct request *request, double seconds,
+                      struct answer *answer)
+{
+    *answer = (struct answer){0};
+    CURLcode code = perform(s, request, seconds, answer);
+    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && request->until))
+        return SENT_ANSWERED;
+    return code == CURLE_OPERATION_TIMEDOUT ? SENT_LATE : SENT_CUT;
 }
 
 struct answer service_get(const struct service *s, const char *path, ...)

@@ -25,6 +25,7 @@ struct request {
     const void *body;         /* NULL: none */
     size_t n_body;
     const char *headers[4]; /* "Accept: image/png"; unused ones NULL */
+    const char *until;      /* hang up once the answer's body has this text; NULL: at its end */
 };
 
 struct answer {
@@ -39,6 +40,12 @@ void bytes_free(struct bytes *b);
 void bytes_append(struct bytes *b, const void *data, size_t n);
 
 struct answer service_send(const struct service *s, const struct request *request);
+
+/* The same to a service that may not answer.  CUT: the connection ended before the whole answer;
+ * what came of it is in the answer, status 0 if nothing did. */
+enum sent { SENT_ANSWERED, SENT_CUT, SENT_LATE };
+enum sent service_try(const struct service *s, const struct request *request, double seconds,
+                      struct answer *answer);
 
 /* The same, with the words of the path by printf. */
 struct answer service_get(const struct service *s, const char *path, ...)

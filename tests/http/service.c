@@ -42,8 +42,10 @@ void pause_briefly(void)
     nanosleep(&pause, NULL);
 }
 
-/* build/KIND/farfield, seen from build/KIND/tests/http/test_x. */
-static void find_program(char out[PATH_SIZE])
+static const char farfield[] = "farfield";
+
+/* build/KIND/NAME, seen from build/KIND/tests/http/test_x. */
+static void find_program(const char *name, char out[PATH_SIZE])
 {
     char self[PATH_SIZE / 2];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -51,7 +53,7 @@ static void find_program(char out[PATH_SIZE])
     self[n] = '\0';
     for (int up = 0; up < 3; up++)
         *strrchr(self, '/') = '\0';
-    snprintf(out, PATH_SIZE, "%s/farfield", self);
+    snprintf(out, PATH_SIZE, "%s/%s", self, name);
 }
 
 static size_t append_words(char *argv[MAX_ARGUMENTS], size_t n, const char *const *words)
@@ -66,13 +68,13 @@ static size_t append_words(char *argv[MAX_ARGUMENTS], size_t n, const char *cons
 
 /* Start the program with its stdout on a pipe; returns the reading end.  prefix: of another program
  * that runs it, or NULL; log: a file for its stderr, or NULL. */
-static int spawn_program(const char *const *prefix, const char *log, const char *const *arguments,
-                         pid_t *pid)
+static int spawn_program(const char *name, const char *const *prefix, const char *log,
+                         const char *const *arguments, pid_t *pid)
 {
     char program[PATH_SIZE], *argv[MAX_ARGUMENTS];
     int ends[2];
     posix_spawn_file_actions_t actions;
-    find_program(program);
+    find_program(name, program);
     size_t n = append_words(argv, 0, prefix);
     n = append_words(argv, n, (const char *[]){program, NULL});
     append_words(argv, n, arguments);
@@ -115,7 +117,7 @@ int program_run(const char *const *arguments, char **output)
     int status = 0;
     char *text = malloc(OUTPUT_MAX);
     assert_non_null(text);
-    int fd = spawn_program(NULL, NULL, arguments, &pid);
+    int fd = spawn_program(farfield, NULL, NULL, arguments, &pid);
     read_output(fd, text, OUTPUT_MAX, false, 60 * SLOWNESS);
     close(fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -159,7 +161,7 @@ static void note_ended(pid_t pid)
     }
 }
 
-void service_restart(struct service *s, const char *const *settings)
+bool service_try_restart(struct service *s, const char *const *settings)
 {
     char data[128], log[128], line[256];
     const char *arguments[MAX_ARGUMENTS] = {"serve", "--listen",    "127.0.0.1:0", "--data",
@@ -172,14 +174,30 @@ void service_restart(struct service *s, const char *const *settings)
         arguments[n++] = settings[i];
     }
     snprintf(log, sizeof(log), "%s/%s", s->folder, s->log ? s->log : "");
-    int fd = spawn_program(s->prefix, s->log ? log : NULL, arguments, &s->pid);
+    int fd = spawn_program(s->program, s->prefix, s->log ? log : NULL, arguments, &s->pid);
     note_running(s->pid);
-    read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
+    size_t n_read = read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
     close(fd);
+    if (n_read == 0)
+        return false;
     static const char prefix[] = "farfield listening on ";
     assert_memory_equal(line, prefix, sizeof(prefix) - 1);
     line[strcspn(line, "\n")] = '\0';
     snprintf(s->url, sizeof(s->url), "%.63s", line + sizeof(prefix) - 1);
+    return true;
+}
+
+void service_restart(struct service *s, const char *const *settings)
+{
+    assert_true(service_try_restart(s, settings));
+}
+
+static void start_in_new_folder(struct service *s, const char *const *settings)
+{
+    const char *root = getenv("TMPDIR");
+    snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
+    assert_non_null(mkdtemp(s->folder));
+    service_restart(s, settings);
 }
 
 void service_start(struct service *s, const char *const *settings)
@@ -190,12 +208,18 @@ void service_start(struct service *s, const char *const *settings)
 void service_start_under(struct service *s, const char *const *prefix, const char *log,
                          const char *const *settings)
 {
-    const char *root = getenv("TMPDIR");
+    s->program = farfield;
     s->prefix = prefix;
     s->log = log;
-    snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
-    assert_non_null(mkdtemp(s->folder));
-    service_restart(s, settings);
+    start_in_new_folder(s, settings);
+}
+
+void service_start_program(struct service *s, const char *program, const char *const *settings)
+{
+    s->program = program;
+    s->prefix = NULL;
+    s->log = NULL;
+    start_in_new_folder(s, settings);
 }
 
 /* True if the process has ended within so many seconds.  The kernel counts the children that it

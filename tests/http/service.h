@@ -7,6 +7,7 @@
 #ifndef TESTS_HTTP_SERVICE_H
 #define TESTS_HTTP_SERVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -18,6 +19,7 @@ enum { SLOWNESS = 1 };
 #endif
 
 struct service {
+    const char *program; /* "farfield", in the build's folder */
     pid_t pid;
     long peak_kib;   /* once it has been stopped: the most that it, or one of its workers, took */
     char folder[64]; /* --data is folder/data; folder itself is for the test's files */
@@ -38,8 +40,15 @@ void service_start(struct service *s, const char *const *settings);
 void service_start_under(struct service *s, const char *const *prefix, const char *log,
                          const char *const *settings);
 
+/* The same with another build of the program: its path in the build's folder. */
+void service_start_program(struct service *s, const char *program, const char *const *settings);
+
 /* The service again over the same folder, after service_stop or service_kill. */
 void service_restart(struct service *s, const char *const *settings);
+
+/* service_restart, but false if the program ended (or is about to) instead of serving: service_wait
+ * tells how. */
+bool service_try_restart(struct service *s, const char *const *settings);
 
 /* SIGTERM, and wait.  Returns the exit status; fails if it takes more than 15 s or dies of a
  * signal. */

@@ -1,0 +1,114 @@
+#include "tests/oom/failing_alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifdef SANITIZED
+#define REAL(name) __interceptor_##name
+#else
+#define REAL(name) __libc_##name
+#endif
+
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t n, size_t size);
+void *REAL(realloc)(void *p, size_t size);
+void *REAL(memalign)(size_t alignment, size_t size);
+void REAL(free)(void *p);
+
+/* The sanitizers' runtimes allocate before they can look at anything. */
+#ifdef __clang__
+#define UNWATCHED __attribute__((disable_sanitizer_instrumentation))
+#else
+#define UNWATCHED __attribute__((no_sanitize("address,undefined,thread")))
+#endif
+
+static struct failing_alloc alone; /* until there is a file, or where there is none */
+static struct failing_alloc *control = &alone;
+
+__attribute__((constructor)) static void map_control(void)
+{
+    const char *path = getenv(FAILING_ALLOC_FILE);
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (file < 0)
+        return;
+    struct failing_alloc *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (shared == MAP_FAILED)
+        _exit(1); /* a test that counts nothing must not pass */
+    atomic_store(&shared->n_live, atomic_load(&alone.n_live));
+    control = shared;
+}
+
+UNWATCHED static bool fails_now(void)
+{
+    int how = atomic_load(&control->how);
+    if (how == FAIL_NONE)
+        return false;
+    long nth = atomic_load(&control->nth), seen = atomic_fetch_add(&control->n_seen, 1) + 1;
+    if (how == FAIL_ONCE ? seen != nth : seen < nth)
+        return false;
+    atomic_fetch_add(&control->n_failed, 1);
+    errno = ENOMEM;
+    return true;
+}
+
+UNWATCHED static void *counted(void *p)
+{
+    if (p)
+        atomic_fetch_add(&control->n_live, 1);
+    return p;
+}
+
+UNWATCHED void *malloc(size_t size)
+{
+    return fails_now() ? NULL : counted(REAL(malloc)(size));
+}
+
+UNWATCHED void *calloc(size_t n, size_t size)
+{
+    return fails_now() ? NULL : counted(REAL(calloc)(n, size));
+}
+
+UNWATCHED void *realloc(void *p, size_t size)
+{
+    if (size > 0 && fails_now())
+        return NULL;
+    void *grown = REAL(realloc)(p, size);
+    if (!p)
+        counted(grown);
+    else if (size == 0 && !grown)
+        atomic_fetch_sub(&control->n_live, 1);
+    return grown;
+}
+
+UNWATCHED void *memalign(size_t alignment, size_t size)
+{
+    return fails_now() ? NULL : counted(REAL(memalign)(alignment, size));
+}
+
+UNWATCHED void *aligned_alloc(size_t alignment, size_t size)
+{
+    return memalign(alignment, size);
+}
+
+UNWATCHED int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    void *p = memalign(alignment, size);
+    if (!p)
+        return ENOMEM;
+    *out = p;
+    return 0;
+}
+
+UNWATCHED void free(void *p)
+{
+    if (p)
+        atomic_fetch_sub(&control->n_live, 1);
+    REAL(free)(p);
+}
