@@ -2,7 +2,7 @@
 #            make deps       packages to build and run            make demo    the main job, start to end
 #            make deps-test  packages to test and check           make test    every test (BUILD=asan|tsan too)
 #            make bench      timings, and build/bench.json        make check   what a change must pass
-#            make fuzz       a minute for each decoder            make format  lay out the source
+#            make fuzz       a minute for each parser (T=png)      make format  lay out the source
 #            make crash N=300 (also crashpoints, oom, enospc, worker, slow): a harness of `make test`, made long
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
 # Settings of your own (CC, CFLAGS, …) go into config.mak.
@@ -31,7 +31,7 @@ endif
 CFLAGS_release := -O2 -g $(HARDEN)
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -DSANITIZED
 CFLAGS_tsan    := -O1 -g -fsanitize=thread -DSANITIZED
-CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSANITIZED
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all -DSANITIZED
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
   -Wformat=2 -Wundef -Wimplicit-fallthrough -Werror=implicit-function-declaration $(if $(STRICT),-Werror)
 libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium libseccomp freetype2
@@ -51,9 +51,10 @@ api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
            $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
-tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
+tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
 harnesses := crash crashpoints oom enospc worker slow
 ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
            api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
@@ -109,8 +110,11 @@ $(filter $O/tests/http/% $O/tests/harness/%,$(tests)): $(support_http)
 $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $O/tests/harness/test_oom: | $O/tests/oom/farfield-oom
-$(fuzzers): $O/%: $O/%.o $O/libcore.a
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_core)
+# A fuzz target runs under libFuzzer, or (a sample, as a test) under replay.c.
+$(fuzzers): $O/%: $O/%.o $O/tests/fuzz/fuzz.o $O/libapi.a $O/libserver.a $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
+$(replays): $O/tests/fuzz/replay_%: $O/tests/fuzz/fuzz_%.o $O/tests/fuzz/fuzz.o $O/tests/fuzz/replay.o $O/libapi.a $O/libserver.a $O/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
 
 run: all
 	$O/farfield serve
@@ -129,8 +133,8 @@ bench: all $(benches)
 	tests/bench/run.sh $O build/bench.json $(benches)
 fuzz:
 	$(MAKE) BUILD=fuzz CC=clang fuzz-run
-fuzz-run: $(fuzzers)
-	tests/fuzz/run.sh $(fuzzers)
+fuzz-run: $(if $T,$O/tests/fuzz/fuzz_$T,$(fuzzers))
+	tests/fuzz/run.sh $^
 
 check: check-format check-headers
 	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all tests

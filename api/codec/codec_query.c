@@ -1,6 +1,6 @@
 /*
  * A query's coordinates can be a million; the rest of its body is a few words.  So the array after
- * "coords" is cut out of the text and read here, straight into floats, and what is left (with 0 in
+ * "coords" is cut out of the text and read here, straight into floats, and what is left (with [] in
  * its place) is read as any other body.
  */
 #include "api/codec/codec_query.h"
@@ -244,7 +244,8 @@ static enum status read_outputs(const json_t *value, unsigned *outputs,
     return STATUS_OK;
 }
 
-/* The body with "0" where the coordinates were. */
+/* The body with "[]" where the coordinates were: a value that what follows cannot go on, as "e2"
+ * would go on a number. */
 static enum status read_envelope(const uint8_t *bytes, size_t n, size_t start, size_t end,
                                  size_t max_depth, struct query *q, struct problem_list *problems)
 {
@@ -254,14 +255,14 @@ static enum status read_envelope(const uint8_t *bytes, size_t n, size_t start, s
         {.name = "outputs", .type = MEMBER_CUSTOM},
     };
     json_t *body = NULL;
-    const size_t n_left = n - (end - start) + (end > start);
+    const size_t n_stand_in = end > start ? 2 : 0;
+    const size_t n_left = n - (end - start) + n_stand_in;
     uint8_t *left = mem_alloc(n_left + 1);
     if (!left)
         return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
     memcpy(left, bytes, start);
-    if (end > start)
-        left[start] = '0';
-    memcpy(left + start + (end > start), bytes + end, n - end);
+    memcpy(left + start, "[]", n_stand_in);
+    memcpy(left + start + n_stand_in, bytes + end, n - end);
     enum status status = codec_json_parse_object(left, n_left, max_depth, &body, problems);
     mem_free(left);
     if (status != STATUS_OK)

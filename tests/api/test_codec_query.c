@@ -93,6 +93,8 @@ static void bad_queries_are_refused_at_their_place(void **state)
         {"{\"coords\":[[0x1,2]]}", NULL, STATUS_INVALID},
         {"{\"coords\":[[1,2]]}]", NULL, STATUS_INVALID},
         {"{\"coords\":[[1,2]]]}", NULL, STATUS_INVALID},
+        {"{\"coords\":[[1,2]]e2}", NULL, STATUS_INVALID},
+        {"{\"coords\":[[1,2]].5}", NULL, STATUS_INVALID},
         {"{\"coords\" [[1,2]]}", NULL, STATUS_INVALID},
         {"{\"a\\", NULL, STATUS_INVALID},
     };

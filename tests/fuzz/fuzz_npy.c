@@ -3,44 +3,49 @@
 #include <math.h>
 
 #include "core/base/mem.h"
-#include "tests/fuzz/seed.h"
+#include "tests/fuzz/fuzz.h"
 
-int LLVMFuzzerInitialize(int *n_arguments, char ***arguments)
+void fuzz_seeds(void)
 {
-    (void)n_arguments;
-    (void)arguments;
     static const float values[12] = {0.5f, 1, -2};
     static const size_t shape[] = {2, 3, 2};
     static const char *const names[] = {"scalar", "line", "grey", "two_channels"};
     for (size_t n_dims = 0; n_dims <= 3; n_dims++) {
         struct buffer file;
-        buffer_init(&file, SEED_MAX_BYTES);
+        buffer_init(&file, FUZZ_MAX_SEED);
         enum status status = npy_encode_floats(values, shape, n_dims, &file, NULL);
-        seed_write(names[n_dims], status, &file);
+        fuzz_seed(names[n_dims], status, &file);
     }
-    return 0;
 }
 
-/* An array may claim no more elements than the file has bytes, so the floats fit in memory. */
+/* The numbers of an array lie in the file, each in at least one byte, so their floats fit in
+ * memory; what comes out is finite. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     struct image image = {0};
+    struct error err = {.status = STATUS_OK};
     struct npy_array a;
-    if (npy_parse(bytes, n_bytes, &a, NULL) == STATUS_OK) {
-        if (a.n_elements > n_bytes)
-            abort();
+    const enum status parsed = npy_parse(bytes, n_bytes, &a, &err);
+    REQUIRE(err.status == parsed);
+    if (parsed == STATUS_OK) {
+        size_t product = 1;
+        REQUIRE(a.n_dims <= LIMIT_NPY_DIMS && a.data >= bytes && a.data <= bytes + n_bytes);
+        REQUIRE(a.n_elements <= (size_t)(bytes + n_bytes - a.data));
+        for (size_t i = 0; i < a.n_dims; i++)
+            REQUIRE(mem_mul(&product, product, a.shape[i]));
+        REQUIRE(product == a.n_elements);
         float *values = mem_alloc_floats(a.n_elements);
         if (values && npy_to_floats(&a, values, NULL) == STATUS_OK)
             for (size_t i = 0; i < a.n_elements; i++)
-                if (!isfinite(values[i]))
-                    abort();
+                REQUIRE(isfinite(values[i]));
         mem_free(values);
     }
-    struct image_facts facts = {0};
-    if (npy_check_image(bytes, n_bytes, &facts, NULL) !=
-            npy_decode_image(bytes, n_bytes, &image, NULL) ||
-        facts.width != image.width || facts.height != image.height)
-        abort();
+    error_clear(&err);
+    const enum status decoded = npy_decode_image(bytes, n_bytes, &image, &err);
+    fuzz_check_image(decoded, &err, &image);
+    struct image_facts facts;
+    fuzz_check_facts(decoded, &image, npy_check_image(bytes, n_bytes, &facts, NULL), &facts);
+    REQUIRE(decoded != STATUS_OK || parsed == STATUS_OK);
     image_deinit(&image);
     return 0;
 }

@@ -1,10 +1,9 @@
 #include "core/format/safetensors.h"
-#include "tests/fuzz/seed.h"
 
-int LLVMFuzzerInitialize(int *n_arguments, char ***arguments)
+#include "tests/fuzz/fuzz.h"
+
+void fuzz_seeds(void)
 {
-    (void)n_arguments;
-    (void)arguments;
     static const double values[6] = {0.5, 1, -2};
     static const struct tensor tensors[] = {
         {"layers.0.weight", TENSOR_F32, 2, {2, 3}, values},
@@ -15,26 +14,31 @@ int LLVMFuzzerInitialize(int *n_arguments, char ***arguments)
     static const struct tensor_metadata remark = {"format", "caf\xc3\xa9 \t \\"};
     for (size_t n = 0; n <= 4; n += 2) {
         struct buffer file;
-        buffer_init(&file, SEED_MAX_BYTES);
+        buffer_init(&file, FUZZ_MAX_SEED);
         enum status status = safetensors_encode(tensors, n, &remark, n / 2 % 2, &file, NULL);
-        seed_write(n == 0 ? "empty" : n == 2 ? "two" : "four", status, &file);
+        fuzz_seed(n == 0 ? "empty" : n == 2 ? "two" : "four", status, &file);
     }
-    return 0;
 }
 
-/* Every byte of every tensor lies inside the file. */
+/* Every byte of every tensor lies inside the file, and belongs to no other. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    struct safetensors *s;
-    if (safetensors_parse(&s, bytes, n_bytes, NULL) != STATUS_OK)
+    struct safetensors *s = NULL;
+    struct error err = {.status = STATUS_OK};
+    size_t n_used = 0;
+    const enum status status = safetensors_parse(&s, bytes, n_bytes, &err);
+    REQUIRE(err.status == status && (status == STATUS_OK) == (s != NULL));
+    if (status != STATUS_OK)
         return 0;
+    REQUIRE(safetensors_n_tensors(s) <= LIMIT_TENSORS);
     for (size_t i = 0; i < safetensors_n_tensors(s); i++) {
         const struct tensor *t = safetensors_tensor(s, i);
         const uint8_t *data = t->data;
-        if (safetensors_find(s, t->name) != t || data < bytes ||
-            tensor_bytes(t) > (size_t)(bytes + n_bytes - data))
-            abort();
+        REQUIRE(safetensors_find(s, t->name) == t);
+        REQUIRE(data >= bytes && tensor_bytes(t) <= (size_t)(bytes + n_bytes - data));
+        n_used += tensor_bytes(t);
     }
+    REQUIRE(n_used <= n_bytes);
     safetensors_free(s);
     return 0;
 }

@@ -1,36 +1,63 @@
 #!/bin/bash
-# Fuzz decoders one after another: tests/fuzz/run.sh PROGRAM ...
-# Each runs FUZZ_SECONDS (default 60) over seeds that it writes itself, and over the bad files of the
-# development data where they are.  What it finds stays in build/fuzz/corpus and build/fuzz/found; an
-# input there is shown by running the program on it.
-set -eu
-seconds=${FUZZ_SECONDS:-60}
-data=${FARFIELD_TEST_DATA:-../shared/data}
-for program in "$@"; do
+# Fuzz targets: tests/fuzz/run.sh PROGRAM ...   (make fuzz [T=png])
+#   FUZZ_SECONDS  how long each may take (default 60; with FUZZ_RUNS no limit)
+#   FUZZ_RUNS     how often each is tried (default: as often as time allows)
+#   FUZZ_JOBS     how many targets at once (default 1)
+# Each begins with the seeds it writes itself, those of tests/fuzz/seeds, and the bad files of the
+# development data where they are.  What it learns stays in build/fuzz/corpus and is where the next
+# run begins; what breaks a promise, takes more than 5 s or 512 MB stays in build/fuzz/found, and is
+# shown by running the program on it.  Ends with a table; fails if anything was found.
+set -u
+export seconds=${FUZZ_SECONDS:-} runs=${FUZZ_RUNS:--1} data=${FARFIELD_TEST_DATA:-../shared/data}
+[ -n "$seconds" ] || [ "$runs" != -1 ] || seconds=60
+# Freed memory is kept for a while to find late uses of it; the default of 256 MB would be most of
+# what is measured.
+export ASAN_OPTIONS=quarantine_size_mb=16:${ASAN_OPTIONS:-}
+
+fuzz_one() {
+    local program=$1 name folder others=()
     name=$(basename "$program")
     name=${name#fuzz_}
-    corpus=build/fuzz/corpus/$name
-    found=build/fuzz/found/$name
+    local corpus=build/fuzz/corpus/$name found=build/fuzz/found/$name
     mkdir -p "$corpus" "$found"
-    folders=("$corpus")
+    local arguments=("$corpus")
     case $name in
-    png) others=(bad/pngsuite/valid bad/pngsuite/corrupt bad/png_bugs) ;;
+    png | inspect) others=(bad/pngsuite/valid bad/pngsuite/corrupt bad/png_bugs) ;;
     jpeg) others=(bad/jpeg) ;;
     npy) others=(bad/npy) ;;
     npz) others=(bad/zip bad/npy) ;;
-    *) others=() ;;
+    job | query) others=(bad/json/test_parsing) ;;
     esac
-    for folder in ${others[@]+"${others[@]}"}; do
-        if [ -d "$data/$folder" ]; then
-            folders+=("$data/$folder")
-        fi
+    for folder in tests/fuzz/seeds/"$name" ${others[@]+"${others[@]/#/$data/}"}; do
+        [ ! -d "$folder" ] || arguments+=("$folder")
     done
-    echo "== $name: $seconds s"
-    if ! FUZZ_SEEDS=$corpus "$program" -max_total_time="$seconds" -rss_limit_mb=512 -timeout=5 \
-        -print_final_stats=1 -artifact_prefix="$found/" "${folders[@]}" >"$found/log" 2>&1; then
-        tail -40 "$found/log"
-        echo "$name: what broke it is in $found" >&2
-        exit 1
+    [ ! -f "tests/fuzz/seeds/$name.dict" ] || arguments+=("-dict=tests/fuzz/seeds/$name.dict")
+    FUZZ_SEEDS=$corpus "$program" -runs="$runs" ${seconds:+"-max_total_time=$seconds"} \
+        -max_len=4096 -rss_limit_mb=512 -timeout=5 -print_final_stats=1 \
+        -artifact_prefix="$found/" "${arguments[@]}" >"$found/log" 2>&1
+    echo $? >"$found/exit"
+    row "$name"
+}
+
+# A line of the table.
+row() {
+    local log=build/fuzz/found/$1/log broken=0
+    if [ "$(cat "build/fuzz/found/$1/exit")" -ne 0 ]; then
+        broken=1
+        tail -30 "$log" >&2
     fi
-    grep -E '^stat::(number_of_executed|average_exec|slowest|peak_rss)' "$found/log"
-done
+    printf '%-12s %11s %9s %8s %8s\n' "$1" \
+        "$(stat_of number_of_executed_units "$log")" "$(stat_of average_exec_per_sec "$log")" \
+        "$(stat_of peak_rss_mb "$log")" "$broken"
+}
+stat_of() { sed -n "s/^stat::$1: *//p" "$2"; }
+export -f fuzz_one row stat_of
+
+printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-1}" -I{} bash -c 'fuzz_one {}'
+echo
+printf '%-12s %11s %9s %8s %8s\n' target executions exec/s "peak MB" findings
+for program in "$@"; do
+    name=$(basename "$program")
+    row "${name#fuzz_}" 2>/dev/null
+done | tee build/fuzz/table
+! grep -q ' 1$' build/fuzz/table
