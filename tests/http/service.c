@@ -174,7 +174,8 @@ bool service_try_restart(struct service *s, const char *const *settings)
         arguments[n++] = settings[i];
     }
     snprintf(log, sizeof(log), "%s/%s", s->folder, s->log ? s->log : "");
-    int fd = spawn_program(s->program, s->prefix, s->log ? log : NULL, arguments, &s->pid);
+    int fd = spawn_program(s->program ? s->program : farfield, s->prefix, s->log ? log : NULL,
+                           arguments, &s->pid);
     note_running(s->pid);
     size_t n_read = read_output(fd, line, sizeof(line), true, START_SECONDS * SLOWNESS);
     close(fd);

@@ -19,7 +19,7 @@ enum { SLOWNESS = 1 };
 #endif
 
 struct service {
-    const char *program; /* "farfield", in the build's folder */
+    const char *program; /* in the build's folder; NULL: "farfield" */
     pid_t pid;
     long peak_kib;   /* once it has been stopped: the most that it, or one of its workers, took */
     char folder[64]; /* --data is folder/data; folder itself is for the test's files */

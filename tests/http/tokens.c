@@ -15,21 +15,12 @@
 /* The service's standard error goes to folder/log, which outlives restarts. */
 void service_start_logged(struct service *s, const char *const *settings)
 {
-    char path[96];
-    int real = dup(STDERR_FILENO);
-    const char *root = getenv("TMPDIR");
-    if (!s->folder[0]) {
-        snprintf(s->folder, sizeof(s->folder), "%.40s/farfield-XXXXXX", root ? root : "/tmp");
-        assert_non_null(mkdtemp(s->folder));
+    if (s->folder[0]) {
+        s->log = "log";
+        service_restart(s, settings);
+    } else {
+        service_start_under(s, NULL, "log", settings);
     }
-    snprintf(path, sizeof(path), "%s/log", s->folder);
-    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    assert_true(real >= 0 && file >= 0);
-    dup2(file, STDERR_FILENO);
-    service_restart(s, settings);
-    dup2(real, STDERR_FILENO);
-    close(real);
-    close(file);
     char *any = strstr(s->url, "//0.0.0.0:"); /* where a client goes instead */
     if (any) {
         char port[16];
