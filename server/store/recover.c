@@ -16,10 +16,15 @@
 
 enum { IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
 
-enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err)
+int64_t idempotency_oldest_ms(void)
+{
+    return clock_now_ms() - IDEMPOTENCY_MS;
+}
+
+enum status idempotency_expire(sqlite3 *db, struct error *err)
 {
     struct statement q = statement_prepare(db, "DELETE FROM idempotency WHERE created_ms < ?1");
-    statement_bind_int(&q, 1, now_ms - IDEMPOTENCY_MS);
+    statement_bind_int(&q, 1, idempotency_oldest_ms());
     enum status status = statement_run(&q, err);
     statement_close(&q);
     return status;
@@ -67,7 +72,7 @@ static enum status recover_rows(sqlite3 *db, struct error *err)
         return status;
     status = recover_jobs(db, now_ms, err);
     if (status == STATUS_OK)
-        status = idempotency_expire(db, now_ms, err);
+        status = idempotency_expire(db, err);
     if (status == STATUS_OK)
         status = database_run(db, "COMMIT", err);
     if (status != STATUS_OK && !sqlite3_get_autocommit(db))

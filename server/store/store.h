@@ -171,6 +171,10 @@ struct job_event { /* one line of the SSE log */
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
                              uint64_t max_queued, struct job_event *event, bool *existed,
                              struct error *err) WARN_UNUSED;
+/* The job that the first request with this key made, without making one: a request may be answered
+ * so although it could not be accepted any more. */
+enum status store_job_find_first(struct store *s, const struct idempotency *key,
+                                 struct job_row *out, bool *existed, struct error *err) WARN_UNUSED;
 enum status store_job_get(struct store *s, const char *id, struct job_row *out,
                           struct error *err) WARN_UNUSED;
 enum status store_job_list(struct store *s, const struct job_filter *filter,

@@ -191,8 +191,9 @@ enum status token_epoch_open(int folder, int *out, struct error *err) WARN_UNUSE
 /* Before the writer thread starts. */
 enum status store_recover(struct store *s, struct error *err) WARN_UNUSED;
 
-/* Idempotency records older than 24 h. */
-enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err) WARN_UNUSED;
+/* Idempotency records older than 24 h count no more: when those were made, and their end. */
+int64_t idempotency_oldest_ms(void);
+enum status idempotency_expire(sqlite3 *db, struct error *err) WARN_UNUSED;
 
 /* --- dataset.c, blob.c, job.c, job_log.c: on the writer thread --- */
 
