@@ -91,6 +91,7 @@ static void *writer_main(void *argument)
     struct store *s = argument;
     struct write *batch[MAX_BATCH];
     size_t n;
+    pthread_setname_np(pthread_self(), "store-writer");
     while ((n = take_batch(s, batch)) > 0) {
         for (size_t done = 0; done < n;) {
             size_t n_run = run_transaction(s, batch + done, n - done);
