@@ -14,8 +14,11 @@ struct audit_figures {
     uint64_t database_bytes;
 };
 
-/* Which ends of jobs are a fault. */
-enum audit_jobs { AUDIT_NO_FAILURES, AUDIT_ANY_END };
+/* What is a fault in jobs. */
+enum audit_jobs {
+    AUDIT_NO_CRASHES,  /* no job may have failed, and no worker have crashed */
+    AUDIT_NO_FAILURES, /* no job may have failed */
+};
 
 /* Open and close the folder as the service does (recover, sweep), then check:
  *   integrity_check and foreign_key_check of both databases say ok;

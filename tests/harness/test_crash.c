@@ -81,7 +81,7 @@ static void audit(struct campaign *c, struct audit_figures *figures)
 {
     char data[128];
     snprintf(data, sizeof data, "%s/data", c->victim.service.folder);
-    audit_copy(data, AUDIT_NO_FAILURES, figures);
+    audit_copy(data, AUDIT_NO_CRASHES, figures);
 }
 
 static void play_round(struct campaign *c)
