@@ -36,7 +36,9 @@ struct store;
 /* Create or open, take the lock (CONFLICT if another server holds it), migrate (UNSUPPORTED if the
  * database is newer than this program), check, recover: jobs that were running become queued again
  * (restarts never count against a job) or canceled if that was asked for, and their logs say so;
- * DIR/tmp is emptied, orphan files and blobs are swept. */
+ * DIR/tmp is emptied, orphan files and blobs are swept.  A disk without room for these writes is
+ * opened all the same: what is there can be read, and the jobs are set right before the first write
+ * that finds room (until then they still look as they were left). */
 enum status store_open(struct store **out, const char *folder, struct error *err) WARN_UNUSED;
 /* No call may be under way.  NULL is fine. */
 void store_close(struct store *s);

@@ -4,6 +4,9 @@
  * once, and answers them all.  While it commits, others gather: the slower the disk, the more share
  * an fsync.  A closure that fails undoes its savepoint and leaves the others alone; only when the
  * whole transaction is lost (disk full, I/O error) do those before it in the batch share its error.
+ *
+ * A disk that is full at open may leave no room to set jobs right (recover.c).  Then that is part
+ * of the first transaction that succeeds.
  */
 #include "server/store/store_internal.h"
 
@@ -41,9 +44,12 @@ static size_t run_transaction(struct store *s, struct write **batch, size_t n)
 {
     sqlite3 *db = s->databases[batch[0]->database];
     struct transaction *t = &s->transactions[batch[0]->database];
+    bool recovers = batch[0]->database == DATABASE_MAIN && !s->is_recovered;
     struct error error = {0};
     size_t n_run = 0;
     enum status status = transaction_do(t, TRANSACTION_BEGIN, &error);
+    if (status == STATUS_OK && recovers)
+        status = recover_rows(db, &error);
     if (status != STATUS_OK)
         n_run = n;
     while (status == STATUS_OK && n_run < n) {
@@ -56,8 +62,10 @@ static size_t run_transaction(struct store *s, struct write **batch, size_t n)
     }
     if (status == STATUS_OK)
         status = transaction_do(t, TRANSACTION_COMMIT, &error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        s->is_recovered = s->is_recovered || recovers;
         return n_run;
+    }
     if (!sqlite3_get_autocommit(db))
         transaction_do(t, TRANSACTION_ROLLBACK, NULL);
     for (size_t i = 0; i < n_run; i++)
