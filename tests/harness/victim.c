@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "tests/harness/folder.h"
+#include "tests/harness/harness.h"
 
 enum { PATH_SIZE = 512, MAX_ARGUMENTS = 48, MAX_ORPHANS = 64, START_SECONDS = 20 };
 
@@ -40,6 +41,7 @@ void victim_init(struct victim *v, const char *root)
              : temporary ? temporary
                          : "/tmp");
     assert_non_null(mkdtemp(v->service.folder));
+    snprintf(v->log, sizeof v->log, "%s/log", v->service.folder);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     if (!is_registered)
         atexit(kill_latest);
@@ -72,13 +74,12 @@ static size_t add_arguments(char **argv, size_t n, const char *const *more)
 
 void victim_launch(struct victim *v, const char *const *before, const char *const *settings)
 {
-    char program[PATH_SIZE], data[128], log[128];
+    char program[PATH_SIZE], data[128];
     char *argv[MAX_ARGUMENTS];
     int ends[2];
     posix_spawn_file_actions_t files;
     find_program(program);
     snprintf(data, sizeof data, "%s/data", v->service.folder);
-    snprintf(log, sizeof log, "%s/log", v->service.folder);
     const char *const own[] = {program, "serve", "--listen",  "127.0.0.1:0", "--data",
                                data,    NULL,    "--threads", "1",           NULL};
     size_t n = add_arguments(argv, 0, before);
@@ -88,7 +89,7 @@ void victim_launch(struct victim *v, const char *const *before, const char *cons
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND,
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, v->log, O_WRONLY | O_CREAT | O_APPEND,
                                      0600);
     v->started = now_seconds();
     assert_int_equal(posix_spawnp(&v->child, argv[0], &files, NULL, argv, environ), 0);
@@ -214,17 +215,16 @@ void victim_stop(struct victim *v)
 
 void victim_show_log(const struct victim *v)
 {
-    enum { TAIL = 6000 };
-    char path[128], text[TAIL + 1];
-    snprintf(path, sizeof path, "%s/log", v->service.folder);
-    FILE *log = fopen(path, "r");
+    enum { TAIL = 3000 };
+    char text[TAIL + 1];
+    FILE *log = fopen(v->log, "r");
     if (!log)
         return;
     if (fseek(log, -TAIL, SEEK_END) != 0)
         rewind(log);
     size_t n = fread(text, 1, TAIL, log);
     fclose(log);
-    print_error("--- the service's log ends:\n%.*s---\n", (int)n, text);
+    harness_print("--- the service's log ends:\n%.*s---\n", (int)n, text);
 }
 
 void victim_deinit(struct victim *v)

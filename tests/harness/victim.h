@@ -18,10 +18,11 @@ struct victim {
     pid_t child;            /* the service, or the program that started it; 0: none runs */
     int output;             /* its stdout */
     double started;         /* now_seconds() at the start */
+    char log[96];           /* where its stderr goes: FOLDER/log */
 };
 
 /* A folder of its own below `root` (NULL: the temporary one); nothing runs yet.  The service's data
- * are in FOLDER/data, its log goes to FOLDER/log. */
+ * are in FOLDER/data. */
 void victim_init(struct victim *v, const char *root);
 
 /* Start.  before: the program that starts it and its arguments, NULL for none; settings: further
