@@ -81,6 +81,7 @@ enum transaction_step {
 };
 struct transaction {
     struct statement steps[N_TRANSACTION_STEPS];
+    int code; /* SQLite's, of the step that failed last */
 };
 
 /* Zeros are fine for transaction_close, also after a failure. */
@@ -151,7 +152,8 @@ struct store {
     int epoch_file;                  /* DIR/token-epoch: token.h */
     sqlite3 *databases[N_DATABASES]; /* read-write: the writer thread's */
     struct transaction transactions[N_DATABASES];
-    struct pin *pins;  /* blobs put but not named by a row yet: the writer thread's */
+    struct pin *pins;              /* blobs put but not named by a row yet: the writer thread's */
+    bool is_doubtful[N_DATABASES]; /* its log may hold a commit that failed: the writer thread's */
     bool is_recovered; /* false: recover_rows comes before the next write; the writer thread's */
 
     pthread_t writer;
