@@ -125,22 +125,13 @@ static enum status make_events(const struct job_row *job, const struct job_end *
     return status;
 }
 
-/* A cancel came between the verdict and its transaction: the job that was to be queued again has
- * ended, which its log does not say yet. */
-static void tell_late_cancel(const struct attempt_room *room, const struct job_row *job,
-                             const struct job_end *end)
+/* Where a cancel comes between the verdict and its transaction, the job that was to be queued again
+ * ends: then these are its last events. */
+static enum status make_cancel_events(const struct job_row *job, struct job_event events[2],
+                                      size_t *n, struct error *err)
 {
-    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
-    struct error err = {.status = STATUS_OK};
-    size_t n = 0;
-    enum status status = make_events(job, end, events, &n, &err);
-    if (status == STATUS_OK)
-        status = events_append(room->events, job->id, events, n, &err);
-    if (status != STATUS_OK)
-        log_event(LOG_WARN, "events lost", LOG_TEXT("job", job->id),
-                  LOG_TEXT("detail", err.message), LOG_END);
-    job_event_deinit(&events[0]);
-    job_event_deinit(&events[1]);
+    const struct job_end canceled = {.status = JOB_CANCELED};
+    return make_events(job, &canceled, events, n, err);
 }
 
 static enum status write_once(const struct attempt_room *room, const struct job_row *job,
@@ -148,8 +139,11 @@ static enum status write_once(const struct attempt_room *room, const struct job_
                               struct error *err)
 {
     struct published field = {.is_there = false};
-    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
-    struct job_end end = {.status = verdict->status, .crashed = verdict->crashed};
+    struct job_event events[2] = {{.seq = 0}, {.seq = 0}}, cancel[2] = {{.seq = 0}, {.seq = 0}};
+    struct job_end end = {.status = verdict->status,
+                          .crashed = verdict->crashed,
+                          .events = events,
+                          .cancel_events = cancel};
     enum status status = make_field(room, job, verdict->field, result, &field, err);
     if (status != STATUS_OK)
         goto out;
@@ -158,18 +152,22 @@ static enum status write_once(const struct attempt_room *room, const struct job_
     snprintf(end.error_class, sizeof end.error_class, "%s", verdict->error_class);
     end.error_detail = verdict->status == JOB_FAILED ? verdict->detail : NULL;
     end.field = field.is_there ? &field.row : NULL;
-    end.events = events;
     status = make_events(job, &end, events, &end.n_events, err);
+    if (status == STATUS_OK && end.status == JOB_QUEUED)
+        status = make_cancel_events(job, cancel, &end.n_cancel_events, err);
     if (status == STATUS_OK)
         status = store_job_finish(room->store, job->id, job->attempt, &end, err);
     if (status != STATUS_OK)
         goto out;
     if (job_status_is_end(end.status))
         field_cache_forget(room->fields, job->field_id); /* the store has the truth now */
-    events_publish(room->events, job->id, events, end.n_events);
-    if (end.status != verdict->status)
-        tell_late_cancel(room, job, &end);
+    if (end.status == verdict->status)
+        events_publish(room->events, job->id, events, end.n_events);
+    else
+        events_publish(room->events, job->id, cancel, end.n_cancel_events);
 out:
+    job_event_deinit(&cancel[0]);
+    job_event_deinit(&cancel[1]);
     job_event_deinit(&events[0]);
     job_event_deinit(&events[1]);
     published_deinit(&field);

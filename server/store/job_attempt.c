@@ -338,16 +338,16 @@ static enum status finish(struct store *s, void *context, struct error *err)
     enum status status = pass(db, &c->fence, err);
     if (status != STATUS_OK)
         return status;
-    c->job_status = c->end->status;
-    if (c->job_status == JOB_QUEUED && c->fence.cancel_requested)
-        c->job_status = JOB_CANCELED;
+    bool is_late = c->end->status == JOB_QUEUED && c->fence.cancel_requested;
+    c->job_status = is_late ? JOB_CANCELED : c->end->status;
     if (c->end->field)
         status = publish_field(s, c->fence.job, c->end->field, err);
     if (status == STATUS_OK)
         status = c->job_status == JOB_QUEUED ? write_requeue(db, c, err) : write_end(db, c, err);
     if (status == STATUS_OK)
-        status = job_log_add_events(s, c->fence.job, c->end->events, c->end->n_events,
-                                    &c->first_seq, err);
+        status = job_log_add_events(
+            s, c->fence.job, is_late ? c->end->cancel_events : c->end->events,
+            is_late ? c->end->n_cancel_events : c->end->n_events, &c->first_seq, err);
     return status;
 }
 
@@ -368,7 +368,10 @@ enum status store_job_finish(struct store *s, const char *id, unsigned attempt, 
     enum status status = store_write(s, DATABASE_MAIN, finish, finish_settled, &c, err);
     if (status != STATUS_OK)
         return status;
+    if (c.job_status == end->status)
+        job_log_number_events(end->events, end->n_events, c.first_seq);
+    else
+        job_log_number_events(end->cancel_events, end->n_cancel_events, c.first_seq);
     end->status = c.job_status;
-    job_log_number_events(end->events, end->n_events, c.first_seq);
     return STATUS_OK;
 }

@@ -221,7 +221,7 @@ struct job_report {
 enum status store_job_report(struct store *s, const char *id, unsigned attempt,
                              struct job_report *report, struct error *err) WARN_UNUSED;
 
-/* Number and keep events that belong to no attempt (a cancel that came late): not fenced. */
+/* Number and keep events that belong to no attempt: not fenced. */
 enum status store_job_append_events(struct store *s, const char *id, struct job_event *events,
                                     size_t n, struct error *err) WARN_UNUSED;
 
@@ -249,6 +249,8 @@ struct job_end {
     const struct field_row *field; /* NULL: publish none */
     struct job_event *events;
     size_t n_events;
+    struct job_event *cancel_events; /* in their place if it is canceled instead of queued */
+    size_t n_cancel_events;
 };
 enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
                              struct error *err) WARN_UNUSED;
