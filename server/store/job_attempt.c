@@ -239,20 +239,21 @@ static enum status checkpoint(struct store *s, void *context, struct error *err)
     return status;
 }
 
-/* The pin goes once a row has the blob, or once it is sure that this attempt will name none. */
-static void settle_blob(struct store *s, const char *sha256, enum status status)
+/* A row has the blob now, or none will: the pin goes, and in the second case the blob. */
+static void settle_blob(struct store *s, const char *sha256, bool is_named)
 {
-    if (status != STATUS_OK && status != STATUS_CONFLICT)
-        return;
     blob_unpin(s, sha256);
-    if (status == STATUS_CONFLICT)
+    if (!is_named)
         blob_drop(s, sha256);
 }
 
+/* A checkpoint that could not be named is not tried again.  (A row that may come back after a crash
+ * keeps its blob: the sweep at open will know.) */
 static void checkpoint_settled(struct store *s, void *context, enum status status)
 {
     const struct job_checkpoint *c = context;
-    settle_blob(s, c->sha256, status);
+    if (status == STATUS_OK || !s->is_doubtful[DATABASE_MAIN])
+        settle_blob(s, c->sha256, status == STATUS_OK);
     if (status == STATUS_OK)
         blob_drop(s, c->fence.previous_checkpoint);
 }
@@ -354,8 +355,9 @@ static enum status finish(struct store *s, void *context, struct error *err)
 static void finish_settled(struct store *s, void *context, enum status status)
 {
     const struct job_finish *c = context;
-    if (c->end->field)
-        settle_blob(s, c->end->field->weights_sha256, status);
+    /* An end that fails otherwise is tried again, with the same blob. */
+    if (c->end->field && (status == STATUS_OK || status == STATUS_CONFLICT))
+        settle_blob(s, c->end->field->weights_sha256, status == STATUS_OK);
     if (status == STATUS_OK && c->job_status != JOB_QUEUED)
         blob_drop(s, c->fence.previous_checkpoint);
 }

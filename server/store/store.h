@@ -226,7 +226,7 @@ enum status store_job_append_events(struct store *s, const char *id, struct job_
                                     size_t n, struct error *err) WARN_UNUSED;
 
 /* Remember a checkpoint that store_blob_put has stored (INTERNAL else).  The last two of a job are
- * kept, the last one of an ended job. */
+ * kept, the last one of an ended job.  On failure the blob goes, if nothing else has it. */
 enum status store_job_checkpoint(struct store *s, const char *id, unsigned attempt,
                                  const char *sha256, uint64_t step, struct error *err) WARN_UNUSED;
 

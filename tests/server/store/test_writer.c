@@ -364,6 +364,22 @@ static void jobs_are_set_right_by_the_first_write_that_can(void **state)
     error_clear(&f->err);
 }
 
+/* Nobody tries again to name it. */
+static void a_checkpoint_that_cannot_be_named_goes(void **state)
+{
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], id[ID_SIZE], sha256[SHA256_TEXT_SIZE];
+    bool may = false;
+    make_dataset(f, "picture", dataset);
+    make_job(f, dataset, id);
+    claim_job(f, id);
+    put_text(f, "checkpoint", sha256);
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    assert_status(store_job_checkpoint(f->store, id, 1, sha256, 5, &f->err), STATUS_IO);
+    error_clear(&f->err);
+    assert_false(has_blob(f, sha256));
+}
+
 /* --- a crash --- */
 
 enum { N_CRASHES = 8 };
@@ -462,6 +478,7 @@ int main(void)
         TEST(a_lost_transaction_is_told_to_all_it_held),
         TEST(a_full_disk_is_an_answer),
         TEST(jobs_are_set_right_by_the_first_write_that_can),
+        TEST(a_checkpoint_that_cannot_be_named_goes),
         TEST(what_was_acknowledged_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
