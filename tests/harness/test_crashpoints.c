@@ -236,10 +236,21 @@ static void run_all(unsigned process)
             }
 }
 
-/* So many of each blow, the places in turn. */
+/* Once a fault: a commit whose fsync failed was found done after the crash. */
+static void run_old_faults(void)
+{
+    for (size_t place = 0; place < N_PLACES; place++)
+        if (strcmp(places[place].thread, "store-writer") == 0 &&
+            strcmp(places[place].call, "fdatasync") == 0)
+            assert_true(run_point(place, BLOW_EIO_THEN_KILL, 1));
+}
+
+/* So many of each blow, at places drawn. */
 static void run_sample(unsigned process, unsigned n)
 {
     struct dice dice = {.state = harness_seed() * N_PROCESSES + process};
+    if (process == 0)
+        run_old_faults();
     for (enum blow blow = 0; blow < N_BLOWS; blow++)
         for (unsigned i = 0; i < n;) {
             size_t place = dice_below(&dice, N_PLACES);
