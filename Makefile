@@ -103,9 +103,10 @@ $(filter $O/tests/core/%,$(tests)) $(benches): $O/%: $O/%.o $(support) $O/libcor
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
-$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/%: $O/%.o $(support) $O/libapi.a $O/libserver.a $O/libcore.a | $O/farfield
+$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/%: $O/%.o $(support) | $O/farfield
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $(filter $O/tests/http/% $O/tests/harness/%,$(tests)): $(support_http)
+$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/libapi.a $O/libserver.a $O/libcore.a
 # The program with an allocator that fails when told to.
 $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)

@@ -20,16 +20,20 @@
 enum { IDEMPOTENCY_KEY_MAX = 255, REQUEST_TEXT_MAX = 512 };
 
 /* Idempotency-Key and what it stands for: method, path and body. */
-static bool read_idempotency_or_reply(const struct http_request *request,
-                                      struct http_response *response, char hash[SHA256_TEXT_SIZE],
-                                      struct idempotency *out)
+struct submission {
+    struct idempotency key; /* request_sha256 points into the next */
+    char hash[SHA256_TEXT_SIZE];
+};
+
+static bool read_key_or_reply(const struct http_request *request, struct http_response *response,
+                              struct submission *out)
 {
     struct error err = {0};
     struct buffer text;
-    out->key = http_header(request, "Idempotency-Key");
-    if (!out->key)
+    out->key.key = http_header(request, "Idempotency-Key");
+    if (!out->key.key)
         return true;
-    size_t length = strlen(out->key);
+    size_t length = strlen(out->key.key);
     if (length == 0 || length > IDEMPOTENCY_KEY_MAX) {
         error_set(&err, STATUS_INVALID, "", "'Idempotency-Key' must have 1 to %d characters",
                   IDEMPOTENCY_KEY_MAX);
@@ -40,27 +44,55 @@ static bool read_idempotency_or_reply(const struct http_request *request,
     if (st == STATUS_OK)
         st = buffer_append(&text, request->body, request->body_size, &err);
     if (st == STATUS_OK)
-        sha256_text(text.data, text.size, hash);
+        sha256_text(text.data, text.size, out->hash);
     buffer_deinit(&text);
-    out->request_sha256 = hash;
+    out->key.request_sha256 = out->hash;
     return st == STATUS_OK || reply_error(request, response, &err);
+}
+
+static void reply_accepted(const struct service *service, const struct http_request *request,
+                           struct http_response *response, const struct job_row *row)
+{
+    struct error err = {0};
+    json_t *body = NULL;
+    if (job_view(service, row, &body, &err) != STATUS_OK)
+        body = NULL;
+    reply_stored(request, response, 202, body, "/v1/jobs", row->id);
+}
+
+/* True for a request that was not accepted before.  One that was has its answer, whatever has
+ * become of its dataset or of the limits since. */
+static bool is_first_or_reply(const struct service *service, const struct http_request *request,
+                              struct http_response *response, struct submission *out)
+{
+    struct job_row row = {0};
+    struct error err = {0};
+    bool existed = false;
+    if (!read_key_or_reply(request, response, out))
+        return false;
+    if (!out->key.key)
+        return true;
+    if (store_job_find_first(service->store, &out->key, &row, &existed, &err) != STATUS_OK)
+        return reply_error(request, response, &err);
+    if (existed)
+        reply_accepted(service, request, response, &row);
+    job_row_deinit(&row);
+    return !existed;
 }
 
 /* Commit the job, tell who must know, answer 202. */
 static void submit(const struct service *service, const struct http_request *request,
-                   struct http_response *response, struct job_row *row)
+                   struct http_response *response, const struct submission *submission,
+                   struct job_row *row)
 {
-    struct idempotency key = {0};
-    char hash[SHA256_TEXT_SIZE];
+    const struct idempotency *key = submission->key.key ? &submission->key : NULL;
     struct error err = {0};
     struct job_event queued = {0};
     bool existed = false;
-    if (!read_idempotency_or_reply(request, response, hash, &key))
-        return;
     enum status st = job_event_state(&queued, JOB_QUEUED, 0, &err);
     if (st == STATUS_OK)
-        st = store_job_insert(service->store, row, key.key ? &key : NULL,
-                              service->config->queued_jobs, &queued, &existed, &err);
+        st = store_job_insert(service->store, row, key, service->config->queued_jobs, &queued,
+                              &existed, &err);
     job_event_deinit(&queued); /* nobody can watch a job that has no id yet */
     if (st != STATUS_OK) {
         if (err.status == STATUS_NOT_FOUND) /* the dataset: the job itself was found before */
@@ -70,10 +102,7 @@ static void submit(const struct service *service, const struct http_request *req
     }
     if (!existed)
         supervisor_wake(service->supervisor);
-    json_t *body = NULL;
-    if (job_view(service, row, &body, &err) != STATUS_OK)
-        body = NULL;
-    reply_stored(request, response, 202, body, "/v1/jobs", row->id);
+    reply_accepted(service, request, response, row);
 }
 
 static bool parse_body_or_reply(const struct service *service, const struct http_request *request,
@@ -151,10 +180,12 @@ void jobs_create(void *context, const struct http_request *request, struct http_
     json_t *body = NULL;
     struct dataset_row dataset = {0};
     struct job_row row = {0};
-    if (parse_body_or_reply(context, request, response, &body) &&
+    struct submission submission = {0};
+    if (is_first_or_reply(context, request, response, &submission) &&
+        parse_body_or_reply(context, request, response, &body) &&
         get_dataset_or_reply(context, request, response, body, &dataset) &&
         fill_row_or_reply(context, request, response, body, &dataset, &row))
-        submit(context, request, response, &row);
+        submit(context, request, response, &submission, &row);
     json_decref(body);
     dataset_row_deinit(&dataset);
     job_row_deinit(&row);
@@ -201,10 +232,12 @@ void jobs_resume(void *context, const struct http_request *request, struct http_
 {
     json_t *body = NULL;
     struct job_row parent = {0}, row = {0};
-    if (get_parent_or_reply(context, request, response, &parent) &&
+    struct submission submission = {0};
+    if (is_first_or_reply(context, request, response, &submission) &&
+        get_parent_or_reply(context, request, response, &parent) &&
         parse_body_or_reply(context, request, response, &body) &&
         fill_resumed_or_reply(request, response, body, &parent, &row))
-        submit(context, request, response, &row);
+        submit(context, request, response, &submission, &row);
     json_decref(body);
     job_row_deinit(&parent);
     job_row_deinit(&row);

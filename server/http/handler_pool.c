@@ -39,6 +39,7 @@ static struct handler_task *pop(struct handler_pool *p)
 static void *work(void *argument)
 {
     struct handler_pool *p = argument;
+    pthread_setname_np(pthread_self(), "handler");
     pthread_mutex_lock(&p->lock);
     for (;;) {
         while (!p->first && !(p->stops && p->n_reserved == 0))

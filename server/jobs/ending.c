@@ -11,8 +11,10 @@
 
 enum { RETRY_MS = 1000, MAX_METRICS = 64 << 10 };
 
-/* The field that an ending publishes. */
+/* The field that an ending publishes.  Its weights are stored once, however often the end is tried:
+ * each put would keep them for one more row. */
 struct published {
+    bool is_made; /* or it is sure that there is none */
     bool is_there;
     struct field_row row; /* summary and metrics are ours */
     uint8_t *weights;     /* a snapshot's, ours */
@@ -23,7 +25,7 @@ static void published_deinit(struct published *p)
     mem_free(p->row.summary_json);
     mem_free(p->row.metrics_json);
     mem_free(p->weights);
-    *p = (struct published){.is_there = false};
+    *p = (struct published){.is_made = false};
 }
 
 /* The latest metrics of a job as a JSON object. */
@@ -93,15 +95,18 @@ static enum status make_field(const struct attempt_room *room, const struct job_
                               enum verdict_field which, const struct ending_result *result,
                               struct published *out, struct error *err)
 {
-    switch (which) {
-    case VERDICT_RESULT:
-        return publish(room, result, mem_strdup(result->message.metrics_json), out, err);
-    case VERDICT_SNAPSHOT:
-        return publish_snapshot(room, job, out, err);
-    case VERDICT_NO_FIELD:
-        break;
-    }
-    return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (out->is_made)
+        return STATUS_OK;
+    if (which == VERDICT_RESULT)
+        status = publish(room, result, mem_strdup(result->message.metrics_json), out, err);
+    else if (which == VERDICT_SNAPSHOT)
+        status = publish_snapshot(room, job, out, err);
+    if (status == STATUS_OK)
+        out->is_made = true;
+    else
+        published_deinit(out);
+    return status;
 }
 
 /* The last events: state, and done where nothing will follow. */
@@ -125,54 +130,50 @@ static enum status make_events(const struct job_row *job, const struct job_end *
     return status;
 }
 
-/* A cancel came between the verdict and its transaction: the job that was to be queued again has
- * ended, which its log does not say yet. */
-static void tell_late_cancel(const struct attempt_room *room, const struct job_row *job,
-                             const struct job_end *end)
+/* Where a cancel comes between the verdict and its transaction, the job that was to be queued again
+ * ends: then these are its last events. */
+static enum status make_cancel_events(const struct job_row *job, struct job_event events[2],
+                                      size_t *n, struct error *err)
 {
-    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
-    struct error err = {.status = STATUS_OK};
-    size_t n = 0;
-    enum status status = make_events(job, end, events, &n, &err);
-    if (status == STATUS_OK)
-        status = events_append(room->events, job->id, events, n, &err);
-    if (status != STATUS_OK)
-        log_event(LOG_WARN, "events lost", LOG_TEXT("job", job->id),
-                  LOG_TEXT("detail", err.message), LOG_END);
-    job_event_deinit(&events[0]);
-    job_event_deinit(&events[1]);
+    const struct job_end canceled = {.status = JOB_CANCELED};
+    return make_events(job, &canceled, events, n, err);
 }
 
 static enum status write_once(const struct attempt_room *room, const struct job_row *job,
                               const struct verdict *verdict, const struct ending_result *result,
-                              struct error *err)
+                              struct published *field, struct error *err)
 {
-    struct published field = {.is_there = false};
-    struct job_event events[2] = {{.seq = 0}, {.seq = 0}};
-    struct job_end end = {.status = verdict->status, .crashed = verdict->crashed};
-    enum status status = make_field(room, job, verdict->field, result, &field, err);
+    struct job_event events[2] = {{.seq = 0}, {.seq = 0}}, cancel[2] = {{.seq = 0}, {.seq = 0}};
+    struct job_end end = {.status = verdict->status,
+                          .crashed = verdict->crashed,
+                          .events = events,
+                          .cancel_events = cancel};
+    enum status status = make_field(room, job, verdict->field, result, field, err);
     if (status != STATUS_OK)
         goto out;
     if (verdict->field == VERDICT_RESULT)
         snprintf(end.stopped_by, sizeof end.stopped_by, "%s", result->message.stopped_by);
     snprintf(end.error_class, sizeof end.error_class, "%s", verdict->error_class);
     end.error_detail = verdict->status == JOB_FAILED ? verdict->detail : NULL;
-    end.field = field.is_there ? &field.row : NULL;
-    end.events = events;
+    end.field = field->is_there ? &field->row : NULL;
     status = make_events(job, &end, events, &end.n_events, err);
+    if (status == STATUS_OK && end.status == JOB_QUEUED)
+        status = make_cancel_events(job, cancel, &end.n_cancel_events, err);
     if (status == STATUS_OK)
         status = store_job_finish(room->store, job->id, job->attempt, &end, err);
     if (status != STATUS_OK)
         goto out;
     if (job_status_is_end(end.status))
         field_cache_forget(room->fields, job->field_id); /* the store has the truth now */
-    events_publish(room->events, job->id, events, end.n_events);
-    if (end.status != verdict->status)
-        tell_late_cancel(room, job, &end);
+    if (end.status == verdict->status)
+        events_publish(room->events, job->id, events, end.n_events);
+    else
+        events_publish(room->events, job->id, cancel, end.n_cancel_events);
 out:
+    job_event_deinit(&cancel[0]);
+    job_event_deinit(&cancel[1]);
     job_event_deinit(&events[0]);
     job_event_deinit(&events[1]);
-    published_deinit(&field);
     return status;
 }
 
@@ -207,18 +208,20 @@ void ending_write(const struct attempt_room *room, struct attempt_wishes *wishes
                   const struct ending_result *result)
 {
     struct verdict written = *verdict;
+    struct published field = {.is_made = false};
     for (;;) {
         struct error err = {.status = STATUS_OK};
-        const enum status status = write_once(room, job, &written, result, &err);
+        const enum status status = write_once(room, job, &written, result, &field, &err);
         if (status == STATUS_OK || status == STATUS_CONFLICT) {
             log_end(job, &written);
-            return;
+            break;
         }
         log_event(LOG_ERROR, "end not written", LOG_TEXT("job", job->id),
                   LOG_INT("attempt", job->attempt), LOG_TEXT("detail", err.message), LOG_END);
         if (atomic_load(&wishes->stop))
-            return;
+            break;
         if (!passes(status) && written.field != VERDICT_NO_FIELD) {
+            published_deinit(&field);
             written = (struct verdict){.status = JOB_FAILED, .error_class = "lost"};
             snprintf(written.detail, sizeof written.detail, "the field cannot be stored: %s",
                      err.message);
@@ -226,4 +229,5 @@ void ending_write(const struct attempt_room *room, struct attempt_wishes *wishes
         }
         wait_a_moment(wishes);
     }
+    published_deinit(&field);
 }

@@ -124,6 +124,7 @@ static bool is_stopping(struct supervisor *s)
 static void *slot_main(void *argument)
 {
     struct slot *slot = argument;
+    pthread_setname_np(pthread_self(), "slot");
     while (!is_stopping(slot->supervisor))
         work(slot);
     return NULL;

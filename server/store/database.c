@@ -163,6 +163,15 @@ static enum status run_migration(sqlite3 *db, enum database which, int i, struct
     return status;
 }
 
+/* Leave the log (empty) and its index beside the database when it is closed: their room is taken,
+ * so that a disk that fills up meanwhile does not keep the next start from reading. */
+static enum status keep_log(sqlite3 *db, struct error *err)
+{
+    int keep = 1;
+    return database_error(db, sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep),
+                          err);
+}
+
 enum status database_open_writer(sqlite3 **out, const char *folder, enum database which,
                                  struct error *err)
 {
@@ -184,6 +193,8 @@ enum status database_open_writer(sqlite3 **out, const char *folder, enum databas
     if (status == STATUS_OK)
         status = database_run(db, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
                               err);
+    if (status == STATUS_OK)
+        status = keep_log(db, err);
     for (int i = (int)version; status == STATUS_OK && i < databases[which].n_migrations; i++)
         status = run_migration(db, which, i, err);
     if (status == STATUS_OK)

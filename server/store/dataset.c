@@ -177,7 +177,8 @@ static enum status insert(struct store *s, void *context, struct error *err)
 static void insert_settled(struct store *s, void *context, enum status status)
 {
     const struct dataset_insert *c = context;
-    if (status != STATUS_OK && c->moved)
+    /* A commit that failed may still be found done after a crash: then the row needs its file. */
+    if (status != STATUS_OK && c->moved && !s->is_doubtful[DATABASE_MAIN])
         drop_file(s, c->row->sha256);
 }
 

@@ -132,27 +132,42 @@ struct job_insert {
 };
 
 /* The job of the first request with this key, if there was one. */
-static enum status find_first(sqlite3 *db, struct job_insert *c, struct error *err)
+static enum status find_first(sqlite3 *db, const struct idempotency *key, struct job_row *out,
+                              bool *existed, struct error *err)
 {
     struct statement q = statement_prepare(
         db, "SELECT i.request_sha256, j.id FROM idempotency i JOIN job j ON j.n = i.job"
-            " WHERE i.key = ?1");
-    statement_bind_text(&q, 1, c->key->key);
+            " WHERE i.key = ?1 AND i.created_ms >= ?2");
+    statement_bind_text(&q, 1, key->key);
+    statement_bind_int(&q, 2, idempotency_oldest_ms());
     char request[SHA256_TEXT_SIZE] = "", id[ID_SIZE] = "";
-    enum status status = statement_step(&q, &c->existed, err);
-    if (status == STATUS_OK && c->existed) {
+    enum status status = statement_step(&q, existed, err);
+    if (status == STATUS_OK && *existed) {
         statement_text(&q, 0, request, sizeof request);
         statement_text(&q, 1, id, sizeof id);
         status = statement_status(&q, err);
     }
     statement_close(&q);
-    if (status != STATUS_OK || !c->existed)
+    if (status != STATUS_OK || !*existed)
         return status;
-    if (strcmp(request, c->key->request_sha256) != 0)
+    if (strcmp(request, key->request_sha256) != 0)
         return error_set(err, STATUS_INVALID, "Idempotency-Key",
                          "this 'Idempotency-Key' was sent before with another request");
     bool found;
-    return find(db, by_id, id, &c->out, &found, err);
+    return find(db, by_id, id, out, &found, err);
+}
+
+enum status store_job_find_first(struct store *s, const struct idempotency *key,
+                                 struct job_row *out, bool *existed, struct error *err)
+{
+    struct reader *r;
+    *existed = false;
+    enum status status = reader_take(s, &r, err);
+    if (status != STATUS_OK)
+        return status;
+    status = find_first(r->databases[DATABASE_MAIN], key, out, existed, err);
+    reader_give(s, r);
+    return status;
 }
 
 static enum status remember_key(sqlite3 *db, const struct idempotency *key, int64_t job,
@@ -259,9 +274,9 @@ static enum status insert(struct store *s, void *context, struct error *err)
     sqlite3 *db = s->databases[DATABASE_MAIN];
     const struct job_row *row = c->row;
     bool has_key = c->key && c->key->key;
-    enum status status = idempotency_expire(db, clock_now_ms(), err);
+    enum status status = idempotency_expire(db, err);
     if (status == STATUS_OK && has_key)
-        status = find_first(db, c, err);
+        status = find_first(db, c->key, &c->out, &c->existed, err);
     if (status != STATUS_OK || c->existed)
         return status;
     status = check_dataset(db, row->dataset_id, err);

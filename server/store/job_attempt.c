@@ -239,20 +239,21 @@ static enum status checkpoint(struct store *s, void *context, struct error *err)
     return status;
 }
 
-/* The pin goes once a row has the blob, or once it is sure that this attempt will name none. */
-static void settle_blob(struct store *s, const char *sha256, enum status status)
+/* A row has the blob now, or none will: the pin goes, and in the second case the blob. */
+static void settle_blob(struct store *s, const char *sha256, bool is_named)
 {
-    if (status != STATUS_OK && status != STATUS_CONFLICT)
-        return;
     blob_unpin(s, sha256);
-    if (status == STATUS_CONFLICT)
+    if (!is_named)
         blob_drop(s, sha256);
 }
 
+/* A checkpoint that could not be named is not tried again.  (A row that may come back after a crash
+ * keeps its blob: the sweep at open will know.) */
 static void checkpoint_settled(struct store *s, void *context, enum status status)
 {
     const struct job_checkpoint *c = context;
-    settle_blob(s, c->sha256, status);
+    if (status == STATUS_OK || !s->is_doubtful[DATABASE_MAIN])
+        settle_blob(s, c->sha256, status == STATUS_OK);
     if (status == STATUS_OK)
         blob_drop(s, c->fence.previous_checkpoint);
 }
@@ -338,24 +339,25 @@ static enum status finish(struct store *s, void *context, struct error *err)
     enum status status = pass(db, &c->fence, err);
     if (status != STATUS_OK)
         return status;
-    c->job_status = c->end->status;
-    if (c->job_status == JOB_QUEUED && c->fence.cancel_requested)
-        c->job_status = JOB_CANCELED;
+    bool is_late = c->end->status == JOB_QUEUED && c->fence.cancel_requested;
+    c->job_status = is_late ? JOB_CANCELED : c->end->status;
     if (c->end->field)
         status = publish_field(s, c->fence.job, c->end->field, err);
     if (status == STATUS_OK)
         status = c->job_status == JOB_QUEUED ? write_requeue(db, c, err) : write_end(db, c, err);
     if (status == STATUS_OK)
-        status = job_log_add_events(s, c->fence.job, c->end->events, c->end->n_events,
-                                    &c->first_seq, err);
+        status = job_log_add_events(
+            s, c->fence.job, is_late ? c->end->cancel_events : c->end->events,
+            is_late ? c->end->n_cancel_events : c->end->n_events, &c->first_seq, err);
     return status;
 }
 
 static void finish_settled(struct store *s, void *context, enum status status)
 {
     const struct job_finish *c = context;
-    if (c->end->field)
-        settle_blob(s, c->end->field->weights_sha256, status);
+    /* An end that fails otherwise is tried again, with the same blob. */
+    if (c->end->field && (status == STATUS_OK || status == STATUS_CONFLICT))
+        settle_blob(s, c->end->field->weights_sha256, status == STATUS_OK);
     if (status == STATUS_OK && c->job_status != JOB_QUEUED)
         blob_drop(s, c->fence.previous_checkpoint);
 }
@@ -368,7 +370,10 @@ enum status store_job_finish(struct store *s, const char *id, unsigned attempt, 
     enum status status = store_write(s, DATABASE_MAIN, finish, finish_settled, &c, err);
     if (status != STATUS_OK)
         return status;
+    if (c.job_status == end->status)
+        job_log_number_events(end->events, end->n_events, c.first_seq);
+    else
+        job_log_number_events(end->cancel_events, end->n_cancel_events, c.first_seq);
     end->status = c.job_status;
-    job_log_number_events(end->events, end->n_events, c.first_seq);
     return STATUS_OK;
 }

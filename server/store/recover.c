@@ -13,13 +13,19 @@
 #include <unistd.h>
 
 #include "core/base/mem.h"
+#include "server/log.h"
 
 enum { IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
 
-enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err)
+int64_t idempotency_oldest_ms(void)
+{
+    return clock_now_ms() - IDEMPOTENCY_MS;
+}
+
+enum status idempotency_expire(sqlite3 *db, struct error *err)
 {
     struct statement q = statement_prepare(db, "DELETE FROM idempotency WHERE created_ms < ?1");
-    statement_bind_int(&q, 1, now_ms - IDEMPOTENCY_MS);
+    statement_bind_int(&q, 1, idempotency_oldest_ms());
     enum status status = statement_run(&q, err);
     statement_close(&q);
     return status;
@@ -59,20 +65,38 @@ static enum status recover_jobs(sqlite3 *db, int64_t now_ms, struct error *err)
     return status;
 }
 
-static enum status recover_rows(sqlite3 *db, struct error *err)
+enum status recover_rows(sqlite3 *db, struct error *err)
 {
-    int64_t now_ms = clock_now_ms();
+    enum status status = recover_jobs(db, clock_now_ms(), err);
+    return status == STATUS_OK ? idempotency_expire(db, err) : status;
+}
+
+static enum status recover_now(sqlite3 *db, struct error *err)
+{
     enum status status = database_run(db, "BEGIN IMMEDIATE", err);
     if (status != STATUS_OK)
         return status;
-    status = recover_jobs(db, now_ms, err);
-    if (status == STATUS_OK)
-        status = idempotency_expire(db, now_ms, err);
+    status = recover_rows(db, err);
     if (status == STATUS_OK)
         status = database_run(db, "COMMIT", err);
     if (status != STATUS_OK && !sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return status;
+}
+
+/* A full disk is no reason not to serve what is there: the rows are then set right by the first
+ * write that finds room, before anything else is written. */
+static enum status recover_or_postpone(struct store *s, struct error *err)
+{
+    struct error found = {.status = STATUS_OK};
+    enum status status = recover_now(s->databases[DATABASE_MAIN], &found);
+    s->is_recovered = status == STATUS_OK;
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    if (status != STATUS_NO_SPACE)
+        return error_set(err, status, found.where, "%s", found.message);
+    log_event(LOG_WARN, "recovery waits for space", LOG_TEXT("detail", found.message), LOG_END);
+    return STATUS_OK;
 }
 
 static bool is_folder(int file, const char *name)
@@ -162,7 +186,7 @@ static enum status sweep_blobs(struct store *s, struct error *err)
     for (size_t i = 0; i < orphans.n && status == STATUS_OK; i++)
         status = blob_delete(s->databases[DATABASE_BLOB], orphans.hashes[i], &found);
     mem_free(orphans.hashes);
-    /* A full disk is no reason not to serve what is there; the garbage waits for the next open. */
+    /* On a full disk the garbage waits for the next open. */
     if (status == STATUS_OK || status == STATUS_NO_SPACE)
         return STATUS_OK;
     return error_set(err, status, found.where, "%s", found.message);
@@ -170,7 +194,7 @@ static enum status sweep_blobs(struct store *s, struct error *err)
 
 enum status store_recover(struct store *s, struct error *err)
 {
-    enum status status = recover_rows(s->databases[DATABASE_MAIN], err);
+    enum status status = recover_or_postpone(s, err);
     if (status == STATUS_OK)
         status = sweep_folder(s, "tmp", true, err);
     if (status == STATUS_OK)

@@ -37,6 +37,8 @@ static enum status status_of(sqlite3 *db, int code)
     case SQLITE_CANTOPEN:
         if (code == SQLITE_IOERR_NOMEM)
             return STATUS_NO_MEMORY;
+        if (code == SQLITE_IOERR_SHMSIZE) /* the log's index cannot grow; errno is not kept */
+            return STATUS_NO_SPACE;
         return is_out_of_space(sqlite3_system_errno(db)) ? STATUS_NO_SPACE : STATUS_IO;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

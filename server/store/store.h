@@ -36,7 +36,9 @@ struct store;
 /* Create or open, take the lock (CONFLICT if another server holds it), migrate (UNSUPPORTED if the
  * database is newer than this program), check, recover: jobs that were running become queued again
  * (restarts never count against a job) or canceled if that was asked for, and their logs say so;
- * DIR/tmp is emptied, orphan files and blobs are swept. */
+ * DIR/tmp is emptied, orphan files and blobs are swept.  A disk without room for these writes is
+ * opened all the same: what is there can be read, and the jobs are set right before the first write
+ * that finds room (until then they still look as they were left). */
 enum status store_open(struct store **out, const char *folder, struct error *err) WARN_UNUSED;
 /* No call may be under way.  NULL is fine. */
 void store_close(struct store *s);
@@ -171,6 +173,10 @@ struct job_event { /* one line of the SSE log */
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
                              uint64_t max_queued, struct job_event *event, bool *existed,
                              struct error *err) WARN_UNUSED;
+/* The job that the first request with this key made, without making one: a request may be answered
+ * so although it could not be accepted any more. */
+enum status store_job_find_first(struct store *s, const struct idempotency *key,
+                                 struct job_row *out, bool *existed, struct error *err) WARN_UNUSED;
 enum status store_job_get(struct store *s, const char *id, struct job_row *out,
                           struct error *err) WARN_UNUSED;
 enum status store_job_list(struct store *s, const struct job_filter *filter,
@@ -215,12 +221,12 @@ struct job_report {
 enum status store_job_report(struct store *s, const char *id, unsigned attempt,
                              struct job_report *report, struct error *err) WARN_UNUSED;
 
-/* Number and keep events that belong to no attempt (a cancel that came late): not fenced. */
+/* Number and keep events that belong to no attempt: not fenced. */
 enum status store_job_append_events(struct store *s, const char *id, struct job_event *events,
                                     size_t n, struct error *err) WARN_UNUSED;
 
 /* Remember a checkpoint that store_blob_put has stored (INTERNAL else).  The last two of a job are
- * kept, the last one of an ended job. */
+ * kept, the last one of an ended job.  On failure the blob goes, if nothing else has it. */
 enum status store_job_checkpoint(struct store *s, const char *id, unsigned attempt,
                                  const char *sha256, uint64_t step, struct error *err) WARN_UNUSED;
 
@@ -243,6 +249,8 @@ struct job_end {
     const struct field_row *field; /* NULL: publish none */
     struct job_event *events;
     size_t n_events;
+    struct job_event *cancel_events; /* in their place if it is canceled instead of queued */
+    size_t n_cancel_events;
 };
 enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
                              struct error *err) WARN_UNUSED;

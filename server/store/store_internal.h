@@ -7,7 +7,7 @@
  *   writer.c     the writer thread: posted closures, one transaction for those that wait together
  *   reader.c     the pool of read-only connections
  *   store.c      folder, lock, open, close, cursors
- *   recover.c    what is set right at open
+ *   recover.c    what is set right at open, or with the first write
  *   dataset.c job.c job_attempt.c job_log.c field.c blob.c token.c   the nouns
  *
  * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the
@@ -81,6 +81,7 @@ enum transaction_step {
 };
 struct transaction {
     struct statement steps[N_TRANSACTION_STEPS];
+    int code; /* SQLite's, of the step that failed last */
 };
 
 /* Zeros are fine for transaction_close, also after a failure. */
@@ -151,7 +152,9 @@ struct store {
     int epoch_file;                  /* DIR/token-epoch: token.h */
     sqlite3 *databases[N_DATABASES]; /* read-write: the writer thread's */
     struct transaction transactions[N_DATABASES];
-    struct pin *pins; /* blobs put but not named by a row yet: the writer thread's */
+    struct pin *pins;              /* blobs put but not named by a row yet: the writer thread's */
+    bool is_doubtful[N_DATABASES]; /* its log may hold a commit that failed: the writer thread's */
+    bool is_recovered; /* false: recover_rows comes before the next write; the writer thread's */
 
     pthread_t writer;
     pthread_mutex_t queue_lock; /* guards the three below, and `answered` of each write */
@@ -188,11 +191,15 @@ enum status token_epoch_open(int folder, int *out, struct error *err) WARN_UNUSE
 
 /* --- recover.c --- */
 
-/* Before the writer thread starts. */
+/* Before the writer thread starts.  Sets is_recovered. */
 enum status store_recover(struct store *s, struct error *err) WARN_UNUSED;
+/* The part of it that changes main.db, inside a transaction: for the writer, where the disk was too
+ * full for it at open. */
+enum status recover_rows(sqlite3 *db, struct error *err) WARN_UNUSED;
 
-/* Idempotency records older than 24 h. */
-enum status idempotency_expire(sqlite3 *db, int64_t now_ms, struct error *err) WARN_UNUSED;
+/* Idempotency records older than 24 h count no more: when those were made, and their end. */
+int64_t idempotency_oldest_ms(void);
+enum status idempotency_expire(sqlite3 *db, struct error *err) WARN_UNUSED;
 
 /* --- dataset.c, blob.c, job.c, job_log.c: on the writer thread --- */
 

@@ -20,8 +20,10 @@ enum status transaction_do(struct transaction *t, enum transaction_step step, st
 {
     struct statement *q = &t->steps[step];
     enum status status = statement_run(q, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        t->code = q->code;
         statement_retry(q);
+    }
     return status;
 }
 

@@ -4,6 +4,13 @@
  * once, and answers them all.  While it commits, others gather: the slower the disk, the more share
  * an fsync.  A closure that fails undoes its savepoint and leaves the others alone; only when the
  * whole transaction is lost (disk full, I/O error) do those before it in the batch share its error.
+ *
+ * A commit whose fsync failed is undone for everybody here, but its pages may lie in the log,
+ * whole: recovery after a crash would find it done.  So an empty transaction is written over them
+ * before anybody is answered.  Where that fails too, is_doubtful says so until the next commit.
+ *
+ * A disk that is full at open may leave no room to set jobs right (recover.c).  Then that is part
+ * of the first transaction that succeeds.
  */
 #include "server/store/store_internal.h"
 
@@ -35,15 +42,40 @@ static void run_one(struct store *s, sqlite3 *db, struct transaction *t, struct 
         transaction_do(t, TRANSACTION_ROLLBACK, NULL); /* then the whole transaction is lost */
 }
 
+/* After a failed commit.  A write that found no room has left no whole transaction. */
+static bool bury(sqlite3 *db, int code)
+{
+    if (code == SQLITE_FULL ||
+        database_run(db, "BEGIN IMMEDIATE; PRAGMA application_id = 0; COMMIT", NULL) == STATUS_OK)
+        return true;
+    if (!sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return false;
+}
+
+/* Give the outcome of a lost transaction to those whose part in it had succeeded. */
+static void lose(struct write **batch, size_t n, enum status status, const struct error *error)
+{
+    for (size_t i = 0; i < n; i++)
+        if (batch[i]->status == STATUS_OK) {
+            batch[i]->status = status;
+            batch[i]->error = *error;
+        }
+}
+
 /* Run a batch in one transaction; returns how many of it have their outcome.  The others did not
  * run: one before them lost the transaction. */
 static size_t run_transaction(struct store *s, struct write **batch, size_t n)
 {
-    sqlite3 *db = s->databases[batch[0]->database];
-    struct transaction *t = &s->transactions[batch[0]->database];
+    enum database which = batch[0]->database;
+    sqlite3 *db = s->databases[which];
+    struct transaction *t = &s->transactions[which];
+    bool recovers = which == DATABASE_MAIN && !s->is_recovered;
     struct error error = {0};
     size_t n_run = 0;
     enum status status = transaction_do(t, TRANSACTION_BEGIN, &error);
+    if (status == STATUS_OK && recovers)
+        status = recover_rows(db, &error);
     if (status != STATUS_OK)
         n_run = n;
     while (status == STATUS_OK && n_run < n) {
@@ -54,17 +86,20 @@ static size_t run_transaction(struct store *s, struct write **batch, size_t n)
             error = w->error;
         }
     }
-    if (status == STATUS_OK)
+    bool commits = status == STATUS_OK;
+    if (commits)
         status = transaction_do(t, TRANSACTION_COMMIT, &error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        s->is_recovered = s->is_recovered || recovers;
+        s->is_doubtful[which] = false;
         return n_run;
+    }
+    int code = t->code;
     if (!sqlite3_get_autocommit(db))
         transaction_do(t, TRANSACTION_ROLLBACK, NULL);
-    for (size_t i = 0; i < n_run; i++)
-        if (batch[i]->status == STATUS_OK) {
-            batch[i]->status = status;
-            batch[i]->error = error;
-        }
+    if (commits)
+        s->is_doubtful[which] = !bury(db, code);
+    lose(batch, n_run, status, &error);
     return n_run;
 }
 
@@ -91,6 +126,7 @@ static void *writer_main(void *argument)
     struct store *s = argument;
     struct write *batch[MAX_BATCH];
     size_t n;
+    pthread_setname_np(pthread_self(), "store-writer");
     while ((n = take_batch(s, batch)) > 0) {
         for (size_t done = 0; done < n;) {
             size_t n_run = run_transaction(s, batch + done, n - done);

@@ -20,6 +20,11 @@ bool harness_is_long(void)
     return setting("HARNESS_N", 0) > 0;
 }
 
+bool harness_is_asked(void)
+{
+    return getenv("HARNESS_N") != NULL;
+}
+
 uint64_t harness_seed(void)
 {
     return setting("HARNESS_SEED", 1);

@@ -14,6 +14,9 @@ unsigned harness_count(unsigned sample);
 /* Was N asked for?  Figures of time are asserted only then. */
 bool harness_is_long(void);
 
+/* Does `make HARNESS` run it, with N or without? */
+bool harness_is_asked(void);
+
 /* SEED, or 1. */
 uint64_t harness_seed(void);
 

@@ -197,6 +197,27 @@ static void idempotency_key_makes_one_job_of_two_posts(void **state)
     json_decref(job);
 }
 
+static void a_key_is_answered_after_its_dataset_was_deleted(void **state)
+{
+    (void)state;
+    char body[256], picture[ID_TEXT], first[ID_TEXT];
+    upload_picture(&service, 16, 78, picture);
+    snprintf(body, sizeof(body), "{\"dataset_id\":\"%s\",\"train\":{\"steps\":1}}", picture);
+    const struct request request = {.path = "/v1/jobs",
+                                    .content_type = "application/json",
+                                    .body = body,
+                                    .n_body = strlen(body),
+                                    .headers = {"Idempotency-Key: outlives-its-dataset"}};
+    json_t *job = answer_json(service_send(&service, &request), 202);
+    snprintf(first, sizeof(first), "%s", member_text(job, "id"));
+    json_decref(job);
+    json_decref(wait_for_job(&service, first, "succeeded"));
+    answer_status(service_delete(&service, "/v1/datasets/%s", picture), 204);
+    job = answer_json(service_send(&service, &request), 202);
+    assert_string_equal(member_text(job, "id"), first);
+    json_decref(job);
+}
+
 static size_t count_jobs(const char *query)
 {
     json_t *list = answer_json(service_get(&service, "/v1/jobs?limit=200&%s", query), 200);
@@ -444,6 +465,7 @@ int main(void)
         cmocka_unit_test(job_answers_304_until_it_changes),
         cmocka_unit_test(metrics_are_series_of_step_value_and_seconds),
         cmocka_unit_test(idempotency_key_makes_one_job_of_two_posts),
+        cmocka_unit_test(a_key_is_answered_after_its_dataset_was_deleted),
         cmocka_unit_test(list_filters_by_status_dataset_and_label),
         cmocka_unit_test(list_pages_through_all_jobs_once),
         cmocka_unit_test(cancel_is_idempotent_and_refused_after_another_end),

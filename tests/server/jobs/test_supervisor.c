@@ -4,6 +4,9 @@
  */
 #include "tests/server/jobs/service_fixture.h"
 
+#include <stdatomic.h>
+
+#include "server/store/store_internal.h"
 #include "tests/server/jobs/deeds.h"
 
 static const struct job_kind kinds[] = {{"fit", run_deed, SYSCALLS_OF_A_FIT}};
@@ -202,6 +205,57 @@ static void a_canceled_job_leaves_its_last_snapshot(void **state)
     job_row_deinit(&job);
     expect_field(f, field_id, 7, "last weights", "{\"psnr\":20.25}");
     cancel(f, id, false); /* once more is fine */
+    stop_supervisor(f);
+}
+
+/* Transactions that main.db was asked for. */
+static atomic_uint n_begun;
+
+static int count_begun(unsigned what, void *context, void *statement, void *text)
+{
+    (void)what, (void)context, (void)statement;
+    if (strcmp(text, "BEGIN IMMEDIATE") == 0)
+        n_begun++;
+    return 0;
+}
+
+/* main.db takes no writes, or takes them again. */
+static enum status let_write(struct store *s, void *context, struct error *err)
+{
+    const bool *may = context;
+    sqlite3_trace_v2(s->databases[DATABASE_MAIN], SQLITE_TRACE_STMT, count_begun, NULL);
+    return database_run(s->databases[DATABASE_MAIN],
+                        *may ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON", err);
+}
+
+static void a_result_waits_for_the_store_and_leaves_nothing_behind(void **state)
+{
+    struct service *f = *state;
+    char id[ID_SIZE], field_id[ID_SIZE];
+    const struct timespec moment = {.tv_nsec = 1000000};
+    bool was_running, may = false;
+    struct field_row row;
+    start_supervisor(f, 1, 60);
+    post(f, "run until stopped", id, field_id);
+    struct watch_log *log = watch(f, id, 0);
+    watch_wait(log, "event: snapshot");
+    assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    /* A few are the worker's last reports, the others tries of the end: a wish makes it try at
+     * once, not after a second. */
+    while (n_begun < 20) {
+        supervisor_cancel(f->supervisor, id);
+        nanosleep(&moment, NULL);
+    }
+    may = true;
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    watch_wait(log, NULL);
+    watch_log_free(log);
+    assert_ok(store_field_get(f->store, field_id, &row, &f->err));
+    assert_true(has_blob(f->base, row.weights_sha256));
+    assert_ok(store_field_delete(f->store, field_id, &f->err));
+    assert_false(has_blob(f->base, row.weights_sha256));
+    field_row_deinit(&row);
     stop_supervisor(f);
 }
 
@@ -463,6 +517,7 @@ int main(int argc, char **argv)
         TEST(a_poison_job_is_tried_three_times_and_the_queue_goes_on),
         TEST(a_crashed_job_goes_on_from_its_checkpoint),
         TEST(a_canceled_job_leaves_its_last_snapshot),
+        TEST(a_result_waits_for_the_store_and_leaves_nothing_behind),
         TEST(a_job_canceled_before_its_first_snapshot_leaves_no_field),
         TEST(a_worker_that_does_not_stop_is_killed),
         TEST(a_diverged_job_fails_and_leaves_its_last_snapshot),

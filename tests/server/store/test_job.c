@@ -148,17 +148,34 @@ static void a_refused_request_leaves_its_key_free(void **state)
     assert_false(existed);
 }
 
+/* Is there a job of this key, asked without inserting one? */
+static bool has_first(struct fixture *f, const char *key, const char *request)
+{
+    struct job_row row = {0};
+    char sha256[SHA256_TEXT_SIZE];
+    bool existed = true;
+    sha256_text(request, strlen(request), sha256);
+    const struct idempotency idempotency = {.key = key, .request_sha256 = sha256};
+    assert_ok(store_job_find_first(f->store, &idempotency, &row, &existed, &f->err));
+    assert_int_equal(existed, row.id[0] != '\0');
+    job_row_deinit(&row);
+    return existed;
+}
+
 static void keys_expire_after_a_day(void **state)
 {
     struct fixture *f = *state;
     char dataset[ID_SIZE], first[ID_SIZE], id[ID_SIZE];
     bool existed;
     make_dataset(f, "picture", dataset);
+    assert_false(has_first(f, "key", "request"));
     assert_ok(insert_with_key(f, dataset, "key", "request", first, &existed));
     change(f, "main.db", "UPDATE idempotency SET created_ms = created_ms - 86390000");
+    assert_true(has_first(f, "key", "request"));
     assert_ok(insert_with_key(f, dataset, "key", "request", id, &existed));
     assert_true(existed);
     change(f, "main.db", "UPDATE idempotency SET created_ms = created_ms - 20000");
+    assert_false(has_first(f, "key", "request"));
     assert_ok(insert_with_key(f, dataset, "key", "another", id, &existed));
     assert_false(existed);
     assert_string_not_equal(id, first);

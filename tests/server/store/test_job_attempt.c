@@ -299,9 +299,22 @@ static void a_job_to_be_canceled_does_not_go_back_to_the_queue(void **state)
     struct job_row row;
     start(f, id);
     assert_ok(store_job_cancel(f->store, id, NULL, 0, &was_running, &f->err));
-    struct job_end end = {.status = JOB_QUEUED, .crashed = true};
+    struct job_event again = {.type = "state", .data_json = (char *)"{\"a\":1}"};
+    struct job_event last[] = {{.type = "state", .data_json = (char *)"{\"b\":2}"},
+                               {.type = "done", .data_json = (char *)"{\"c\":3}"}};
+    struct job_end end = {.status = JOB_QUEUED,
+                          .crashed = true,
+                          .events = &again,
+                          .n_events = 1,
+                          .cancel_events = last,
+                          .n_cancel_events = 2};
     assert_ok(store_job_finish(f->store, id, 1, &end, &f->err));
     assert_int_equal(end.status, JOB_CANCELED);
+    /* The log says so in the same transaction: no crash leaves an end without it. */
+    assert_int_equal(again.seq, 0);
+    assert_int_equal(last[1].seq, 2);
+    assert_int_equal(ask(f, "main.db", "SELECT count(*) FROM job_event"), 2);
+    assert_int_equal(ask(f, "main.db", "SELECT seq FROM job_event WHERE type = 'done'"), 2);
     get(f, id, &row);
     assert_int_equal(row.status, JOB_CANCELED);
     assert_true(row.finished_ms > 0);

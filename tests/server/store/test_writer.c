@@ -326,6 +326,60 @@ static void a_full_disk_is_an_answer(void **state)
     assert_int_equal(ask(f, "blob.db", "SELECT count(*) FROM blob"), 3);
 }
 
+/* As a start on a full disk leaves it: jobs not set right, and nothing can be written; or again. */
+static enum status let_write(struct store *s, void *context, struct error *err)
+{
+    const bool *may = context;
+    s->is_recovered = s->is_recovered && *may;
+    return database_run(s->databases[DATABASE_MAIN],
+                        *may ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON", err);
+}
+
+static void jobs_are_set_right_by_the_first_write_that_can(void **state)
+{
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], id[ID_SIZE];
+    struct job_row row = {0};
+    bool may = false;
+    make_dataset(f, "picture", dataset);
+    make_job(f, dataset, id);
+    assert_ok(store_job_claim(f->store, &row, &f->err));
+    job_row_deinit(&row);
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    assert_status(store_job_claim(f->store, &row, &f->err), STATUS_IO);
+    error_clear(&f->err);
+    assert_int_equal(ask(f, "main.db", "SELECT count(*) FROM job WHERE status = 'running'"), 1);
+    may = true;
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    assert_ok(store_job_claim(f->store, &row, &f->err)); /* it was back in the queue before */
+    assert_string_equal(row.id, id);
+    assert_int_equal(row.attempt, 2);
+    job_row_deinit(&row);
+    assert_int_equal(ask(f, "main.db",
+                         "SELECT count(*) FROM job_event WHERE type = 'state'"
+                         " AND data_json = '{\"status\":\"queued\",\"attempt\":1}'"),
+                     1);
+    /* Once: a job that runs now is left alone. */
+    assert_status(store_job_claim(f->store, &row, &f->err), STATUS_NOT_FOUND);
+    error_clear(&f->err);
+}
+
+/* Nobody tries again to name it. */
+static void a_checkpoint_that_cannot_be_named_goes(void **state)
+{
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], id[ID_SIZE], sha256[SHA256_TEXT_SIZE];
+    bool may = false;
+    make_dataset(f, "picture", dataset);
+    make_job(f, dataset, id);
+    claim_job(f, id);
+    put_text(f, "checkpoint", sha256);
+    assert_ok(store_write(f->store, DATABASE_BLOB, let_write, NULL, &may, &f->err));
+    assert_status(store_job_checkpoint(f->store, id, 1, sha256, 5, &f->err), STATUS_IO);
+    error_clear(&f->err);
+    assert_false(has_blob(f, sha256));
+}
+
 /* --- a crash --- */
 
 enum { N_CRASHES = 8 };
@@ -423,6 +477,8 @@ int main(void)
         TEST(a_closure_that_fails_leaves_its_neighbours_alone),
         TEST(a_lost_transaction_is_told_to_all_it_held),
         TEST(a_full_disk_is_an_answer),
+        TEST(jobs_are_set_right_by_the_first_write_that_can),
+        TEST(a_checkpoint_that_cannot_be_named_goes),
         TEST(what_was_acknowledged_survives_kill_9),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
