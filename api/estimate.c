@@ -43,7 +43,7 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, struct error *err)
 {
-    struct estimate e;
+    struct estimate e = {.steps = 0};
     enum status status = estimate_job(&e, spec, facts, config->threads, NULL, err);
     if (status != STATUS_OK)
         return status;

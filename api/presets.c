@@ -73,7 +73,7 @@ static json_t *preset_value(const struct preset *p, const struct compute *comput
                             const struct config *config)
 {
     struct spec spec = {0};
-    struct estimate e;
+    struct estimate e = {.steps = 0};
     json_t *settings = codec_json_object(p->settings);
     bool ok = settings && read_preset(p, settings, &spec) &&
               estimate_job(&e, &spec, &estimate_facts, config->threads, compute, NULL) == STATUS_OK;

@@ -281,7 +281,7 @@ static int set_up(void **state)
         "\"network\":{\"n_hidden_layers\":2,\"width\":32}},\"train\":{\"steps\":100,"
         "\"batch_size\":64}",
         oom.done, oom.field);
-    fit("\"field\":{\"network\":{\"n_hidden_layers\":2,\"width\":512}},\"train\":{\"steps\":2,"
+    fit("\"field\":{\"network\":{\"n_hidden_layers\":2,\"width\":256}},\"train\":{\"steps\":2,"
         "\"batch_size\":16}",
         job, oom.heavy);
     occupy();
@@ -405,7 +405,7 @@ static void start_serves_or_says_why_not(void **state)
     assert_true(starved_try_restart(s, settings, FAIL_ONCE, LONG_MAX));
     long n = starved_seen(s);
     starved_disarm(s);
-    for (long nth = 0, n_done = 0; next_nth(&nth, &n_done, n, 2);)
+    for (long nth = 0, n_done = 0; next_nth(&nth, &n_done, n, 2L * SLOWNESS);)
         for (int how = FAIL_ONCE; how <= FAIL_ON; how++) {
             starved_stop(s);
             bool is_up = starved_try_restart(s, settings, (enum failing)how, nth);
@@ -438,7 +438,7 @@ static void stop_ends_well_while_allocations_fail(void **state)
     starved_arm(s, FAIL_ONCE, LONG_MAX);
     starved_stop(s);
     long n = starved_seen(s);
-    for (long nth = 0, n_done = 0; next_nth(&nth, &n_done, n, 8);)
+    for (long nth = 0, n_done = 0; next_nth(&nth, &n_done, n, 8L * SLOWNESS);)
         for (int how = FAIL_ONCE; how <= FAIL_ON; how++) {
             assert_true(starved_try_restart(s, settings, FAIL_NONE, 0));
             json_decref(wait_for_job(&s->service, id, "running"));
