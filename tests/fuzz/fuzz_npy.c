@@ -1,6 +1,7 @@
 #include "core/format/npy.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/base/mem.h"
 #include "tests/fuzz/fuzz.h"
@@ -29,11 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     REQUIRE(err.status == parsed);
     if (parsed == STATUS_OK) {
         size_t product = 1;
+        bool is_empty = false;
         REQUIRE(a.n_dims <= LIMIT_NPY_DIMS && a.data >= bytes && a.data <= bytes + n_bytes);
         REQUIRE(a.n_elements <= (size_t)(bytes + n_bytes - a.data));
         for (size_t i = 0; i < a.n_dims; i++)
+            is_empty = is_empty || a.shape[i] == 0;
+        for (size_t i = 0; i < a.n_dims && !is_empty; i++)
             REQUIRE(mem_mul(&product, product, a.shape[i]));
-        REQUIRE(product == a.n_elements);
+        REQUIRE(a.n_elements == (is_empty ? 0 : product));
         float *values = mem_alloc_floats(a.n_elements);
         if (values && npy_to_floats(&a, values, NULL) == STATUS_OK)
             for (size_t i = 0; i < a.n_elements; i++)

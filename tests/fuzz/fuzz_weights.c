@@ -168,7 +168,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     for (size_t i = 0; i < field_n_params(f); i++)
         REQUIRE(isfinite(field_params_const(f)[i]));
     use(f);
-    check_round_trip(f, spec, bytes, n);
+    if (bytes[n / 2] % 4 == 0) /* not each time: it costs as much as all the rest */
+        check_round_trip(f, spec, bytes, n);
     field_free(f);
     return 0;
 }
