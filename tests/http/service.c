@@ -24,7 +24,7 @@
 enum {
     PATH_SIZE = 512,
     MAX_ARGUMENTS = 32,
-    START_SECONDS = 20,
+    START_SECONDS = 60,
     STOP_SECONDS = 15,
     MAX_RUNNING = 4
 };
