@@ -4,7 +4,8 @@
  * libmicrohttpd 0.9.75 is lenient where leniency is request smuggling: it takes Content-Length
  * beside Transfer-Encoding, several of either, several Hosts, folded lines, bare line feeds and NUL
  * bytes.  Two readers of such a head may disagree about where the request ends, so it is refused
- * and the connection closed.
+ * and the connection closed.  So is what a browser says it sends for a page of another site, but
+ * for requests that change nothing.
  */
 #ifndef SERVER_HTTP_GUARD_H
 #define SERVER_HTTP_GUARD_H
