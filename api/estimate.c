@@ -8,12 +8,36 @@
  * the same size where a query has one. */
 static const double train_factor = 3.0;
 
-/* The program itself, its libraries and stacks. */
-static const double process_bytes = 48.0 * 1024 * 1024;
+/* The program itself, its libraries and stacks: 6 to 8 MiB are seen. */
+static const double process_bytes = 10.0 * 1024 * 1024;
 
-/* Copies of the image's floats: the dataset, the values predicted for the last evaluation, what the
- * task keeps beside it. */
-static const double data_copies = 4.0;
+/* Of each thread that measures SSIM, for each pixel of a row: eleven rows of five moments, and two
+ * rows of values, as doubles. */
+static const double ssim_bytes = (11 * 5 + 2) * sizeof(double);
+
+/* Estimates of time are rough: other work on the machine, small batches, cold caches.  A job is
+ * refused for its steps only where the estimate is over the limit by more than this factor; what
+ * gets through and takes too long ends at the limit. */
+static const double time_margin = 4.0;
+
+/* A worker holds the dataset's file and picture throughout.  Beside them and the field it trains
+ * stands either what a checkpoint is made in, or what the last evaluation predicts.  (While the
+ * file is decoded there is no field yet, and one more picture at most: less.)  SIZE_MAX for want of
+ * memory. */
+static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
+{
+    const enum optimizer_type optimizer = spec->train.optimizer.type;
+    const size_t training = field_train_bytes(&spec->field, optimizer, n_threads);
+    const size_t saving = field_save_bytes(&spec->field, optimizer);
+    if (training == SIZE_MAX || saving == SIZE_MAX)
+        return SIZE_MAX;
+    const double width = (double)facts->width;
+    const double image = width * (double)facts->height * (double)facts->channels * sizeof(float);
+    const double evaluating = image + ssim_bytes * width * (double)n_threads;
+    const double bytes = process_bytes + (double)facts->file_bytes + image + (double)training +
+                         fmax(evaluating, (double)saving);
+    return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
+}
 
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
@@ -21,30 +45,31 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 {
     const struct train_spec *train = &spec->train;
     const double query_flops = field_query_flops(&spec->field);
-    const size_t field_bytes = field_train_bytes(&spec->field, n_threads);
-    if (query_flops == 0.0 || field_bytes == SIZE_MAX) /* a resolved spec is one that core takes */
+    const size_t bytes = job_bytes(spec, facts, n_threads);
+    if (query_flops == 0.0 || bytes == SIZE_MAX) /* a resolved spec is one that core takes */
         return error_status(err, STATUS_NO_MEMORY);
     const double flops = query_flops * train_factor * (double)train->batch_size;
     const double step_seconds = compute ? compute_estimate_seconds(compute, flops) : 0.0;
-    const double floats = (double)facts->width * (double)facts->height * (double)facts->channels;
-    struct estimate e = {.seconds = step_seconds * (double)train->steps, .steps = train->steps};
+    struct estimate e = {.seconds = step_seconds * (double)train->steps,
+                         .memory_bytes = bytes,
+                         .steps = train->steps};
     if (train->time_limit_seconds > 0.0 &&
         (train->steps == 0 || e.seconds > train->time_limit_seconds)) {
         e.seconds = train->time_limit_seconds;
         if (step_seconds > 0.0)
             e.steps = (uint64_t)(e.seconds / step_seconds);
     }
-    const double bytes = (double)field_bytes + floats * sizeof(float) * data_copies + process_bytes;
-    e.memory_bytes = bytes < 9e18 ? (uint64_t)bytes : UINT64_MAX;
     *out = e;
     return STATUS_OK;
 }
 
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
-                               const struct config *config, struct error *err)
+                               const struct config *config, const struct compute *compute,
+                               struct error *err)
 {
     struct estimate e = {.steps = 0};
-    enum status status = estimate_job(&e, spec, facts, config->threads, NULL, err);
+    const double limit = (double)config->job_seconds;
+    enum status status = estimate_job(&e, spec, facts, config->threads, compute, err);
     if (status != STATUS_OK)
         return status;
     if (e.memory_bytes > config->job_memory_bytes)
@@ -52,6 +77,15 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
                          "the job would need about %llu MiB of memory, the limit is %llu MiB",
                          (unsigned long long)(e.memory_bytes >> 20),
                          (unsigned long long)(config->job_memory_bytes >> 20));
+    if (spec->train.time_limit_seconds > limit)
+        return error_set(err, STATUS_INVALID, "/train/time_limit_seconds",
+                         "'time_limit_seconds' is %.16g, the limit of a job here is %.0f s",
+                         spec->train.time_limit_seconds, limit);
+    if (e.seconds > time_margin * limit)
+        return error_set(err, STATUS_INVALID, "/train/steps",
+                         "the job would train for about %.3g s on this machine, the limit is "
+                         "%.0f s",
+                         e.seconds, limit);
     return STATUS_OK;
 }
 

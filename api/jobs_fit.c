@@ -95,7 +95,7 @@ static enum status load_dataset(struct fit *f, struct error *err)
     if (status != STATUS_OK)
         return status;
     const struct image *image = &f->image;
-    const struct spec_facts facts = {image->width, image->height, image->channels};
+    const struct spec_facts facts = {image->width, image->height, image->channels, n};
     spec_set_facts(&f->spec, &facts);
     return make_texts(f, &facts, err);
 }

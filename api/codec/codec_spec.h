@@ -31,6 +31,7 @@ const char *spec_task_name(enum task_type task);
 /* What a dataset says about the fields it can train. */
 struct spec_facts {
     size_t width, height, channels;
+    uint64_t file_bytes; /* what a fit reads; 0 where nothing depends on it */
 };
 
 enum precision { PRECISION_FP32, PRECISION_AUTO };

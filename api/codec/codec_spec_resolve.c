@@ -380,8 +380,10 @@ enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_fact
     if (side[0] < 1 || side[0] > LIMIT_IMAGE_SIDE || side[1] < 1 || side[1] > LIMIT_IMAGE_SIDE ||
         side[2] < 1 || side[2] > LIMIT_CHANNELS)
         return error_set(err, STATUS_INTERNAL, "", "dataset '%s' has no shape", dataset->id);
-    *out = (struct spec_facts){
-        .height = (size_t)side[0], .width = (size_t)side[1], .channels = (size_t)side[2]};
+    *out = (struct spec_facts){.height = (size_t)side[0],
+                               .width = (size_t)side[1],
+                               .channels = (size_t)side[2],
+                               .file_bytes = dataset->bytes};
     return STATUS_OK;
 }
 

@@ -161,7 +161,7 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
         return reply_problems(request, response, &problems);
     enum status st = codec_spec_facts(dataset, &facts, &err);
     if (st == STATUS_OK)
-        st = estimate_check_job(&spec, &facts, service->config, &err);
+        st = estimate_check_job(&spec, &facts, service->config, service->compute, &err);
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
@@ -206,7 +206,32 @@ static bool get_parent_or_reply(const struct service *service, const struct http
     return st == STATUS_OK || reply_error(request, response, &err);
 }
 
-static bool fill_resumed_or_reply(const struct http_request *request,
+/* A resumed job is let in as a new one is: with more steps, and maybe with other limits than when
+ * its parent was. */
+static enum status check_resumed(const struct service *service, json_t *spec_json,
+                                 const struct job_row *parent, struct error *err)
+{
+    struct dataset_row dataset = {0};
+    struct spec_facts facts = {0};
+    struct spec spec = {0};
+    struct problem_list problems = {0};
+    enum status st = store_dataset_get(service->store, parent->dataset_id, &dataset, err);
+    if (st == STATUS_NOT_FOUND)
+        err->status = st = STATUS_CONFLICT; /* the job itself was found before */
+    if (st == STATUS_OK)
+        st = codec_spec_facts(&dataset, &facts, err);
+    if (st == STATUS_OK && codec_spec_read_json(spec_json, &spec, &problems) != STATUS_OK)
+        st = error_set(err, STATUS_INTERNAL, "", "the job's spec: %s", problems.item[0].detail);
+    if (st == STATUS_OK) {
+        spec_set_facts(&spec, &facts);
+        st = estimate_check_job(&spec, &facts, service->config, service->compute, err);
+    }
+    spec_deinit(&spec);
+    dataset_row_deinit(&dataset);
+    return st;
+}
+
+static bool fill_resumed_or_reply(const struct service *service, const struct http_request *request,
                                   struct http_response *response, const json_t *body,
                                   const struct job_row *parent, struct job_row *row)
 {
@@ -215,7 +240,9 @@ static bool fill_resumed_or_reply(const struct http_request *request,
     struct problem_list problems = {0};
     if (codec_spec_resume(body, parent, &spec, &row->steps, &problems) != STATUS_OK)
         return reply_problems(request, response, &problems);
-    enum status st = codec_json_text(body, &row->request_json, &err);
+    enum status st = check_resumed(service, spec, parent, &err);
+    if (st == STATUS_OK)
+        st = codec_json_text(body, &row->request_json, &err);
     if (st == STATUS_OK)
         st = codec_json_text(spec, &row->spec_json, &err);
     json_decref(spec);
@@ -236,7 +263,7 @@ void jobs_resume(void *context, const struct http_request *request, struct http_
     if (is_first_or_reply(context, request, response, &submission) &&
         get_parent_or_reply(context, request, response, &parent) &&
         parse_body_or_reply(context, request, response, &body) &&
-        fill_resumed_or_reply(request, response, body, &parent, &row))
+        fill_resumed_or_reply(context, request, response, body, &parent, &row))
         submit(context, request, response, &submission, &row);
     json_decref(body);
     job_row_deinit(&parent);

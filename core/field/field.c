@@ -4,7 +4,6 @@
 
 #include "core/base/mem.h"
 #include "core/nn/kernel.h"
-#include "core/nn/optimizer.h"
 
 struct field {
     struct encoding *encoding;
@@ -207,18 +206,29 @@ size_t field_query_bytes(const struct field_spec *spec)
     return (o.n_params + tile_floats(&o, &spec->network, false)) * sizeof(float) + overhead_bytes;
 }
 
-size_t field_train_bytes(const struct field_spec *spec, size_t n_threads)
+size_t field_train_bytes(const struct field_spec *spec, enum optimizer_type optimizer,
+                         size_t n_threads)
 {
     struct outline o;
     if (!outline_of(spec, &o))
         return SIZE_MAX;
     /* weights and moments, the threads' gradients, transposed weights */
-    const size_t blocks = 1 + optimizer_n_moments(OPTIMIZER_ADAM) + n_threads;
+    const size_t blocks = 1 + optimizer_n_moments(optimizer) + n_threads;
     const size_t points = MLP_TILE * (o.n_inputs + 4 * o.n_outputs + o.input_row);
     const size_t tiles = tile_floats(&o, &spec->network, true) + points /* of a step */
                          + tile_floats(&o, &spec->network, false);      /* of an evaluation */
     return (o.n_params * blocks + o.n_transposed + tiles * n_threads) * sizeof(float) +
            overhead_bytes * (n_threads + 1);
+}
+
+size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer)
+{
+    struct outline o;
+    if (!outline_of(spec, &o))
+        return SIZE_MAX;
+    /* the checkpoint as tensors and as a file, the weights' file */
+    const size_t blocks = 2 * (1 + optimizer_n_moments(optimizer)) + 1;
+    return o.n_params * blocks * sizeof(float) + overhead_bytes;
 }
 
 double field_query_flops(const struct field_spec *spec)

@@ -22,6 +22,7 @@
 #include "core/field/domain.h"
 #include "core/nn/encoding.h"
 #include "core/nn/mlp.h"
+#include "core/nn/optimizer.h"
 
 struct kernel;
 
@@ -54,10 +55,13 @@ const struct kernel *field_kernel(const struct field *f);
 size_t field_n_parameters(const struct field *f);
 
 /* Estimates from a spec alone, a little high.  Bytes of memory of a field that one thread queries
- * for values; and of one that n_threads train with Adam, evaluating now and then, without the
- * task's data.  SIZE_MAX for a spec that field_create refuses. */
+ * for values; of one that n_threads train, evaluating now and then, without the task's data; and
+ * what comes to that while its checkpoint is written with its weights at hand.  SIZE_MAX for a spec
+ * that field_create refuses. */
 size_t field_query_bytes(const struct field_spec *spec);
-size_t field_train_bytes(const struct field_spec *spec, size_t n_threads);
+size_t field_train_bytes(const struct field_spec *spec, enum optimizer_type optimizer,
+                         size_t n_threads);
+size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer);
 
 /* Floating-point operations (two for each multiply-add) of one point forward, for estimates of
  * time; 0 for a spec that field_create refuses. */

@@ -81,15 +81,47 @@ static void the_list_has_parameters_and_estimates_of_this_machine(void **state)
 static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **state)
 {
     (void)state;
-    struct config config = {.threads = 2, .job_memory_bytes = (uint64_t)512 << 20};
+    struct config config = {
+        .threads = 2, .job_memory_bytes = (uint64_t)512 << 20, .job_seconds = 3600};
     struct spec small = spec_of("");
     struct spec large = spec_of(",\"field\":{\"network\":{\"n_hidden_layers\":16,\"width\":2048}}");
     struct error err = {0};
-    assert_int_equal(estimate_check_job(&small, &facts, &config, &err), STATUS_OK);
-    assert_int_equal(estimate_check_job(&large, &facts, &config, &err), STATUS_INVALID);
+    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, &err), STATUS_OK);
+    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "512 MiB"));
     spec_deinit(&small);
     spec_deinit(&large);
+}
+
+static void jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *settings;
+        const char *where; /* NULL: let in */
+    } cases[] = {
+        {",\"train\":{\"time_limit_seconds\":3600}", NULL},
+        {",\"train\":{\"time_limit_seconds\":3600.5}", "/train/time_limit_seconds"},
+        {",\"train\":{\"steps\":100}", NULL},
+        {",\"train\":{\"steps\":10000000,\"batch_size\":1048576}", "/train/steps"},
+        {",\"train\":{\"steps\":10000000,\"batch_size\":1048576,\"time_limit_seconds\":60}", NULL},
+        {",\"train\":{\"steps\":null,\"time_limit_seconds\":null,\"target_psnr\":30}", NULL},
+    };
+    const struct config config = {
+        .threads = 2, .job_memory_bytes = (uint64_t)4 << 30, .job_seconds = 3600};
+    struct compute *compute = NULL;
+    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct spec spec = spec_of(cases[i].settings);
+        const enum status status = estimate_check_job(&spec, &facts, &config, compute, &err);
+        if ((status == STATUS_OK) != (cases[i].where == NULL) ||
+            strcmp(err.where, cases[i].where ? cases[i].where : "") != 0)
+            fail_msg("%s: %s %s", cases[i].settings, err.where, err.message);
+        assert_true(status == STATUS_OK || strstr(err.message, "3600 s"));
+        spec_deinit(&spec);
+    }
+    compute_stop(compute);
 }
 
 static void time_limits_bound_the_estimate(void **state)
@@ -115,6 +147,7 @@ int main(void)
         cmocka_unit_test(presets_are_complete),
         cmocka_unit_test(the_list_has_parameters_and_estimates_of_this_machine),
         cmocka_unit_test(jobs_over_the_memory_limit_are_refused_with_both_figures),
+        cmocka_unit_test(jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long),
         cmocka_unit_test(time_limits_bound_the_estimate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

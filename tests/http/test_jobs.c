@@ -439,6 +439,52 @@ static void a_job_that_is_too_large_for_the_machine_is_refused(void **state)
     service_remove(&small);
 }
 
+static void a_job_that_would_train_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct service brief;
+    static const char *const settings[] = {"--job-seconds", "60", NULL};
+    static const struct {
+        const char *train, *pointer;
+    } cases[] = {
+        {"{\"time_limit_seconds\":61}", "/train/time_limit_seconds"},
+        {"{\"steps\":10000000,\"batch_size\":1048576}", "/train/steps"},
+    };
+    char id[ID_TEXT], body[256];
+    service_start(&brief, settings);
+    upload_picture(&brief, 32, 1, id);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(body, sizeof(body), "{\"dataset_id\":\"%s\",\"train\":%s}", id, cases[i].train);
+        answer_problem(service_post_json(&brief, "/v1/jobs", body), 422, cases[i].pointer);
+    }
+    service_remove(&brief);
+}
+
+/* The limits may have become smaller, or the steps many more. */
+static void a_resumed_job_is_let_in_as_a_new_one_is(void **state)
+{
+    (void)state;
+    struct service again;
+    static const char *const brief[] = {"--job-seconds", "1", NULL};
+    static const char *const small[] = {"--job-memory", "1MiB", NULL};
+    static const char more[] = "{\"train\":{\"steps\":6}}";
+    static const char most[] = "{\"train\":{\"steps\":10000000}}";
+    char dataset_id[ID_TEXT], id[ID_TEXT], path[96];
+    service_start(&again, NULL);
+    upload_picture(&again, 32, 1, dataset_id);
+    start_job(&again, dataset_id, 5, "", id);
+    json_decref(wait_for_job(&again, id, "succeeded"));
+    snprintf(path, sizeof(path), "/v1/jobs/%s/resume", id);
+    assert_int_equal(service_stop(&again), 0);
+    service_restart(&again, brief);
+    answer_problem(service_post_json(&again, path, most), 422, "/train/steps");
+    answer_status(service_post_json(&again, path, more), 202);
+    assert_int_equal(service_stop(&again), 0);
+    service_restart(&again, small);
+    answer_problem(service_post_json(&again, path, more), 422, NULL);
+    service_remove(&again);
+}
+
 static void json_bodies_need_their_type_and_stay_small(void **state)
 {
     (void)state;
@@ -476,6 +522,8 @@ int main(void)
         cmocka_unit_test(resume_is_refused_where_it_makes_no_sense),
         cmocka_unit_test(bad_bodies_are_refused_with_the_place),
         cmocka_unit_test(a_job_that_is_too_large_for_the_machine_is_refused),
+        cmocka_unit_test(a_job_that_would_train_too_long_is_refused),
+        cmocka_unit_test(a_resumed_job_is_let_in_as_a_new_one_is),
         cmocka_unit_test(json_bodies_need_their_type_and_stay_small),
     };
     return cmocka_run_group_tests(tests, start, stop);
