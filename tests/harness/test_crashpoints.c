@@ -227,13 +227,16 @@ static bool applies(size_t place, enum blow blow)
 
 static void run_all(unsigned process)
 {
-    for (size_t place = 13; place < 18; place++)
-        for (enum blow blow = place == 13 ? 3 : 1; blow < N_BLOWS; blow++)
+    for (size_t place = 0; place < N_PLACES; place++) {
+        for (enum blow blow = 0; blow < N_BLOWS; blow++)
             for (unsigned k = 1 + process; applies(place, blow); k += N_PROCESSES) {
                 assert_true(k < MAX_POINTS);
                 if (!run_point(place, blow, k))
                     break;
             }
+        harness_print("process %u is through with %s %s\n", process, places[place].thread,
+                      places[place].call);
+    }
 }
 
 /* Once a fault: a commit whose fsync failed was found done after the crash. */
