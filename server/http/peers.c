@@ -14,7 +14,8 @@
 enum {
     BODY_BYTES_PER_SECOND = 1024,
     N_PHASES = PEER_CUT + 1,
-    CUTS_AT_ONCE = 64, /* so that nobody waits long for the lock, or for a pinned record */
+    CUTS_AT_ONCE = 64, /* so that nobody waits long for a pinned record, or for an HTTP thread that
+                          is to close them all */
 };
 
 struct peer {
@@ -355,14 +356,12 @@ static void choose_slow(struct peers *p, double now, struct cuts *cuts)
     }
 }
 
-void peers_tick(struct peers *p, double now)
+bool peers_tick(struct peers *p, double now)
 {
-    struct cuts cuts;
-    do {
-        cuts.n = 0;
-        pthread_mutex_lock(&p->lock);
-        choose_slow(p, now, &cuts);
-        pthread_mutex_unlock(&p->lock);
-        cut(p, &cuts);
-    } while (cuts.n == CUTS_AT_ONCE);
+    struct cuts cuts = {.n = 0};
+    pthread_mutex_lock(&p->lock);
+    choose_slow(p, now, &cuts);
+    pthread_mutex_unlock(&p->lock);
+    cut(p, &cuts);
+    return cuts.n == CUTS_AT_ONCE;
 }

@@ -75,7 +75,8 @@ void peer_received(struct peer *peer, size_t n);
 int peer_socket(const struct peer *peer);
 const char *peer_address(const struct peer *peer);
 
-/* Look at every deadline.  Called from time to time by one thread. */
-void peers_tick(struct peers *p, double now);
+/* Cut those whose time is up.  Called from time to time by one thread.  True if there may be more
+ * of them than are cut at once. */
+bool peers_tick(struct peers *p, double now);
 
 #endif
