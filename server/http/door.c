@@ -19,7 +19,8 @@ enum {
     ACCEPTS_A_ROUND = 64, /* so that a flood of connections does not keep the clock from us */
 };
 
-/* Between two tries to accept, when the process is out of descriptors or has enough to close. */
+/* Between two tries to accept, when the process is out of descriptors or has enough to close; and
+ * between two ticks of many. */
 #define PAUSE_SECONDS 0.005
 
 struct lingerer {
@@ -162,8 +163,8 @@ static void *watch(void *argument)
         if (n > 2)
             drain_all(d, now);
         if (now >= next) {
-            d->spec.tick(d->spec.context, now);
-            next = now + d->spec.tick_seconds;
+            bool has_more = d->spec.tick(d->spec.context, now);
+            next = now + (has_more ? PAUSE_SECONDS : d->spec.tick_seconds);
         }
     }
     return NULL;

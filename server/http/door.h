@@ -32,7 +32,8 @@ struct door_spec {
     /* A connection: the socket is handed over. */
     void (*accepted)(void *context, int socket, const struct sockaddr_storage *address,
                      socklen_t size);
-    void (*tick)(void *context, double now); /* now: monotonic_seconds */
+    /* now: monotonic_seconds.  True to be called again in a moment: there is more to do. */
+    bool (*tick)(void *context, double now);
 };
 
 enum status door_create(struct door **out, const struct door_spec *spec,

@@ -55,6 +55,8 @@ struct exchange {
     uint64_t sent;
 };
 
+static const char too_slow[] = "the body came too slowly";
+
 void *exchange_on_target(void *server, const char *target, struct MHD_Connection *connection)
 {
     struct exchange *x = mem_alloc(sizeof *x);
@@ -430,8 +432,10 @@ static enum MHD_Result begin(struct exchange *x, const char *method, const char 
 static enum MHD_Result take(struct exchange *x, const char *bytes, size_t n)
 {
     struct error err = {.status = STATUS_OK};
-    peer_received(x->peer, n);
+    bool is_cut = !peer_received(x->peer, n);
     atomic_fetch_add_explicit(&x->server->bytes_received, n, memory_order_relaxed);
+    if (is_cut)
+        return refuse_body(x, MHD_HTTP_REQUEST_TIMEOUT, too_slow);
     unsigned status = body_take(&x->body, bytes, n, &err);
     return status == 0 ? MHD_YES : refuse_body(x, status, err.message);
 }
@@ -535,7 +539,7 @@ static void answer_cut(struct exchange *x)
 {
     if (x->state == EXCHANGE_BODY) {
         x->lingers = true;
-        respond_error(x, MHD_HTTP_REQUEST_TIMEOUT, "the body came too slowly");
+        respond_error(x, MHD_HTTP_REQUEST_TIMEOUT, too_slow);
     }
     unsigned status = x->response.status;
     x->sent = reply_write(&x->request, &x->response, x->request.socket);

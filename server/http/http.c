@@ -135,13 +135,14 @@ static void release_memory(struct http_server *s)
     malloc_trim(0);
 }
 
-static void on_tick(void *context, double now)
+static bool on_tick(void *context, double now)
 {
     struct http_server *s = context;
-    peers_tick(s->peers, now);
+    bool has_more = peers_tick(s->peers, now);
     refresh_auth(s);
     stream_set_tick(s->streams, now, http_server_has_auth(s) ? &s->spec.auth : NULL);
     release_memory(s);
+    return has_more;
 }
 
 /* --- start --- */

@@ -11,22 +11,28 @@
 #include "core/base/monotonic.h"
 #include "server/http/listener.h"
 
+#define LATE_SECONDS 1.0
+
 enum {
     BODY_BYTES_PER_SECOND = 1024,
-    N_PHASES = PEER_CUT + 1,
-    CUTS_AT_ONCE = 64, /* so that nobody waits long for the lock, or for a pinned record */
+    N_PHASES = PEER_LATE + 1,
+    CUTS_AT_ONCE = 64, /* so that nobody waits long for a pinned record, or for an HTTP thread that
+                          is to close them all */
 };
 
 struct peer {
     int socket;
     char address[ADDRESS_SIZE];
     atomic_uint_fast64_t received; /* body bytes of the current request */
+    atomic_bool is_cut;            /* CUT or LATE; set before the socket is shut down */
 
     /* Guarded by the lock of struct peers. */
     struct peer *next, *previous; /* in the list of its phase */
     enum peer_phase phase;
     bool is_pinned; /* its socket is being shut down */
-    double since; /* HANDED, NEW: opened; BODY: start of the window; IDLE: first byte seen, or 0 */
+    int how;        /* CUT, LATE: what of it */
+    double since;   /* HANDED, NEW: opened; BODY: start of the window; IDLE: first byte seen, or 0;
+                       CUT, LATE: last shut down */
     uint64_t bytes; /* BODY: received at the start of the window; IDLE: on the wire when it began */
 };
 
@@ -235,7 +241,7 @@ bool peer_enter(struct peers *p, struct peer *peer, enum peer_phase phase)
     uint64_t bytes = phase == PEER_IDLE ? bytes_on_wire(peer->socket) : 0;
     double since = phase == PEER_BODY ? monotonic_seconds() : 0;
     pthread_mutex_lock(&p->lock);
-    bool is_cut = peer->phase == PEER_CUT;
+    bool is_cut = atomic_load(&peer->is_cut);
     if (!is_cut) {
         move(p, peer, phase);
         peer->since = since;
@@ -247,9 +253,10 @@ bool peer_enter(struct peers *p, struct peer *peer, enum peer_phase phase)
     return !is_cut;
 }
 
-void peer_received(struct peer *peer, size_t n)
+bool peer_received(struct peer *peer, size_t n)
 {
     atomic_fetch_add_explicit(&peer->received, n, memory_order_relaxed);
+    return !atomic_load(&peer->is_cut);
 }
 
 int peer_socket(const struct peer *peer)
@@ -267,20 +274,20 @@ const char *peer_address(const struct peer *peer)
 /* Those that are to be cut: chosen with the lock held, shut down without it. */
 struct cuts {
     size_t n;
-    struct {
-        struct peer *peer;
-        int how;
-    } items[CUTS_AT_ONCE];
+    struct peer *peers[CUTS_AT_ONCE];
 };
 
 /* With the lock held. */
-static void choose(struct peers *p, struct peer *peer, struct cuts *cuts)
+static void choose(struct peers *p, struct peer *peer, double now, struct cuts *cuts)
 {
-    /* A slow body is still to be answered (408), so its writing side stays open. */
-    cuts->items[cuts->n].how = peer->phase == PEER_BODY ? SHUT_RD : SHUT_RDWR;
-    cuts->items[cuts->n++].peer = peer;
+    bool is_again = peer->phase == PEER_CUT || peer->phase == PEER_LATE;
+    if (!is_again) /* a slow body is still to be answered (408): its writing side stays open */
+        peer->how = peer->phase == PEER_BODY ? SHUT_RD : SHUT_RDWR;
+    atomic_store(&peer->is_cut, true);
     peer->is_pinned = true;
-    move(p, peer, PEER_CUT);
+    peer->since = now;
+    move(p, peer, is_again ? PEER_LATE : PEER_CUT);
+    cuts->peers[cuts->n++] = peer;
 }
 
 /* Without the lock. */
@@ -289,10 +296,10 @@ static void cut(struct peers *p, const struct cuts *cuts)
     if (cuts->n == 0)
         return;
     for (size_t i = 0; i < cuts->n; i++)
-        shutdown(cuts->items[i].peer->socket, cuts->items[i].how);
+        shutdown(cuts->peers[i]->socket, cuts->peers[i]->how);
     pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < cuts->n; i++)
-        cuts->items[i].peer->is_pinned = false;
+        cuts->peers[i]->is_pinned = false;
     pthread_cond_broadcast(&p->unpinned);
     pthread_mutex_unlock(&p->lock);
 }
@@ -300,12 +307,13 @@ static void cut(struct peers *p, const struct cuts *cuts)
 bool peers_make_room(struct peers *p)
 {
     struct cuts cuts = {.n = 0};
+    double now = monotonic_seconds();
     pthread_mutex_lock(&p->lock);
     struct peer *peer = p->lists[PEER_NEW].first;
     if (!peer)
         peer = p->lists[PEER_IDLE].first;
     if (peer)
-        choose(p, peer, &cuts);
+        choose(p, peer, now, &cuts);
     pthread_mutex_unlock(&p->lock);
     cut(p, &cuts);
     return cuts.n > 0;
@@ -330,9 +338,11 @@ static bool is_too_slow(const struct peers *p, struct peer *peer, double now)
         peer->since = now;
         peer->bytes = received;
         return false;
+    case PEER_CUT:
+    case PEER_LATE:
+        return now - peer->since >= LATE_SECONDS;
     case PEER_HANDED:
     case PEER_BUSY:
-    case PEER_CUT:
         break;
     }
     return false;
@@ -341,28 +351,26 @@ static bool is_too_slow(const struct peers *p, struct peer *peer, double now)
 /* As many as can be cut at once.  With the lock held. */
 static void choose_slow(struct peers *p, double now, struct cuts *cuts)
 {
-    static const enum peer_phase phases[] = {PEER_NEW, PEER_IDLE, PEER_BODY};
+    static const enum peer_phase phases[] = {PEER_NEW, PEER_IDLE, PEER_BODY, PEER_CUT, PEER_LATE};
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
         for (struct peer *peer = p->lists[phases[i]].first, *next; peer; peer = next) {
             next = peer->next;
             if (cuts->n == CUTS_AT_ONCE)
                 return;
             if (is_too_slow(p, peer, now))
-                choose(p, peer, cuts);
-            else if (phases[i] == PEER_NEW)
-                break; /* the rest were accepted later */
+                choose(p, peer, now, cuts);
+            else if (phases[i] != PEER_IDLE && phases[i] != PEER_BODY)
+                break; /* the rest came later */
         }
     }
 }
 
-void peers_tick(struct peers *p, double now)
+bool peers_tick(struct peers *p, double now)
 {
-    struct cuts cuts;
-    do {
-        cuts.n = 0;
-        pthread_mutex_lock(&p->lock);
-        choose_slow(p, now, &cuts);
-        pthread_mutex_unlock(&p->lock);
-        cut(p, &cuts);
-    } while (cuts.n == CUTS_AT_ONCE);
+    struct cuts cuts = {.n = 0};
+    pthread_mutex_lock(&p->lock);
+    choose_slow(p, now, &cuts);
+    pthread_mutex_unlock(&p->lock);
+    cut(p, &cuts);
+    return cuts.n == CUTS_AT_ONCE;
 }

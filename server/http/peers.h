@@ -18,7 +18,9 @@
  * gets in and the slow ones go.
  *
  * A connection that is cut counts no more, but holds its descriptor until its HTTP thread closes
- * it.
+ * it.  The thread may miss that: the library takes a short read for the last one before the next
+ * event, though the end stands behind it.  Who is still there a second later is LATE, and shut down
+ * again each second: a new event.
  *
  * Threads: any.  A record lives from peers_open to peers_close, and its socket at least as long.
  * Each phase has its list, in the order they entered it.  Sockets are shut down without the lock:
@@ -37,7 +39,15 @@
 /* So many may be cut and not closed yet before the next connection waits. */
 enum { PEERS_CLOSING_MAX = 256 };
 
-enum peer_phase { PEER_HANDED, PEER_NEW, PEER_IDLE, PEER_BODY, PEER_BUSY, PEER_CUT };
+enum peer_phase {
+    PEER_HANDED,
+    PEER_NEW,
+    PEER_IDLE,
+    PEER_BODY,
+    PEER_BUSY,
+    PEER_CUT,
+    PEER_LATE,
+};
 
 struct peer;
 struct peers;
@@ -59,8 +69,8 @@ void peers_close(struct peers *p, struct peer *peer);
 /* Connections that are open and not cut. */
 size_t peers_count(struct peers *p);
 
-/* Should the next connection wait a moment?  Where many that are cut are not closed yet, or where
- * all `max` places are taken and those that could make room are still on their way. */
+/* Should the next connection wait a moment?  Where many have just been cut and not closed yet, or
+ * where all `max` places are taken and those that could make room are still on their way. */
 bool peers_are_unsettled(struct peers *p, size_t max);
 
 /* Cut one that waits for a head.  False if none does. */
@@ -69,13 +79,14 @@ bool peers_make_room(struct peers *p);
 /* Enter PEER_BODY, PEER_BUSY or PEER_IDLE.  False, and no change, if the peer has been cut. */
 bool peer_enter(struct peers *p, struct peer *peer, enum peer_phase phase);
 
-/* n more bytes of the body came. */
-void peer_received(struct peer *peer, size_t n);
+/* n more bytes of the body came.  False if the peer has been cut. */
+bool peer_received(struct peer *peer, size_t n);
 
 int peer_socket(const struct peer *peer);
 const char *peer_address(const struct peer *peer);
 
-/* Look at every deadline.  Called from time to time by one thread. */
-void peers_tick(struct peers *p, double now);
+/* Cut those whose time is up.  Called from time to time by one thread.  True if there may be more
+ * of them than are cut at once. */
+bool peers_tick(struct peers *p, double now);
 
 #endif

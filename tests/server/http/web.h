@@ -296,6 +296,7 @@ static const struct http_route web_routes[] = {
     {HTTP_GET, "/reader/{size}", web_read_out, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/stream", web_stream, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/gate", web_gate, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/hold", web_gate, ROUTE_NO_BODY, ROUTE_INLINE}, /* holds an HTTP thread */
     {HTTP_GET, "/nothing", web_nothing, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/split-header", web_split_header, ROUTE_NO_BODY, 0},
 };
