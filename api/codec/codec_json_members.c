@@ -83,7 +83,7 @@ static enum status read_numbers(const json_t *value, const char *pointer, const 
                                 void *target, struct problem_list *problems)
 {
     double numbers[8];
-    char range[96], what[160];
+    char range[96], what[192];
     describe_range(m, range);
     if (json_array_size(value) != m->count) {
         snprintf(what, sizeof what, "an array of %zu numbers, each %s", m->count, range);
@@ -92,7 +92,7 @@ static enum status read_numbers(const json_t *value, const char *pointer, const 
     for (size_t i = 0; i < m->count; i++) {
         const json_t *item = json_array_get(value, i);
         char place[POINTER_SIZE];
-        snprintf(place, sizeof place, "%.80s/%zu", pointer, i);
+        snprintf(place, sizeof place, "%.70s/%zu", pointer, i);
         numbers[i] = json_number_value(item);
         if (!json_is_number(item) || !in_range(m, numbers[i]))
             return refuse(item, place, m, range, problems);

@@ -65,7 +65,7 @@ static enum status check_number(const json_t *value, double max, const char *pla
     if (json_is_number(value) && fabs(json_number_value(value)) <= max)
         return STATUS_OK;
     char at[POINTER_SIZE];
-    snprintf(at, sizeof at, "%.80s/%zu", place, i);
+    snprintf(at, sizeof at, "%.70s/%zu", place, i);
     return problem_add(problems, STATUS_INVALID, at, "'%s' must hold numbers in [-%.16g, %.16g]",
                        max == max_b ? "b" : "a", max, max);
 }

@@ -118,8 +118,24 @@ static void write_rows(struct jpeg_compress_struct *j)
     free(row);
 }
 
+/* The same bytes again and again, from offset `at` of the file on. */
+static void insert(struct bytes *file, size_t at, const void *bytes, size_t n, size_t times)
+{
+    struct bytes rest = {0};
+    uint8_t *all = malloc(n * times + 1);
+    assert_non_null(all);
+    for (size_t i = 0; i < times; i++)
+        memcpy(all + i * n, bytes, n);
+    bytes_append(&rest, file->data + at, file->n - at);
+    file->n = at;
+    bytes_append(file, all, n * times);
+    bytes_append(file, rest.data, rest.n);
+    bytes_free(&rest);
+    free(all);
+}
+
 /* Before the end: the last scan once more, so many times. */
-static void repeat_last_scan(struct bytes *file, int n_more)
+static void repeat_last_scan(struct bytes *file, size_t n_more)
 {
     const size_t end = file->n - 2;
     size_t scan = end;
@@ -127,22 +143,8 @@ static void repeat_last_scan(struct bytes *file, int n_more)
         scan--;
     struct bytes copy = {0};
     bytes_append(&copy, file->data + scan, end - scan);
-    file->n = end;
-    for (int i = 0; i < n_more; i++)
-        bytes_append(file, copy.data, copy.n);
-    bytes_append(file, "\xff\xd9", 2);
+    insert(file, end, copy.data, copy.n, n_more);
     bytes_free(&copy);
-}
-
-static void insert_after_start(struct bytes *file, const void *bytes, size_t n, size_t times)
-{
-    struct bytes rest = {0};
-    bytes_append(&rest, file->data + 2, file->n - 2);
-    file->n = 2;
-    for (size_t i = 0; i < times; i++)
-        bytes_append(file, bytes, n);
-    bytes_append(file, rest.data, rest.n);
-    bytes_free(&rest);
 }
 
 struct bytes jpeg_bomb_make(const struct jpeg_bomb *b)
@@ -183,9 +185,9 @@ struct bytes jpeg_bomb_make(const struct jpeg_bomb *b)
     bytes_append(&file, bytes, n);
     free(bytes);
     if (b->n_scans > COEFFICIENTS)
-        repeat_last_scan(&file, b->n_scans - COEFFICIENTS);
-    insert_after_start(&file, table, sizeof(table), b->n_tables);
-    insert_after_start(&file, restart, sizeof(restart), b->has_restart);
+        repeat_last_scan(&file, (size_t)(b->n_scans - COEFFICIENTS));
+    insert(&file, 2, table, sizeof(table), b->n_tables);
+    insert(&file, 2, restart, sizeof(restart), b->has_restart);
     return file;
 }
 

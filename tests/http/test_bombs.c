@@ -25,7 +25,7 @@ enum {
     REST_SECONDS = 5,
     LARGE = 8192 / SLOWNESS, /* a side of the largest picture */
     MOST_SIDE = (1 << 20) / SLOWNESS,
-    ZEROS = (256 << 20) / SLOWNESS,
+    ZEROS = 256 << 20,
 };
 
 static struct service service;

@@ -399,7 +399,7 @@ static void try_argument(const char *path, const char *name, const json_t *schem
     char pointer[PLACE_SIZE];
     snprintf(pointer, sizeof(pointer), "/%s", name);
     for (size_t i = 0; i < tokens.n; i++) {
-        char value[3 * TOKEN_SIZE], target[512];
+        char value[3 * TOKEN_SIZE], target[640];
         escape(tokens.text[i], value);
         snprintf(target, sizeof(target), "%s?%s=%s%s", path, name, value, others);
         struct answer a = timed_send(&(struct request){.path = target});
