@@ -67,7 +67,7 @@ enum status process_confine(int socket, struct error *err)
     if (status != STATUS_OK)
         return status;
     prctl(PR_SET_NAME, "farfield-worker"); /* for ps: it was started as /proc/self/exe */
-    offer_to_oom_killer(); /* before the process gives /proc/self away */
+    offer_to_oom_killer();                 /* before the process gives /proc/self away */
     errno = 0;
     if ((nice(NICENESS) == -1 && errno != 0) || setrlimit(RLIMIT_CORE, &none) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !drop_capabilities() ||

@@ -240,12 +240,13 @@ static void the_service_is_as_it_was(void **state)
     const size_t after = service_settled_kib(&service, resident_before, REST_SECONDS);
     while (service_descriptors(&service) > descriptors_before && now_seconds() < end)
         pause_briefly();
+    const size_t descriptors = service_descriptors(&service);
     harness_print("bad files: memory before %zu, at most %zu with workers, after %zu KiB; "
                   "descriptors before %zu, after %zu\n",
-                  resident_before, peak, after, descriptors_before, service_descriptors(&service));
+                  resident_before, peak, after, descriptors_before, descriptors);
     assert_int_equal(service.pid, pid_before);
     answer_status(service_get(&service, "/healthz"), 200);
-    assert_true(service_descriptors(&service) <= descriptors_before);
+    assert_true(descriptors <= descriptors_before);
     if (SLOWNESS == 1) /* sanitizers keep what was freed */
         assert_true(after < resident_before + SPARE_KIB);
 }

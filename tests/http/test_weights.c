@@ -36,7 +36,9 @@ static int stop(void **state)
 /* Run python3 with these arguments (ended by NULL): its exit status. */
 static int run_python(const char *const *arguments)
 {
-    char *argv[8] = {(char[]){"python3"}};
+    /* Debian's, whose modules `make deps-test` installs, before any other of the PATH */
+    char *argv[8] = {access("/usr/bin/python3", X_OK) == 0 ? (char[]){"/usr/bin/python3"}
+                                                           : (char[]){"python3"}};
     for (size_t i = 0; arguments[i]; i++)
         argv[i + 1] = (char *)(uintptr_t)arguments[i];
     int status = 0;
