@@ -22,13 +22,20 @@
 
 enum { PATH_SIZE = 512, MAX_ARGUMENTS = 48, MAX_ORPHANS = 64, START_SECONDS = 20 };
 
-/* A test that fails in the middle takes its victim with it. */
-static pid_t latest;
+/* A test that fails in the middle, or is interrupted, takes its victim with it. */
+static pid_t latest[2]; /* what was started, and the service if that is another */
 
 static void kill_latest(void)
 {
-    if (latest > 0)
-        kill(latest, SIGKILL);
+    for (size_t i = 0; i < 2; i++)
+        if (latest[i] > 0)
+            kill(latest[i], SIGKILL);
+}
+
+static void on_interrupt(int signal)
+{
+    kill_latest();
+    _exit(128 + signal);
 }
 
 void victim_init(struct victim *v, const char *root)
@@ -43,8 +50,11 @@ void victim_init(struct victim *v, const char *root)
     assert_non_null(mkdtemp(v->service.folder));
     snprintf(v->log, sizeof v->log, "%s/log", v->service.folder);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-    if (!is_registered)
+    if (!is_registered) {
         atexit(kill_latest);
+        signal(SIGTERM, on_interrupt);
+        signal(SIGINT, on_interrupt);
+    }
     is_registered = true;
 }
 
@@ -97,7 +107,8 @@ void victim_launch(struct victim *v, const char *const *before, const char *cons
     close(ends[1]);
     v->output = ends[0];
     v->service.pid = before ? 0 : v->child;
-    latest = v->child;
+    latest[0] = v->child;
+    latest[1] = 0;
 }
 
 /* Read a line; false: the output ended before. */
@@ -135,6 +146,7 @@ double victim_wait(struct victim *v)
         const struct service starter = {.pid = v->child};
         if (service_workers(&starter, &v->service.pid, 1) != 1)
             return -1;
+        latest[1] = v->service.pid;
     }
     return seconds;
 }
@@ -171,7 +183,7 @@ static void forget(struct victim *v)
     end_orphans();
     close(v->output);
     v->output = -1;
-    v->child = v->service.pid = latest = 0;
+    v->child = v->service.pid = latest[0] = latest[1] = 0;
 }
 
 void victim_kill(struct victim *v)
