@@ -420,7 +420,7 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
                                json_t **labels, struct spec *out, struct problem_list *problems)
 {
     struct error err = {0};
-    struct spec_facts facts;
+    struct spec_facts facts = {0};
     struct spec s = {0};
     json_t *resolved = NULL, *texts = NULL;
     if (codec_spec_facts(dataset, &facts, &err) != STATUS_OK)

@@ -247,7 +247,7 @@ static enum status parse_picture(const uint8_t *bytes, size_t n_bytes, struct pi
 enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
                             struct error *err)
 {
-    struct picture p;
+    struct picture p = {0};
     enum status status = parse_picture(bytes, n_bytes, &p, err);
     if (status == STATUS_OK)
         status = image_check_size(p.width, p.height, p.channels, err);
@@ -272,7 +272,7 @@ enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_f
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
                              struct error *err)
 {
-    struct picture p;
+    struct picture p = {0};
     struct image image = {0};
     enum status status = parse_picture(bytes, n_bytes, &p, err);
     if (status == STATUS_OK)
