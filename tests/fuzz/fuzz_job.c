@@ -72,7 +72,8 @@ static void check_stored(const char *text, const struct spec *s, const struct sp
 /* What a job is asked to do: complete, within its limits, and posted again it is the same. */
 static void check_spec(json_t *spec, const struct dataset_row *dataset, const struct spec *s)
 {
-    static const struct config config = {.threads = 2, .job_memory_bytes = 1 << 30};
+    static const struct config config = {
+        .threads = 2, .job_memory_bytes = 1 << 30, .job_seconds = 86400};
     struct spec_facts facts;
     struct error err = {.status = STATUS_OK};
     json_t *again = NULL, *labels = NULL;
