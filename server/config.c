@@ -77,7 +77,7 @@ static const struct row {
      "a connection idle for so long is closed"},
     {"job-memory", TYPE_BYTES, MEMBER(job_memory_bytes), 1ULL << 20, 1ULL << 50, HALF_OF_MEMORY,
      NULL, "bytes", "estimated memory of one job"},
-    {"job-seconds", TYPE_NUMBER, MEMBER(job_seconds), 1, 315360000, "604800", NULL, "seconds",
+    {"job-seconds", TYPE_NUMBER, MEMBER(job_seconds), 1, 315360000, "2592000", NULL, "seconds",
      "training time of one job, over all attempts; one that cannot end by then is refused"},
     {"silence-seconds", TYPE_NUMBER, MEMBER(silence_seconds), 1, 86400, "3600", NULL, "seconds",
      "a training process that says nothing for so long is taken to hang"},

@@ -52,7 +52,7 @@ static void defaults_are_the_contracts(void **state)
     assert_int_equal(c.keep_alive_seconds, 60);
     assert_int_equal(c.request_seconds, 60);
     assert_true(c.job_memory_bytes > 1 << 20);
-    assert_int_equal(c.job_seconds, 7 * 86400);
+    assert_int_equal(c.job_seconds, 30 * 86400);
     assert_int_equal(c.silence_seconds, 3600);
     assert_true(c.handlers > 0 && c.handler_queue > 0);
 }
