@@ -180,7 +180,8 @@ static void held_slow_heads_cost_little(void **state)
     struct crowd_counts counts = crowd_count(crowd);
     print_counts(&counts);
     harness_print("  %.1f KiB a connection\n", each);
-    assert_true(each < KIB_A_CONNECTION);
+    if (SLOWNESS == 1) /* a sanitizer keeps books of its own */
+        assert_true(each < KIB_A_CONNECTION);
     crowd_free(crowd);
     assert_recovered(before, peak);
 }

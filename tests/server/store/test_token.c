@@ -1,5 +1,7 @@
 #include "tests/server/store/store_fixture.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
 
 #include "server/store/store_internal.h"
@@ -195,43 +197,56 @@ static void the_first_token_is_made_once(void **state)
 
 /* --- many at once --- */
 
+/* One of the processes below, this program again: waits until its input ends, then opens the folder
+ * as a server does ("serve"), or makes a token in it ("create"). */
+static int open_folder_when_told(const char *how, const char *folder)
+{
+    struct tokens *t = NULL;
+    struct store *s = NULL;
+    struct error err = {0};
+    char token[TOKEN_SIZE], byte;
+    enum status status = read(STDIN_FILENO, &byte, 1) == 0 ? STATUS_OK : STATUS_IO;
+    if (status == STATUS_OK && strcmp(how, "serve") == 0) {
+        status = store_open(&s, folder, &err);
+        if (status == STATUS_OK)
+            store_close(s);
+    } else if (status == STATUS_OK) {
+        status = tokens_open(&t, folder, TOKENS_CREATE, &err);
+        if (status == STATUS_OK)
+            status = tokens_create(t, "one", token, &err);
+        tokens_close(t);
+    }
+    if (status != STATUS_OK)
+        fprintf(stderr, "%s\n", err.message);
+    return status == STATUS_OK ? 0 : 1;
+}
+
+static pid_t start_opener(char *how, char *folder, int gate)
+{
+    char path[] = "/proc/self/exe", *arguments[] = {path, how, folder, NULL};
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, gate, STDIN_FILENO);
+    assert_int_equal(posix_spawn(&pid, path, &files, NULL, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&files);
+    return pid;
+}
+
 /* In a folder that is new to all of them: processes that make tokens, and a server that starts. */
 static void a_new_folder_may_be_opened_by_many_at_once(void **state)
 {
     enum { FOLDERS = 12, PROCESSES = 5 };
     struct fixture *f = *state;
     for (int round = 0; round < FOLDERS; round++) {
-        char name[32], folder[512];
+        char name[32], folder[512], serve[] = "serve", create[] = "create";
         pid_t children[PROCESSES];
         int gate[2];
         snprintf(name, sizeof name, "new-%d", round);
         path_in(f, folder, name, "");
-        assert_int_equal(pipe(gate), 0);
-        for (int i = 0; i < PROCESSES; i++) {
-            children[i] = fork();
-            if (children[i] == 0) {
-                struct tokens *t = NULL;
-                struct store *s = NULL;
-                struct error err = {0};
-                char token[TOKEN_SIZE], byte;
-                close(gate[1]);
-                ssize_t n = read(gate[0], &byte, 1); /* all start when the gate is closed */
-                enum status status = n == 0 ? STATUS_OK : STATUS_IO;
-                if (status == STATUS_OK && i == 0) {
-                    status = store_open(&s, folder, &err);
-                    if (status == STATUS_OK)
-                        store_close(s);
-                } else if (status == STATUS_OK) {
-                    status = tokens_open(&t, folder, TOKENS_CREATE, &err);
-                    if (status == STATUS_OK)
-                        status = tokens_create(t, "one", token, &err);
-                    tokens_close(t);
-                }
-                if (status != STATUS_OK)
-                    fprintf(stderr, "%s\n", err.message);
-                _exit(status == STATUS_OK ? 0 : 1);
-            }
-        }
+        assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+        for (int i = 0; i < PROCESSES; i++) /* all start when the gate is closed */
+            children[i] = start_opener(i == 0 ? serve : create, folder, gate[0]);
         close(gate[0]);
         close(gate[1]);
         for (int i = 0; i < PROCESSES; i++) {
@@ -324,8 +339,10 @@ static void tokens_survive_any_failed_allocation(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3)
+        return open_folder_when_told(argv[1], argv[2]);
     const struct CMUnitTest tests[] = {
         TEST(a_token_is_its_prefix_an_id_and_a_secret),
         cmocka_unit_test(what_is_no_token_is_not_read_as_one),
