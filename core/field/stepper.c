@@ -6,10 +6,10 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/nn/kernel.h"
 
 enum {
     MAX_MOMENTS = 2,
-    KERNEL_ROWS = 6,   /* rows that the vector kernels compute together: others cost as much */
     TILE_OVERHEAD = 4, /* cost of a tile beyond its rows, in rows: weights and gradients pass by */
     UPDATE_GRANULE = 16, /* floats: one cache line belongs to one member */
 };
@@ -50,13 +50,14 @@ struct stepper {
 
 /* Points of a tile: whole groups, chosen so that members have equal work and rows of the kernels
  * are full.  A function of its arguments alone, since it decides the order of additions. */
-static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_members)
+static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_members,
+                               size_t kernel_rows)
 {
     size_t best = group_size, best_cost = SIZE_MAX;
     for (size_t size = group_size; size <= MLP_TILE; size += group_size) {
         size_t n_tiles = (batch_size + size - 1) / size;
         size_t most_tiles = (n_tiles + n_members - 1) / n_members;
-        size_t rows = (size + KERNEL_ROWS - 1) / KERNEL_ROWS * KERNEL_ROWS;
+        size_t rows = (size + kernel_rows - 1) / kernel_rows * kernel_rows;
         size_t cost = most_tiles * (rows + TILE_OVERHEAD);
         if (cost <= best_cost) {
             best = size;
@@ -132,7 +133,8 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->optimizer = *optimizer;
     s->n_members = team_size(team);
     s->batch_size = batch_size;
-    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_members);
+    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_members,
+                                    field_kernel(field)->gemm_rows);
     s->n_tiles = (batch_size + s->tile_size - 1) / s->tile_size;
     atomic_init(&s->abandoned, false);
 

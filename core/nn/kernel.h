@@ -23,23 +23,25 @@ enum gemm_epilogue {
     GEMM_ACCUMULATE, /* C += A B */
 };
 
-/* Columns of a panel come in lanes of 16: one AVX-512 register, two of AVX2. */
-enum { KERNEL_LANES = 16 };
+/* Columns come in lanes of 16 (one AVX-512 register, two of AVX2) and matrices of weights in panels
+ * of 32 columns, two registers of a tile. */
+enum { KERNEL_LANES = 16, KERNEL_PANEL = 32 };
 
 /*
- * C [m, n] from A [m, k] and a panel B [k, n]; n is 16, 32, 48 or 64, m and k are any.
+ * C [m, n] from A [m, k] and B [k, n]; n is a multiple of 16, m and k are any.
  * A(i, p) = a[i * a_row + p * a_step]: a_row 1, a_step ld reads a transposed matrix.
- * B rows are contiguous, b_step floats apart; C rows are c_row floats apart.  C overlaps neither A
- * nor B.  Rows of b, c, bias and mask are best aligned to 64 bytes; nothing breaks if they are not.
+ * B and C are walked in panels: B(p, j) = b[j / 32 * b_panel + p * b_step + j % 32], C likewise
+ * with c_row and c_panel.  A panel of 32 is an ordinary row-major matrix.  C overlaps neither A nor
+ * B. Rows of b, c, bias and mask are best aligned to 64 bytes; nothing breaks if they are not.
  */
 struct gemm {
     size_t m, n, k;
     const float *a;
     size_t a_row, a_step;
     const float *b;
-    size_t b_step;
+    size_t b_step, b_panel;
     float *c;
-    size_t c_row;
+    size_t c_row, c_panel;
     enum gemm_epilogue epilogue;
     const float *bias; /* [n] */
     const float *mask;
@@ -50,6 +52,13 @@ struct kernel {
     const char *name; /* "portable", "avx2", "avx512" */
 
     void (*gemm)(const struct gemm *g);
+
+    /* Rows that a tile of gemm has: others cost nearly as much as the next multiple. */
+    size_t gemm_rows;
+
+    /* sum[j] += the column j of z [n, z_row], for n_columns (a multiple of 16): one sum over the
+     * rows in order, then added. */
+    void (*add_columns)(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum);
 
     /* Rows of a Fourier encoding: for i < n, j < m (m a multiple of 16), n_dims 1 … 3:
      *   u = sum_d x[i, d] b[d * m + j];  out[i * ld + j] = a[j] sin(2 pi u),

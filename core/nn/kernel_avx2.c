@@ -14,22 +14,30 @@
 
 enum { LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2 };
 
-/* The epilogue: a sum becomes the lanes of C from row i, column j. */
-INLINE void store(const struct gemm *g, size_t i, size_t j, __m256 sum)
+/* A strip of C: some rows of 16 columns. */
+struct strip {
+    const float *a, *b, *bias, *mask;
+    float *c;
+};
+
+/* The epilogue: a sum becomes the lanes of C from a row and a column of the strip. */
+INLINE void store(const struct gemm *g, const struct strip *s, size_t row, size_t column,
+                  __m256 sum)
 {
     const __m256 zero = _mm256_setzero_ps();
-    float *c = g->c + i * g->c_row + j;
+    float *c = s->c + row * g->c_row + column;
     switch (g->epilogue) {
     case GEMM_STORE:
     case GEMM_RELU:
-        if (g->bias)
-            sum = _mm256_add_ps(sum, _mm256_loadu_ps(g->bias + j));
+        if (s->bias)
+            sum = _mm256_add_ps(sum, _mm256_loadu_ps(s->bias + column));
         if (g->epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
             sum = _mm256_max_ps(zero, sum);
         break;
     case GEMM_MASK:
-        sum = _mm256_and_ps(
-            sum, _mm256_cmp_ps(_mm256_loadu_ps(g->mask + i * g->mask_row + j), zero, _CMP_GT_OQ));
+        sum =
+            _mm256_and_ps(sum, _mm256_cmp_ps(_mm256_loadu_ps(s->mask + row * g->mask_row + column),
+                                             zero, _CMP_GT_OQ));
         break;
     case GEMM_ACCUMULATE:
         sum = _mm256_add_ps(_mm256_loadu_ps(c), sum);
@@ -38,9 +46,8 @@ INLINE void store(const struct gemm *g, size_t i, size_t j, __m256 sum)
     _mm256_storeu_ps(c, sum);
 }
 
-/* Rows `row` … row + rows - 1 and 16 columns from `column` of C.  Inlined with constant rows, so
- * that `sum` lives in registers. */
-INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t column)
+/* All rows of a strip.  Inlined with constant rows, so that `sum` lives in registers. */
+INLINE void tile(const size_t rows, const struct gemm *g, const struct strip *s)
 {
     __m256 sum[TILE_ROWS][TILE_VECTORS];
     UNROLL(6)
@@ -48,7 +55,7 @@ INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t col
         sum[i][0] = sum[i][1] = _mm256_setzero_ps();
 
     const size_t a_row = g->a_row, a_step = g->a_step, b_step = g->b_step;
-    const float *a = g->a + row * a_row, *b = g->b + column;
+    const float *a = s->a, *b = s->b;
     for (size_t p = g->k; p > 0; p--) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + LANES);
         UNROLL(6)
@@ -63,36 +70,57 @@ INLINE void tile(const size_t rows, const struct gemm *g, size_t row, size_t col
 
     UNROLL(6)
     for (size_t i = 0; i < rows; i++) {
-        store(g, row + i, column, sum[i][0]);
-        store(g, row + i, column + LANES, sum[i][1]);
+        store(g, s, i, 0, sum[i][0]);
+        store(g, s, i, LANES, sum[i][1]);
+    }
+}
+
+#define TILE_OF(n)                                                                                 \
+    case n:                                                                                        \
+        tile(n, g, s);                                                                             \
+        break
+
+static void tile_of_rows(size_t rows, const struct gemm *g, const struct strip *s)
+{
+    switch (rows) {
+        TILE_OF(1);
+        TILE_OF(2);
+        TILE_OF(3);
+        TILE_OF(4);
+        TILE_OF(5);
+        TILE_OF(6);
     }
 }
 
 static void gemm(const struct gemm *g)
 {
+    /* Strips of equal height, or nearly: a low one at the end would be a slow one. */
+    const size_t n_strips = (g->m + TILE_ROWS - 1) / TILE_ROWS;
     for (size_t column = 0; column < g->n; column += KERNEL_LANES) {
+        const size_t panel = column / KERNEL_PANEL, within = column % KERNEL_PANEL;
         size_t row = 0;
-        for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
-            tile(TILE_ROWS, g, row, column);
-        switch (g->m - row) {
-        case 5:
-            tile(5, g, row, column);
-            break;
-        case 4:
-            tile(4, g, row, column);
-            break;
-        case 3:
-            tile(3, g, row, column);
-            break;
-        case 2:
-            tile(2, g, row, column);
-            break;
-        case 1:
-            tile(1, g, row, column);
-            break;
-        default:
-            break;
+        for (size_t i = 0; i < n_strips; i++) {
+            const size_t rows = (g->m - row + n_strips - i - 1) / (n_strips - i);
+            const struct strip s = {
+                .a = g->a + row * g->a_row,
+                .b = g->b + panel * g->b_panel + within,
+                .bias = g->bias ? g->bias + column : NULL,
+                .mask = g->mask ? g->mask + row * g->mask_row + column : NULL,
+                .c = g->c + panel * g->c_panel + row * g->c_row + within,
+            };
+            tile_of_rows(rows, g, &s);
+            row += rows;
         }
+    }
+}
+
+static void add_columns(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum)
+{
+    for (size_t j = 0; j < n_columns; j += LANES) {
+        __m256 lanes = _mm256_setzero_ps();
+        for (size_t i = 0; i < n; i++)
+            lanes = _mm256_add_ps(lanes, _mm256_loadu_ps(z + i * z_row + j));
+        _mm256_storeu_ps(sum + j, _mm256_add_ps(_mm256_loadu_ps(sum + j), lanes));
     }
 }
 
@@ -204,6 +232,8 @@ static void tanh_rows(size_t n, float *h)
 const struct kernel kernel_avx2 = {
     .name = "avx2",
     .gemm = gemm,
+    .gemm_rows = TILE_ROWS,
+    .add_columns = add_columns,
     .fourier = fourier,
     .sine = sine_rows,
     .tanh = tanh_rows,

@@ -1,9 +1,10 @@
 /*
  * Kernels for AVX-512 (F, BW, DQ, VL).
  *
- * The product keeps a tile of 6 rows x 64 columns of C in 24 registers and walks down k: four loads
- * of B and six broadcasts of A feed 24 multiply-adds, which is more than the latency of 4 cycles
- * times the two units need.  A is read in place, so the same tile serves transposed operands.
+ * The product keeps a tile of 14 rows x 32 columns of C in 28 registers and walks down k: two loads
+ * of B and 14 broadcasts of A feed 28 multiply-adds.  That is more than the latency of 4 cycles
+ * times the two units need, few loads for each of them, and little of B from the second-level
+ * cache.  A is read in place, so the same tile serves transposed operands.
  */
 #include "core/nn/kernel_rows.h"
 
@@ -13,112 +14,163 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 16, TILE_ROWS = 6, TILE_VECTORS = 4 };
+enum { LANES = KERNEL_LANES, TILE_ROWS = 14, TILE_VECTORS = 2, AHEAD = 16 };
 
-/* The epilogue: a sum becomes the lanes of C from row i, column j. */
-INLINE void store(const struct gemm *g, size_t i, size_t j, __m512 sum)
+/* A strip of C: some rows of one panel, or of half of one. */
+struct strip {
+    const float *a, *b, *bias, *mask;
+    float *c;
+};
+
+/* The epilogue of one register.  offset: from the strip's first number to its lanes. */
+INLINE __m512 finish(const enum gemm_epilogue epilogue, const struct gemm *g, const struct strip *s,
+                     size_t row, size_t column, __m512 sum)
 {
     const __m512 zero = _mm512_setzero_ps();
-    float *c = g->c + i * g->c_row + j;
-    switch (g->epilogue) {
+    switch (epilogue) {
     case GEMM_STORE:
-    case GEMM_RELU:
-        if (g->bias)
-            sum = _mm512_add_ps(sum, _mm512_loadu_ps(g->bias + j));
-        if (g->epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
-            sum = _mm512_max_ps(zero, sum);
-        break;
+        return s->bias ? _mm512_add_ps(sum, _mm512_loadu_ps(s->bias + column)) : sum;
+    case GEMM_RELU: /* the second operand wins where it is NaN */
+        return _mm512_max_ps(zero,
+                             s->bias ? _mm512_add_ps(sum, _mm512_loadu_ps(s->bias + column)) : sum);
     case GEMM_MASK:
-        sum = _mm512_maskz_mov_ps(
-            _mm512_cmp_ps_mask(_mm512_loadu_ps(g->mask + i * g->mask_row + j), zero, _CMP_GT_OQ),
+        return _mm512_maskz_mov_ps(
+            _mm512_cmp_ps_mask(_mm512_loadu_ps(s->mask + row * g->mask_row + column), zero,
+                               _CMP_GT_OQ),
             sum);
-        break;
     case GEMM_ACCUMULATE:
-        sum = _mm512_add_ps(_mm512_loadu_ps(c), sum);
-        break;
+        return _mm512_add_ps(_mm512_loadu_ps(s->c + row * g->c_row + column), sum);
     }
-    _mm512_storeu_ps(c, sum);
+    return sum;
 }
 
-/* Rows `row` … row + rows - 1 of C, all 16 * vectors columns.  Inlined with constant rows and
- * vectors, so that `sum` lives in registers. */
-INLINE void tile(const size_t rows, const size_t vectors, const struct gemm *g, size_t row)
+INLINE void store(const enum gemm_epilogue epilogue, const size_t rows, const size_t vectors,
+                  const struct gemm *g, const struct strip *s, __m512 sum[][TILE_VECTORS])
+{
+    UNROLL(14)
+    for (size_t i = 0; i < rows; i++) {
+        UNROLL(2)
+        for (size_t j = 0; j < vectors; j++)
+            _mm512_storeu_ps(s->c + i * g->c_row + LANES * j,
+                             finish(epilogue, g, s, i, LANES * j, sum[i][j]));
+    }
+}
+
+/* All rows and 16 * vectors columns of a strip.  Inlined with constant rows and vectors, so that
+ * `sum` lives in registers. */
+INLINE void tile(const size_t rows, const size_t vectors, const struct gemm *g,
+                 const struct strip *s)
 {
     __m512 sum[TILE_ROWS][TILE_VECTORS];
-    UNROLL(6)
+    UNROLL(14)
     for (size_t i = 0; i < rows; i++) {
-        UNROLL(4)
+        UNROLL(2)
         for (size_t j = 0; j < vectors; j++)
             sum[i][j] = _mm512_setzero_ps();
     }
 
+    if (g->epilogue == GEMM_ACCUMULATE) { /* they come from afar, and in time for the end */
+        UNROLL(14)
+        for (size_t i = 0; i < rows; i++) {
+            UNROLL(2)
+            for (size_t j = 0; j < vectors; j++)
+                _mm_prefetch((const char *)(s->c + i * g->c_row + LANES * j), _MM_HINT_T0);
+        }
+    }
     const size_t a_row = g->a_row, a_step = g->a_step, b_step = g->b_step;
-    const float *a = g->a + row * a_row, *b = g->b;
+    const float *a = s->a, *b = s->b;
+    UNROLL(2)
     for (size_t p = g->k; p > 0; p--) {
         __m512 b_row[TILE_VECTORS];
-        UNROLL(4)
+        UNROLL(2)
         for (size_t j = 0; j < vectors; j++)
             b_row[j] = _mm512_loadu_ps(b + LANES * j);
-        UNROLL(6)
+        UNROLL(14)
         for (size_t i = 0; i < rows; i++) {
             const __m512 a_ip = _mm512_set1_ps(a[i * a_row]);
-            UNROLL(4)
+            UNROLL(2)
             for (size_t j = 0; j < vectors; j++)
                 sum[i][j] = _mm512_fmadd_ps(a_ip, b_row[j], sum[i][j]);
         }
+        _mm_prefetch((const char *)(a + AHEAD * a_step), _MM_HINT_T0);
         a += a_step;
         b += b_step;
     }
 
-    UNROLL(6)
-    for (size_t i = 0; i < rows; i++) {
-        UNROLL(4)
-        for (size_t j = 0; j < vectors; j++)
-            store(g, row + i, LANES * j, sum[i][j]);
+    switch (g->epilogue) {
+    case GEMM_STORE:
+        store(GEMM_STORE, rows, vectors, g, s, sum);
+        break;
+    case GEMM_RELU:
+        store(GEMM_RELU, rows, vectors, g, s, sum);
+        break;
+    case GEMM_MASK:
+        store(GEMM_MASK, rows, vectors, g, s, sum);
+        break;
+    case GEMM_ACCUMULATE:
+        store(GEMM_ACCUMULATE, rows, vectors, g, s, sum);
+        break;
     }
 }
 
-INLINE void all_rows(const size_t vectors, const struct gemm *g)
+#define TILE_OF(n)                                                                                 \
+    case n:                                                                                        \
+        tile(n, vectors, g, s);                                                                    \
+        break
+
+INLINE void tile_of_rows(size_t rows, const size_t vectors, const struct gemm *g,
+                         const struct strip *s)
 {
-    size_t row = 0;
-    for (; row + TILE_ROWS <= g->m; row += TILE_ROWS)
-        tile(TILE_ROWS, vectors, g, row);
-    switch (g->m - row) {
-    case 5:
-        tile(5, vectors, g, row);
-        break;
-    case 4:
-        tile(4, vectors, g, row);
-        break;
-    case 3:
-        tile(3, vectors, g, row);
-        break;
-    case 2:
-        tile(2, vectors, g, row);
-        break;
-    case 1:
-        tile(1, vectors, g, row);
-        break;
-    default:
-        break;
+    switch (rows) {
+        TILE_OF(1);
+        TILE_OF(2);
+        TILE_OF(3);
+        TILE_OF(4);
+        TILE_OF(5);
+        TILE_OF(6);
+        TILE_OF(7);
+        TILE_OF(8);
+        TILE_OF(9);
+        TILE_OF(10);
+        TILE_OF(11);
+        TILE_OF(12);
+        TILE_OF(13);
+        TILE_OF(14);
     }
 }
 
 static void gemm(const struct gemm *g)
 {
-    switch (g->n / LANES) {
-    case 4:
-        all_rows(4, g);
-        break;
-    case 3:
-        all_rows(3, g);
-        break;
-    case 2:
-        all_rows(2, g);
-        break;
-    default:
-        all_rows(1, g);
-        break;
+    /* Strips of equal height, or nearly: a low one at the end would be a slow one. */
+    const size_t n_strips = (g->m + TILE_ROWS - 1) / TILE_ROWS;
+    for (size_t column = 0; column < g->n; column += KERNEL_PANEL) {
+        const size_t panel = column / KERNEL_PANEL;
+        size_t row = 0;
+        for (size_t i = 0; i < n_strips; i++) {
+            const size_t rows = (g->m - row + n_strips - i - 1) / (n_strips - i);
+            const struct strip s = {
+                .a = g->a + row * g->a_row,
+                .b = g->b + panel * g->b_panel,
+                .bias = g->bias ? g->bias + column : NULL,
+                .mask = g->mask ? g->mask + row * g->mask_row + column : NULL,
+                .c = g->c + panel * g->c_panel + row * g->c_row,
+            };
+            if (g->n - column >= KERNEL_PANEL)
+                tile_of_rows(rows, 2, g, &s);
+            else
+                tile_of_rows(rows, 1, g, &s);
+            row += rows;
+        }
+    }
+}
+
+static void add_columns(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum)
+{
+    for (size_t j = 0; j < n_columns; j += LANES) {
+        __m512 lanes = _mm512_setzero_ps();
+        for (size_t i = 0; i < n; i++)
+            lanes = _mm512_add_ps(lanes, _mm512_loadu_ps(z + i * z_row + j));
+        _mm512_storeu_ps(sum + j, _mm512_add_ps(_mm512_loadu_ps(sum + j), lanes));
     }
 }
 
@@ -238,6 +290,8 @@ static void tanh_rows(size_t n, float *h)
 const struct kernel kernel_avx512 = {
     .name = "avx512",
     .gemm = gemm,
+    .gemm_rows = TILE_ROWS,
+    .add_columns = add_columns,
     .fourier = fourier,
     .sine = sine_rows,
     .tanh = tanh_rows,

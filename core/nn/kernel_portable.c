@@ -11,15 +11,16 @@
 /* One row of 16 sums: what both gcc and clang keep in registers. */
 static void row_of_tile(const struct gemm *g, size_t i, size_t column)
 {
+    const size_t panel = column / KERNEL_PANEL, within = column % KERNEL_PANEL;
     float sum[KERNEL_LANES] = {0};
-    const float *a = g->a + i * g->a_row, *b = g->b + column;
+    const float *a = g->a + i * g->a_row, *b = g->b + panel * g->b_panel + within;
     for (size_t p = 0; p < g->k; p++) {
         const float a_ip = a[p * g->a_step];
         for (size_t j = 0; j < KERNEL_LANES; j++)
             sum[j] += a_ip * b[p * g->b_step + j];
     }
 
-    float *c = g->c + i * g->c_row + column;
+    float *c = g->c + panel * g->c_panel + i * g->c_row + within;
     for (size_t j = 0; j < KERNEL_LANES; j++) {
         float v = sum[j];
         switch (g->epilogue) {
@@ -47,6 +48,18 @@ static void gemm(const struct gemm *g)
     for (size_t column = 0; column < g->n; column += KERNEL_LANES)
         for (size_t i = 0; i < g->m; i++)
             row_of_tile(g, i, column);
+}
+
+static void add_columns(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum)
+{
+    for (size_t first = 0; first < n_columns; first += KERNEL_LANES) {
+        float lanes[KERNEL_LANES] = {0};
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < KERNEL_LANES; j++)
+                lanes[j] += z[i * z_row + first + j];
+        for (size_t j = 0; j < KERNEL_LANES; j++)
+            sum[first + j] += lanes[j];
+    }
 }
 
 /* The part of a turn that is left of u, within [-1/2, 1/2].  Products of two floats are exact in
@@ -117,6 +130,8 @@ static void tanh_rows(size_t n, float *h)
 const struct kernel kernel_portable = {
     .name = "portable",
     .gemm = gemm,
+    .gemm_rows = 1,
+    .add_columns = add_columns,
     .fourier = fourier,
     .sine = sine_rows,
     .tanh = tanh_rows,

@@ -16,16 +16,14 @@ size_t mlp_padded(size_t n)
     return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
 }
 
-size_t mlp_panel_columns(size_t n_columns, size_t column)
+size_t mlp_packed_size(size_t n_rows, size_t n_columns)
 {
-    const size_t rest = n_columns - column;
-    return rest < MLP_PANEL ? rest : MLP_PANEL;
+    return n_rows * ((n_columns + MLP_PANEL - 1) / MLP_PANEL * MLP_PANEL);
 }
 
-size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column)
+size_t mlp_packed(size_t n_rows, size_t row, size_t column)
 {
-    const size_t first = column / MLP_PANEL * MLP_PANEL;
-    return n_rows * first + row * mlp_panel_columns(n_columns, first) + (column - first);
+    return column / MLP_PANEL * n_rows * MLP_PANEL + row * MLP_PANEL + column % MLP_PANEL;
 }
 
 static enum status check(const struct mlp_spec *spec, struct error *err)
@@ -74,10 +72,10 @@ enum status mlp_create(struct mlp **out, const struct mlp_spec *spec, const stru
         layer->n_inputs = l == 0 ? spec->n_inputs : spec->width;
         layer->n_outputs = l + 1 == m->n_layers ? spec->n_outputs : spec->width;
         layer->weight = m->n_params;
-        layer->bias = layer->weight + layer->n_inputs * mlp_padded(layer->n_outputs);
+        layer->bias = layer->weight + mlp_packed_size(layer->n_inputs, layer->n_outputs);
         m->n_params = layer->bias + mlp_padded(layer->n_outputs);
         layer->transposed = m->n_transposed;
-        m->n_transposed += layer->n_outputs * mlp_padded(layer->n_inputs);
+        m->n_transposed += mlp_packed_size(layer->n_outputs, layer->n_inputs);
         /* rows of panels stay aligned to 64 bytes */
         m->n_transposed = mlp_padded(m->n_transposed);
     }
@@ -123,10 +121,10 @@ void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float 
                       float *bias)
 {
     const struct mlp_layer *layer = &m->layer[l];
-    const size_t n_inputs = layer->n_inputs, columns = mlp_padded(layer->n_outputs);
+    const size_t n_inputs = layer->n_inputs;
     for (size_t j = 0; j < layer->n_outputs; j++)
         for (size_t k = 0; k < n_inputs; k++)
-            weight[j * n_inputs + k] = params[layer->weight + mlp_packed(n_inputs, columns, k, j)];
+            weight[j * n_inputs + k] = params[layer->weight + mlp_packed(n_inputs, k, j)];
     memcpy(bias, params + layer->bias, layer->n_outputs * sizeof(float));
 }
 
@@ -134,11 +132,12 @@ void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float 
                       const float *bias)
 {
     const struct mlp_layer *layer = &m->layer[l];
-    const size_t n_inputs = layer->n_inputs, columns = mlp_padded(layer->n_outputs);
-    memset(params + layer->weight, 0, (n_inputs + 1) * columns * sizeof(float));
+    const size_t n_inputs = layer->n_inputs;
+    memset(params + layer->weight, 0, (layer->bias - layer->weight) * sizeof(float));
+    memset(params + layer->bias, 0, mlp_padded(layer->n_outputs) * sizeof(float));
     for (size_t j = 0; j < layer->n_outputs; j++)
         for (size_t k = 0; k < n_inputs; k++)
-            params[layer->weight + mlp_packed(n_inputs, columns, k, j)] = weight[j * n_inputs + k];
+            params[layer->weight + mlp_packed(n_inputs, k, j)] = weight[j * n_inputs + k];
     memcpy(params + layer->bias, bias, layer->n_outputs * sizeof(float));
 }
 
@@ -147,13 +146,12 @@ size_t mlp_n_transposed(const struct mlp *m)
     return m->n_transposed;
 }
 
-/* to(j, k) = from(k, j) for n_j rows of 16; where k is not below n_k, 0. */
-static void transpose_block(size_t n_k, const float *from, size_t from_step, size_t n_j, float *to,
-                            size_t to_step)
+/* to(j, k) = from(k, j) for n_j rows of 16 of two panels; where k is not below n_k, 0. */
+static void transpose_block(size_t n_k, const float *from, size_t n_j, float *to)
 {
     for (size_t j = 0; j < n_j; j++)
         for (size_t k = 0; k < MLP_LANES; k++)
-            to[j * to_step + k] = k < n_k ? from[k * from_step + j] : 0;
+            to[j * MLP_PANEL + k] = k < n_k ? from[k * MLP_PANEL + j] : 0;
 }
 
 void mlp_transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
@@ -162,19 +160,15 @@ void mlp_transpose(const struct mlp *m, const float *params, float *transposed, 
     for (size_t l = 0; l < m->n_layers; l++) {
         const struct mlp_layer *layer = &m->layer[l];
         const size_t n_inputs = layer->n_inputs, n_outputs = layer->n_outputs;
-        const size_t columns = mlp_padded(n_outputs), t_columns = mlp_padded(n_inputs);
         const float *from = params + layer->weight;
         float *to = transposed + layer->transposed;
         size_t first, count;
         team_share(n_outputs, MLP_LANES, n_parts, part, &first, &count);
         for (size_t j = first; j < first + count; j += MLP_LANES) {
             const size_t left = first + count - j, n_j = left < MLP_LANES ? left : MLP_LANES;
-            const size_t from_step = mlp_panel_columns(columns, j / MLP_PANEL * MLP_PANEL);
-            for (size_t k = 0; k < t_columns; k += MLP_LANES) {
-                const size_t to_step = mlp_panel_columns(t_columns, k / MLP_PANEL * MLP_PANEL);
-                transpose_block(n_inputs - k, from + mlp_packed(n_inputs, columns, k, j), from_step,
-                                n_j, to + mlp_packed(n_outputs, t_columns, j, k), to_step);
-            }
+            for (size_t k = 0; k < n_inputs; k += MLP_LANES)
+                transpose_block(n_inputs - k, from + mlp_packed(n_inputs, k, j), n_j,
+                                to + mlp_packed(n_outputs, j, k));
         }
     }
 }

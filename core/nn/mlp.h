@@ -7,8 +7,8 @@
  * tile.
  *
  * Parameters are one block of floats.  Each layer is [W panels][b]: W is packed for the kernels, in
- * panels of PANEL output columns, panel p = [K, columns of p], row-major, column counts padded to
- * MLP_LANES with zeros that stay zero (their gradients are zero).  The optimizer runs over the
+ * panels of PANEL output columns, panel p = [K, PANEL], row-major, filled up with zeros that stay
+ * zero (their gradients are zero).  The optimizer runs over the
  * block as it lies; only files see W as [M, K].
  *
  * Work is done in tiles of up to MLP_TILE points: a tile goes through all layers forward, then all
@@ -28,8 +28,9 @@
 enum {
     MLP_MAX_OUTPUTS = 64,
     MLP_MAX_OMEGA = 100000,
-    MLP_TILE = 96,  /* points: a multiple of the kernels' rows; activations stay in 1 MiB of L2 */
-    MLP_PANEL = 64, /* columns of a panel: four AVX-512 registers */
+    MLP_TILE =
+        224, /* points: whole tiles of the kernels; activations stay in the cache of a core */
+    MLP_PANEL = 32, /* columns of a panel, as kernels want it */
     MLP_LANES = 16, /* padding of column counts */
 };
 

@@ -30,10 +30,9 @@ static void init_glorot(const struct mlp_layer *layer, struct rng *rng, float *p
     const double sd_of_truncated = 0.87962566103423978; /* of a unit normal cut at +-2 */
     const double fans = (double)(layer->n_inputs + layer->n_outputs);
     const double scale = sqrt(2 / fans) / sd_of_truncated, bias_sd = 0.01;
-    const size_t columns = mlp_padded(layer->n_outputs);
     for (size_t j = 0; j < layer->n_outputs; j++)
         for (size_t k = 0; k < layer->n_inputs; k++)
-            params[layer->weight + mlp_packed(layer->n_inputs, columns, k, j)] =
+            params[layer->weight + mlp_packed(layer->n_inputs, k, j)] =
                 (float)(scale * truncated_normal(rng));
     for (size_t j = 0; j < layer->n_outputs; j++)
         params[layer->bias + j] = (float)(bias_sd * rng_normal(rng));
@@ -46,11 +45,9 @@ static void init_siren(const struct mlp_layer *layer, bool is_first, double omeg
 {
     const double n_inputs = (double)layer->n_inputs;
     const double end = is_first ? 1 / n_inputs : sqrt(6 / n_inputs) / omega;
-    const size_t columns = mlp_padded(layer->n_outputs);
     for (size_t j = 0; j < layer->n_outputs; j++)
         for (size_t k = 0; k < layer->n_inputs; k++)
-            params[layer->weight + mlp_packed(layer->n_inputs, columns, k, j)] =
-                (float)uniform(rng, end);
+            params[layer->weight + mlp_packed(layer->n_inputs, k, j)] = (float)uniform(rng, end);
     for (size_t j = 0; j < layer->n_outputs; j++)
         params[layer->bias + j] = (float)uniform(rng, 1 / sqrt(n_inputs));
 }

@@ -1,10 +1,9 @@
 /*
  * Where the numbers of a network lie.  For mlp*.c only.
  *
- * A matrix of K rows and `columns` columns (a multiple of 16) is packed as panels of 64 columns,
- * the last one narrower: panel p is [K, columns of p], row-major, and starts K * 64 * p floats
- * after the first.  W is packed with K inputs as rows and M outputs, padded, as columns; W
- * transposed with M rows and K, padded, as columns.
+ * A matrix of K rows is packed as panels of 32 columns, the last one filled up with zeros: panel p
+ * is [K, 32], row-major, and starts K * 32 * p floats after the first.  W is packed with K inputs
+ * as rows and M outputs as columns; W transposed with M rows and K columns.
  */
 #ifndef CORE_NN_MLP_LAYOUT_H
 #define CORE_NN_MLP_LAYOUT_H
@@ -29,13 +28,13 @@ struct mlp {
     struct mlp_layer layer[MLP_MAX_LAYERS];
 };
 
-/* n rounded up to MLP_LANES. */
+/* n rounded up to MLP_LANES: the columns that are computed. */
 size_t mlp_padded(size_t n);
 
-/* Columns of the panel that starts at `column`, of n_columns in all. */
-size_t mlp_panel_columns(size_t n_columns, size_t column);
+/* Floats of a packed matrix. */
+size_t mlp_packed_size(size_t n_rows, size_t n_columns);
 
-/* Place of element (row, column) among the panels of a matrix. */
-size_t mlp_packed(size_t n_rows, size_t n_columns, size_t row, size_t column);
+/* Place of element (row, column) in a packed matrix. */
+size_t mlp_packed(size_t n_rows, size_t row, size_t column);
 
 #endif

@@ -99,22 +99,23 @@ static void layer_forward(const struct mlp *m, const float *params, struct mlp_t
     const struct mlp_layer *layer = &m->layer[l];
     const size_t columns = mlp_padded(layer->n_outputs);
     const bool is_hidden = l + 1 < m->n_layers;
-    struct gemm g = {
+    const struct gemm g = {
         .m = n,
+        .n = columns,
         .k = layer->n_inputs,
         .a = t->h[l],
         .a_row = t->row[l],
         .a_step = 1,
+        .b = params + layer->weight,
+        .b_step = MLP_PANEL,
+        .b_panel = layer->n_inputs * MLP_PANEL,
+        .c = t->h[l + 1],
         .c_row = t->row[l + 1],
+        .c_panel = MLP_PANEL,
         .epilogue = is_hidden && m->spec.activation == ACTIVATION_RELU ? GEMM_RELU : GEMM_STORE,
+        .bias = params + layer->bias,
     };
-    for (size_t first = 0; first < columns; first += MLP_PANEL) {
-        g.n = g.b_step = mlp_panel_columns(columns, first);
-        g.b = params + layer->weight + layer->n_inputs * first;
-        g.bias = params + layer->bias + first;
-        g.c = t->h[l + 1] + first;
-        m->kernel->gemm(&g);
-    }
+    m->kernel->gemm(&g);
     if (!is_hidden)
         return;
     for (size_t i = 0; i < n; i++) {
@@ -144,40 +145,28 @@ void mlp_forward(const struct mlp *m, const float *params, struct mlp_tile *t, s
 
 /* --- backward --- */
 
-/* sum[j] += the column j of d_z [n, row], for a number of columns that is a multiple of 16. */
-static void add_columns(size_t n, size_t columns, const float *d_z, size_t row, float *sum)
-{
-    for (size_t first = 0; first < columns; first += MLP_LANES) {
-        float lanes[MLP_LANES] = {0};
-        for (size_t i = 0; i < n; i++)
-            for (size_t j = 0; j < MLP_LANES; j++)
-                lanes[j] += d_z[i * row + first + j];
-        for (size_t j = 0; j < MLP_LANES; j++)
-            sum[first + j] += lanes[j];
-    }
-}
-
 static void weights_backward(const struct mlp *m, const struct mlp_tile *t, size_t n, size_t l,
                              const float *d_z, float *d_params)
 {
     const struct mlp_layer *layer = &m->layer[l];
     const size_t columns = mlp_padded(layer->n_outputs);
-    struct gemm g = {
+    const struct gemm g = {
         .m = layer->n_inputs,
+        .n = columns,
         .k = n,
         .a = t->h[l],
         .a_row = 1,
         .a_step = t->row[l],
+        .b = d_z,
         .b_step = t->d_row,
+        .b_panel = MLP_PANEL,
+        .c = d_params + layer->weight,
+        .c_row = MLP_PANEL,
+        .c_panel = layer->n_inputs * MLP_PANEL,
         .epilogue = GEMM_ACCUMULATE,
     };
-    for (size_t first = 0; first < columns; first += MLP_PANEL) {
-        g.n = g.c_row = mlp_panel_columns(columns, first);
-        g.b = d_z + first;
-        g.c = d_params + layer->weight + layer->n_inputs * first;
-        m->kernel->gemm(&g);
-    }
-    add_columns(n, columns, d_z, t->d_row, d_params + layer->bias);
+    m->kernel->gemm(&g);
+    m->kernel->add_columns(n, columns, d_z, t->d_row, d_params + layer->bias);
 }
 
 /* d_h [n, d_h_row] = d_z W, and 0 where mask (NULL: none), like h[l], is not above 0. */
@@ -186,24 +175,24 @@ static void inputs_backward(const struct mlp *m, const float *transposed, const 
                             size_t d_h_row)
 {
     const struct mlp_layer *layer = &m->layer[l];
-    const size_t columns = mlp_padded(layer->n_inputs);
-    struct gemm g = {
+    const struct gemm g = {
         .m = n,
+        .n = mlp_padded(layer->n_inputs),
         .k = layer->n_outputs,
         .a = d_z,
         .a_row = t->d_row,
         .a_step = 1,
+        .b = transposed + layer->transposed,
+        .b_step = MLP_PANEL,
+        .b_panel = layer->n_outputs * MLP_PANEL,
+        .c = d_h,
         .c_row = d_h_row,
+        .c_panel = MLP_PANEL,
         .epilogue = mask ? GEMM_MASK : GEMM_STORE,
+        .mask = mask,
         .mask_row = t->row[l],
     };
-    for (size_t first = 0; first < columns; first += MLP_PANEL) {
-        g.n = g.b_step = mlp_panel_columns(columns, first);
-        g.b = transposed + layer->transposed + layer->n_outputs * first;
-        g.c = d_h + first;
-        g.mask = mask ? mask + first : NULL;
-        m->kernel->gemm(&g);
-    }
+    m->kernel->gemm(&g);
 }
 
 /* d_z *= 1 - h^2 */

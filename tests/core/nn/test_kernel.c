@@ -51,13 +51,13 @@ static void table_ends_with_portable(void **state)
 
 /* --- gemm --- */
 
-enum { MAX_M = 13, MAX_N = 64, MAX_K = 513, LD = 544, C_ROW = 80 };
+enum { MAX_M = 31, MAX_N = 80, MAX_K = 513, LD = 544, C_ROW = 96, PANELS = 96 };
 
-static const size_t depths[] = {0, 1, 2, 7, 64, 256, 513};
+static const size_t depths[] = {0, 1, 2, 7, 64, 513};
 
 struct operands {
     float *a;    /* [MAX_M, LD] or, through strides, [MAX_K, LD] */
-    float *b;    /* [MAX_K, MAX_N] */
+    float *b;    /* [MAX_K, PANELS] */
     float *c;    /* [MAX_M, C_ROW] */
     float *bias; /* [MAX_N] */
     float *mask; /* [MAX_M, C_ROW]: about half above 0, some exactly 0 */
@@ -66,7 +66,7 @@ struct operands {
 static void operands_init(struct operands *o)
 {
     o->a = random_floats(MAX_K * LD, 1);
-    o->b = random_floats(MAX_K * MAX_N, 2);
+    o->b = random_floats(MAX_K * PANELS, 2);
     o->c = random_floats(MAX_M * C_ROW, 3);
     o->bias = random_floats(MAX_N, 4);
     o->mask = random_floats(MAX_M * C_ROW, 5);
@@ -99,9 +99,11 @@ static struct gemm product(const struct operands *o, size_t m, size_t n, size_t 
         .a_row = transposed ? 1 : LD,
         .a_step = transposed ? LD : 1,
         .b = o->b,
-        .b_step = n,
+        .b_step = transposed ? PANELS : KERNEL_PANEL, /* row-major, or packed */
+        .b_panel = transposed ? KERNEL_PANEL : k * KERNEL_PANEL,
         .c = c,
-        .c_row = C_ROW,
+        .c_row = transposed ? KERNEL_PANEL : C_ROW,
+        .c_panel = transposed ? MAX_M * KERNEL_PANEL : KERNEL_PANEL,
         .epilogue = epilogues[variant],
         .bias = variant == STORE_BIAS || variant == RELU_BIAS ? o->bias : NULL,
         .mask = variant == MASK ? o->mask : NULL,
@@ -114,13 +116,19 @@ static double exact_element(const struct gemm *g, enum variant variant, size_t i
 {
     double sum = 0;
     for (size_t p = 0; p < g->k; p++)
-        sum += (double)g->a[i * g->a_row + p * g->a_step] * (double)g->b[p * g->b_step + j];
+        sum += (double)g->a[i * g->a_row + p * g->a_step] *
+               (double)g->b[j / KERNEL_PANEL * g->b_panel + p * g->b_step + j % KERNEL_PANEL];
     sum += g->bias ? (double)g->bias[j] : 0;
     if (variant == RELU || variant == RELU_BIAS)
         return sum > 0 ? sum : 0;
     if (variant == MASK)
         return g->mask[i * g->mask_row + j] > 0 ? sum : 0;
     return variant == ACCUMULATE ? before + sum : sum;
+}
+
+static size_t place_in_c(const struct gemm *g, size_t i, size_t j)
+{
+    return j / KERNEL_PANEL * g->c_panel + i * g->c_row + j % KERNEL_PANEL;
 }
 
 /* Every product the table of sizes allows; check gets it with c holding o->c's numbers. */
@@ -153,7 +161,8 @@ static void check_portable(const struct operands *o, struct gemm g, enum variant
         expected[i] = (double)o->c[i];
     for (size_t i = 0; i < g.m; i++)
         for (size_t j = 0; j < g.n; j++)
-            expected[i * C_ROW + j] = exact_element(&g, variant, i, j, (double)o->c[i * C_ROW + j]);
+            expected[place_in_c(&g, i, j)] =
+                exact_element(&g, variant, i, j, (double)o->c[place_in_c(&g, i, j)]);
     kernel_find("portable")->gemm(&g);
     assert_true(compare_relative(MAX_M * C_ROW, g.c, expected) < 1e-5);
 }
@@ -188,20 +197,20 @@ static void check_rows(const struct operands *o, struct gemm g, enum variant var
 {
     (void)variant;
     for (size_t k = 0; k < n_kernels; k++) {
-        float together[MAX_M * C_ROW], alone[C_ROW];
+        float together[MAX_M * C_ROW];
         memcpy(g.c, o->c, sizeof together);
         kernels[k]->gemm(&g);
         memcpy(together, g.c, sizeof together);
+        memcpy(g.c, o->c, sizeof together);
         for (size_t i = 0; i < g.m; i++) {
             struct gemm one = g;
-            memcpy(alone, o->c + i * C_ROW, sizeof alone);
             one.m = 1;
             one.a += i * g.a_row;
-            one.c = alone;
+            one.c += i * g.c_row;
             one.mask = g.mask ? g.mask + i * g.mask_row : NULL;
             kernels[k]->gemm(&one);
-            assert_memory_equal(alone, together + i * C_ROW, g.n * sizeof(float));
         }
+        assert_memory_equal(g.c, together, sizeof together);
     }
 }
 
@@ -211,26 +220,45 @@ static void a_row_of_gemm_does_not_depend_on_the_others(void **state)
     each_product(check_rows);
 }
 
-/* The same columns as a panel of their own and within a wider one. */
-static void a_column_of_gemm_does_not_depend_on_the_panel(void **state)
+/* The first columns alone and among others. */
+static void a_column_of_gemm_does_not_depend_on_the_others(void **state)
 {
     (void)state;
     struct operands o;
     operands_init(&o);
-    float wide[MAX_M * C_ROW], narrow[MAX_M * C_ROW];
+    float all[MAX_M * C_ROW], some[MAX_M * C_ROW];
+    for (size_t k = 0; k < n_kernels; k++) {
+        struct gemm g = product(&o, MAX_M, MAX_N, 256, false, STORE, all);
+        kernels[k]->gemm(&g);
+        for (size_t n = 16; n < MAX_N; n += 16) {
+            g.n = n;
+            g.c = some;
+            kernels[k]->gemm(&g);
+            for (size_t i = 0; i < MAX_M; i++)
+                assert_memory_equal(some + i * C_ROW, all + i * C_ROW, n * sizeof(float));
+        }
+    }
+    operands_deinit(&o);
+}
+
+static void add_columns_adds_the_sum_of_rows(void **state)
+{
+    (void)state;
+    struct operands o;
+    operands_init(&o);
     for (size_t k = 0; k < n_kernels; k++)
-        for (size_t first = 0; first < MAX_N; first += 16)
-            for (size_t n = 16; first + n <= MAX_N; n += 16) {
-                struct gemm g = product(&o, MAX_M, MAX_N, 256, false, STORE, wide);
-                kernels[k]->gemm(&g);
-                g.n = n;
-                g.b += first;
-                g.c = narrow + first;
-                kernels[k]->gemm(&g);
-                for (size_t i = 0; i < MAX_M; i++)
-                    assert_memory_equal(narrow + i * C_ROW + first, wide + i * C_ROW + first,
-                                        n * sizeof(float));
+        for (size_t n = 0; n <= MAX_M; n++) {
+            float sum[MAX_N];
+            double expected[MAX_N];
+            for (size_t j = 0; j < MAX_N; j++) {
+                sum[j] = o.bias[j];
+                expected[j] = (double)o.bias[j];
+                for (size_t i = 0; i < n; i++)
+                    expected[j] += j < 48 ? (double)o.c[i * C_ROW + j] : 0;
             }
+            kernels[k]->add_columns(n, 48, o.c, C_ROW, sum);
+            assert_true(compare_relative(MAX_N, sum, expected) < 1e-6);
+        }
     operands_deinit(&o);
 }
 
@@ -471,7 +499,8 @@ int main(void)
         cmocka_unit_test(portable_gemm_matches_double),
         cmocka_unit_test(gemm_matches_portable_and_writes_nothing_else),
         cmocka_unit_test(a_row_of_gemm_does_not_depend_on_the_others),
-        cmocka_unit_test(a_column_of_gemm_does_not_depend_on_the_panel),
+        cmocka_unit_test(a_column_of_gemm_does_not_depend_on_the_others),
+        cmocka_unit_test(add_columns_adds_the_sum_of_rows),
         cmocka_unit_test(nan_goes_through_every_epilogue),
         cmocka_unit_test(fourier_is_exact_to_1e_6_up_to_a_million_turns),
         cmocka_unit_test(fourier_matches_portable),
