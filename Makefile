@@ -80,6 +80,8 @@ $O/%.a:
 # The kernels of an instruction set are compiled for it; which one runs is decided at start.
 ifeq ($(shell uname -m),x86_64)
 $O/core/nn/kernel_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$O/core/nn/kernel_avx512_bf16.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mavx512bf16
+$O/core/nn/kernel_amx.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mavx512bf16 -mamx-tile -mamx-bf16
 $O/core/nn/kernel_avx2.o:   ISA := -O3 -mavx2 -mfma
 endif
 $O/core/nn/kernel_portable.o $O/core/nn/optimizer.o: ISA := -O3

@@ -34,15 +34,12 @@ struct spec_facts {
     uint64_t file_bytes; /* what a fit reads; 0 where nothing depends on it */
 };
 
-enum precision { PRECISION_FP32, PRECISION_AUTO };
-
 /* A spec as core understands it.  Owns b and a. */
 struct spec {
     enum task_type task;
     struct field_spec field; /* n_outputs and domain: spec_set_facts */
     struct train_spec train; /* 0 where the spec has null */
     enum loss loss;
-    enum precision precision; /* both mean fp32 now */
     enum holdout holdout;
     double holdout_fraction;
     double *b, *a; /* encoding `explicit`, else NULL */

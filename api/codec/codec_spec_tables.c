@@ -87,8 +87,7 @@ const struct member_table spec_network_table = {ROWS(network_rows)};
 #define AT(member) .offset = offsetof(struct spec, member)
 
 static const char *const loss_names[] = {"mse", "bce", NULL};
-static const char *const precision_names[] = {"fp32", "auto", NULL};
-static const char *const later_precisions[] = {"bf16", NULL};
+static const char *const precision_names[] = {"fp32", "bf16", "auto", NULL};
 static const char *const holdout_names[] = {"none", "odd_pixels", "fraction", NULL};
 
 /* Seeds and counts stay exact in every JSON reader: below 2^53. */
@@ -101,7 +100,7 @@ static const struct member train_rows[] = {
     {.name = "optimizer", .type = MEMBER_CUSTOM},
     {.name = "schedule", .type = MEMBER_CUSTOM},
     {"loss", MEMBER_NAME, AT(loss), .names = loss_names},
-    {"precision", MEMBER_NAME, AT(precision), .names = precision_names, .later = later_precisions},
+    {"precision", MEMBER_NAME, AT(train.precision), .names = precision_names},
     {"seed", MEMBER_INTEGER, 0, MAX_SEED, AT(train.seed)},
     {"holdout", MEMBER_NAME, AT(holdout), .names = holdout_names},
     {"holdout_fraction", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, .is_max_open = true,

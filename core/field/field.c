@@ -18,9 +18,10 @@ struct field {
 };
 
 struct field_workspace {
+    struct mlp_pass pass;
     struct mlp_tile *tile;
     /* FIELD_GRADIENTS only; of one tile but for the first: */
-    float *transposed;
+    float *derived;
     float *values;   /* [MLP_TILE, C] */
     float *d_values; /* [MLP_TILE, C] */
     float *d_raw;    /* [MLP_TILE, C] */
@@ -164,7 +165,7 @@ static bool outline_of(const struct field_spec *spec, struct outline *out)
         goto out;
     *out = (struct outline){
         .n_params = encoding_n_params(encoding) + mlp_n_params(mlp),
-        .n_transposed = mlp_n_transposed(mlp),
+        .n_transposed = mlp_n_derived(mlp, (struct mlp_pass){.training = true}),
         .n_inputs = encoding_n_inputs(encoding),
         .n_outputs = network.n_outputs,
         .input_row = network.n_inputs + (size_t)2 * MLP_LANES,
@@ -245,20 +246,20 @@ enum status field_workspace_create(struct field_workspace **out, const struct fi
     struct field_workspace *w = mem_alloc(sizeof *w);
     if (!w)
         return error_status(err, STATUS_NO_MEMORY);
-    enum status status = mlp_tile_create(&w->tile, f->mlp, use == FIELD_GRADIENTS, err);
+    w->pass.training = use == FIELD_GRADIENTS;
+    enum status status = mlp_tile_create(&w->tile, f->mlp, w->pass, err);
     if (status != STATUS_OK)
         goto out;
     if (use == FIELD_GRADIENTS) {
         size_t ld;
         mlp_tile_input(w->tile, &ld);
-        w->transposed = mem_alloc_floats(mlp_n_transposed(f->mlp));
+        w->derived = mem_alloc_floats(mlp_n_derived(f->mlp, w->pass));
         w->values = mem_alloc_floats(MLP_TILE * f->n_outputs);
         w->d_values = mem_alloc_floats(MLP_TILE * f->n_outputs);
         w->d_raw = mem_alloc_floats(MLP_TILE * f->n_outputs);
         w->d_input = mem_alloc_floats(MLP_TILE * ld);
         w->d_unit = mem_alloc_floats(MLP_TILE * f->n_inputs);
-        if (!w->transposed || !w->values || !w->d_values || !w->d_raw || !w->d_input ||
-            !w->d_unit) {
+        if (!w->derived || !w->values || !w->d_values || !w->d_raw || !w->d_input || !w->d_unit) {
             status = error_status(err, STATUS_NO_MEMORY);
             goto out;
         }
@@ -275,7 +276,7 @@ void field_workspace_free(struct field_workspace *w)
     if (!w)
         return;
     mlp_tile_free(w->tile);
-    mem_free(w->transposed);
+    mem_free(w->derived);
     mem_free(w->values);
     mem_free(w->d_values);
     mem_free(w->d_raw);
@@ -291,7 +292,7 @@ static void query_tile(const struct field *f, struct field_workspace *w, size_t 
     size_t ld;
     float *input = mlp_tile_input(w->tile, &ld);
     encoding_forward(f->encoding, f->kernel, f->params, n, unit, input, ld);
-    mlp_forward(f->mlp, f->params + f->n_encoding, w->tile, n, NULL, values);
+    mlp_forward(f->mlp, f->params + f->n_encoding, w->derived, w->tile, n, NULL, values);
 }
 
 void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
@@ -315,7 +316,7 @@ static void gradient_tile(const struct field *f, struct field_workspace *w, size
         for (size_t i = 0; i < n * n_outputs; i++)
             w->d_values[i] = i % n_outputs == c ? 1.0f : 0.0f;
         mlp_output_backward(output, n * n_outputs, w->values, w->d_values, w->d_raw);
-        mlp_backward(f->mlp, w->transposed, w->tile, n, w->d_raw, NULL, w->d_input);
+        mlp_backward(f->mlp, w->derived, w->tile, n, w->d_raw, NULL, w->d_input);
         encoding_backward(f->encoding, f->params, n, unit, input, w->d_input, ld, NULL, w->d_unit);
         for (size_t i = 0; i < n; i++)
             memcpy(gradient + (i * n_outputs + c) * n_inputs, w->d_unit + i * n_inputs,
@@ -326,7 +327,7 @@ static void gradient_tile(const struct field *f, struct field_workspace *w, size
 void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
                     float *values, float *gradient)
 {
-    mlp_transpose(f->mlp, f->params + f->n_encoding, w->transposed, 0, 1);
+    mlp_derive(f->mlp, w->pass, f->params + f->n_encoding, w->derived, 0, 1);
     for (size_t first = 0; first < n; first += MLP_TILE) {
         const size_t count = n - first < MLP_TILE ? n - first : MLP_TILE;
         const float *tile_unit = unit + first * f->n_inputs;

@@ -35,7 +35,8 @@ struct stepper {
     size_t batch_size, tile_size, n_tiles; /* points, points, tiles */
 
     struct worker *worker; /* [n_members] */
-    float *transposed;
+    struct mlp_pass pass;
+    void *derived; /* what passes need of the parameters in another form */
     float *moment[MAX_MOMENTS];
     double *tile_loss; /* [n_tiles] */
 
@@ -68,10 +69,10 @@ static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_me
 }
 
 static enum status worker_init(struct worker *w, const struct field *f, const struct task *task,
-                               struct error *err)
+                               struct mlp_pass pass, struct error *err)
 {
     const size_t n_outputs = field_n_outputs(f);
-    enum status status = mlp_tile_create(&w->tile, field_mlp(f), true, err);
+    enum status status = mlp_tile_create(&w->tile, field_mlp(f), pass, err);
     if (status != STATUS_OK)
         return status;
     size_t ld;
@@ -118,8 +119,8 @@ static enum status check_fit(const struct field *f, const struct task *task, str
 }
 
 enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
-                           size_t batch_size, struct field *field, const struct task *task,
-                           struct team *team, struct error *err)
+                           enum precision precision, size_t batch_size, struct field *field,
+                           const struct task *task, struct team *team, struct error *err)
 {
     enum status status = check_fit(field, task, err);
     if (status != STATUS_OK)
@@ -131,6 +132,7 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->task = task;
     s->team = team;
     s->optimizer = *optimizer;
+    s->pass = (struct mlp_pass){.training = true, .precision = precision};
     s->n_members = team_size(team);
     s->batch_size = batch_size;
     s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_members,
@@ -143,15 +145,15 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
         s->moment[i] = mem_alloc_floats(field_n_params(field));
         complete = complete && s->moment[i];
     }
-    s->transposed = mem_alloc_floats(mlp_n_transposed(field_mlp(field)));
+    s->derived = mem_alloc_floats(mlp_n_derived(field_mlp(field), s->pass));
     s->tile_loss = mem_alloc_array(s->n_tiles, sizeof *s->tile_loss);
     s->worker = mem_alloc_array(s->n_members, sizeof *s->worker);
-    if (!complete || !s->transposed || !s->tile_loss || !s->worker) {
+    if (!complete || !s->derived || !s->tile_loss || !s->worker) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
     for (size_t i = 0; i < s->n_members; i++) {
-        status = worker_init(&s->worker[i], field, task, err);
+        status = worker_init(&s->worker[i], field, task, s->pass, err);
         if (status != STATUS_OK)
             goto out;
     }
@@ -170,7 +172,7 @@ void stepper_free(struct stepper *s)
     for (size_t i = 0; s->worker && i < s->n_members; i++)
         worker_deinit(&s->worker[i]);
     mem_free(s->worker);
-    mem_free(s->transposed);
+    mem_free(s->derived);
     for (size_t i = 0; i < MAX_MOMENTS; i++)
         mem_free(s->moment[i]);
     mem_free(s->tile_loss);
@@ -190,8 +192,8 @@ static size_t network_offset(const struct stepper *s)
 
 void stepper_parameters_changed(struct stepper *s)
 {
-    mlp_transpose(field_mlp(s->field), field_params_const(s->field) + network_offset(s),
-                  s->transposed, 0, 1);
+    mlp_derive(field_mlp(s->field), s->pass, field_params_const(s->field) + network_offset(s),
+               s->derived, 0, 1);
 }
 
 /* One tile forward and backward; returns its part of the loss. */
@@ -218,9 +220,9 @@ static double run_tile(const struct stepper *s, struct worker *w, size_t number)
 
     s->task->class->draw(s->task, &tile);
     encoding_forward(encoding, field_kernel(s->field), params, tile.n, w->coords, input, ld);
-    mlp_forward(mlp, params + network_offset(s), w->tile, tile.n, w->raw, w->values);
+    mlp_forward(mlp, params + network_offset(s), s->derived, w->tile, tile.n, w->raw, w->values);
     double loss = s->task->class->loss(s->task, &tile);
-    mlp_backward(mlp, s->transposed, w->tile, tile.n, w->d_raw, w->gradient + network_offset(s),
+    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, w->gradient + network_offset(s),
                  w->d_input);
     if (w->d_input)
         encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, w->gradient,
@@ -276,8 +278,8 @@ static void step_member(void *context, size_t member)
     }
     update(s, member);
     team_barrier(s->team);
-    mlp_transpose(field_mlp(s->field), field_params_const(s->field) + network_offset(s),
-                  s->transposed, member, s->n_members);
+    mlp_derive(field_mlp(s->field), s->pass, field_params_const(s->field) + network_offset(s),
+               s->derived, member, s->n_members);
 }
 
 enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,

@@ -27,8 +27,9 @@ struct stepper;
 /* field, task and team are borrowed until stepper_free.  batch_size: points, a multiple of the
  * task's group.  UNSUPPORTED if task and field do not fit each other, NO_MEMORY. */
 enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
-                           size_t batch_size, struct field *field, const struct task *task,
-                           struct team *team, struct error *err) WARN_UNUSED;
+                           enum precision precision, size_t batch_size, struct field *field,
+                           const struct task *task, struct team *team,
+                           struct error *err) WARN_UNUSED;
 void stepper_free(struct stepper *s);
 
 enum step_outcome {

@@ -68,7 +68,8 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
     *t = (struct trainer){.spec = *spec, .field = field, .task = task, .team = team};
     const size_t group = task->group_size ? task->group_size : 1;
     const size_t batch_size = (spec->batch_size + group - 1) / group * group;
-    status = stepper_create(&t->stepper, &spec->optimizer, batch_size, field, task, team, err);
+    status = stepper_create(&t->stepper, &spec->optimizer, spec->precision, batch_size, field, task,
+                            team, err);
     if (status == STATUS_OK) {
         *out = t;
         t = NULL;

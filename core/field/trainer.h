@@ -27,6 +27,7 @@
 struct train_spec {
     uint64_t steps;    /* 0: no end by steps */
     size_t batch_size; /* points; whole groups are drawn: rounded up to group_size */
+    enum precision precision;
     double learning_rate;
     struct optimizer_spec optimizer;
     struct schedule_spec schedule;

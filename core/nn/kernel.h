@@ -9,12 +9,19 @@
  * zero), so a row's result depends neither on how many rows are computed together nor on which they
  * are.  NaN goes through every function: a diverged fit is seen in its loss.
  *
+ * bfloat16: the first 16 bits of a float, rounded to nearest even.  Products of bfloat16 take two
+ * steps of k at once, a pair in one 32-bit word (the even step in the low half), and add in float.
+ * Their values depend on the instruction set: in which order a pair is added, what becomes of
+ * subnormal numbers.  For one row of C they depend on that row alone, as above.
+ *
  * Kernels are pure and keep no state: any number of threads may use them.  They cannot fail.
  */
 #ifndef CORE_NN_KERNEL_H
 #define CORE_NN_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum gemm_epilogue {
     GEMM_STORE, /* C = A B + bias (bias may be NULL) */
@@ -48,8 +55,62 @@ struct gemm {
     size_t mask_row;
 };
 
+/* Rows and columns of a product of bfloat16 come in blocks of 32, and k in 16 pairs of it. */
+enum { KERNEL_BLOCK = 32, KERNEL_PAIRS = 16 };
+
+/* Where a matrix [m, n] of floats goes in bfloat16, in up to three forms (a form that is NULL is
+ * not made).  m is even for the last two. */
+struct bf16_matrix {
+    uint16_t *rows; /* element (i, j) at i * row_step + j */
+    size_t row_step;
+    uint32_t *pairs; /* rows 2p and 2p + 1 of column j at p * pair_step + j */
+    size_t pair_step;
+    uint32_t *columns; /* the same pair at j * column_step + p: the matrix transposed */
+    size_t column_step;
+};
+
+/*
+ * C [m, n] from A [m, 2k] and B [2k, n]: n is a multiple of 16, k of KERNEL_PAIRS.
+ * A is row-major: pair p of row i at a[i * a_row + p].  B(p, j) = b[j / 32 * b_panel + p * b_step +
+ * j % 32].  a is readable for whole blocks of rows, m rounded up to 32; what is there changes
+ * nothing.
+ *   GEMM_STORE, GEMM_ACCUMULATE   into c, in floats, as struct gemm says
+ *   GEMM_RELU, GEMM_MASK          into out, rounded; m is a multiple of KERNEL_BLOCK
+ */
+struct gemm_bf16 {
+    size_t m, n, k; /* k: pairs */
+    const uint32_t *a;
+    size_t a_row;
+    const uint32_t *b;
+    size_t b_step, b_panel;
+    enum gemm_epilogue epilogue;
+    const float *bias; /* [n], or NULL */
+    float *c;
+    size_t c_row, c_panel;
+    const uint16_t *mask; /* [m, mask_row] */
+    size_t mask_row;
+    struct bf16_matrix out;
+};
+
+struct kernel_bf16 {
+    void (*gemm)(const struct gemm_bf16 *g);
+
+    /* Floats [m, n] (z_row apart) rounded into out; m is a multiple of KERNEL_BLOCK, n of 16. */
+    void (*round)(size_t m, size_t n, const float *z, size_t z_row, const struct bf16_matrix *out);
+
+    /* One panel w [m, 32] of weights as operands B.  pairs [m / 2 rounded up to KERNEL_PAIRS, 32]:
+     * for products with W, zeros past m.  transposed, for products with W transposed: the pair q of
+     * columns of row k at transposed[k / 32 * panel + q * 32 + k % 32]; k is rounded up to 16,
+     * zeros past m.  NULL: not made. */
+    void (*pack)(size_t m, const float *w, uint32_t *pairs, uint32_t *transposed, size_t panel);
+
+    /* sum[j] += both halves of column j of pairs [k, pair_step], n_columns as in add_columns. */
+    void (*add_pairs)(size_t k, size_t n_columns, const uint32_t *pairs, size_t pair_step,
+                      float *sum);
+};
+
 struct kernel {
-    const char *name; /* "portable", "avx2", "avx512" */
+    const char *name; /* "portable", "avx2", "avx512", "avx512_bf16", "amx" */
 
     void (*gemm)(const struct gemm *g);
 
@@ -59,6 +120,9 @@ struct kernel {
     /* sum[j] += the column j of z [n, z_row], for n_columns (a multiple of 16): one sum over the
      * rows in order, then added. */
     void (*add_columns)(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum);
+
+    /* Products of bfloat16; NULL where there are none. */
+    const struct kernel_bf16 *bf16;
 
     /* Rows of a Fourier encoding: for i < n, j < m (m a multiple of 16), n_dims 1 … 3:
      *   u = sum_d x[i, d] b[d * m + j];  out[i * ld + j] = a[j] sin(2 pi u),
@@ -81,6 +145,11 @@ struct kernel {
 
 /* All rows this program was built with and this processor can run, best first; *n >= 1. */
 const struct kernel *const *kernel_table(size_t *n);
+
+/* Whether the processor itself multiplies bfloat16 in this row; how many times as fast as floats,
+ * by a measurement of about a millisecond (0 where it does not). */
+bool kernel_has_bf16(const struct kernel *k);
+double kernel_bf16_gain(const struct kernel *k);
 
 /* The row of a name ("avx2"), or the best for "auto" and NULL; NULL if this processor cannot run
  * it. */

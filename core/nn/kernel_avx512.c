@@ -69,13 +69,11 @@ INLINE void tile(const size_t rows, const size_t vectors, const struct gemm *g,
             sum[i][j] = _mm512_setzero_ps();
     }
 
-    if (g->epilogue == GEMM_ACCUMULATE) { /* they come from afar, and in time for the end */
-        UNROLL(14)
-        for (size_t i = 0; i < rows; i++) {
-            UNROLL(2)
-            for (size_t j = 0; j < vectors; j++)
-                _mm_prefetch((const char *)(s->c + i * g->c_row + LANES * j), _MM_HINT_T0);
-        }
+    UNROLL(14)
+    for (size_t i = 0; i < rows; i++) { /* the lines come while the sums are made */
+        UNROLL(2)
+        for (size_t j = 0; j < vectors; j++)
+            __builtin_prefetch(s->c + i * g->c_row + LANES * j, 1);
     }
     const size_t a_row = g->a_row, a_step = g->a_step, b_step = g->b_step;
     const float *a = s->a, *b = s->b;
@@ -287,14 +285,12 @@ static void tanh_rows(size_t n, float *h)
     }
 }
 
-const struct kernel kernel_avx512 = {
-    .name = "avx512",
-    .gemm = gemm,
-    .gemm_rows = TILE_ROWS,
-    .add_columns = add_columns,
-    .fourier = fourier,
-    .sine = sine_rows,
-    .tanh = tanh_rows,
-};
+#define FLOAT_ROW                                                                                  \
+    .gemm = gemm, .gemm_rows = TILE_ROWS, .add_columns = add_columns, .fourier = fourier,          \
+    .sine = sine_rows, .tanh = tanh_rows
+
+const struct kernel kernel_avx512 = {.name = "avx512", FLOAT_ROW};
+const struct kernel kernel_avx512_bf16 = {.name = "avx512_bf16", FLOAT_ROW, .bf16 = &bf16_avx512};
+const struct kernel kernel_amx = {.name = "amx", FLOAT_ROW, .bf16 = &bf16_amx};
 
 #endif

@@ -132,6 +132,7 @@ const struct kernel kernel_portable = {
     .gemm = gemm,
     .gemm_rows = 1,
     .add_columns = add_columns,
+    .bf16 = &bf16_portable,
     .fourier = fourier,
     .sine = sine_rows,
     .tanh = tanh_rows,

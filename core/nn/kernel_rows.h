@@ -7,9 +7,14 @@
 #include "core/nn/kernel.h"
 
 extern const struct kernel kernel_portable;
+extern const struct kernel_bf16 bf16_portable;
 #ifdef __x86_64__
 extern const struct kernel kernel_avx2;
-extern const struct kernel kernel_avx512;
+extern const struct kernel kernel_avx512, kernel_avx512_bf16, kernel_amx;
+extern const struct kernel_bf16 bf16_avx512, bf16_amx;
+
+/* Ask the system for the tiles' registers, once for the process; false if it has none to give. */
+bool amx_enable(void);
 #endif
 
 /* sin(2 pi r) = r (S0 + S1 r^2 + S2 r^4 + S3 r^6) and cos(2 pi r) = 1 + C1 r^2 + … + C4 r^8 for

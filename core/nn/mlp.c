@@ -9,11 +9,18 @@
 
 #include "core/base/mem.h"
 #include "core/base/parallel.h"
+#include "core/nn/kernel.h"
 #include "core/nn/mlp_layout.h"
 
 size_t mlp_padded(size_t n)
 {
     return (n + MLP_LANES - 1) / MLP_LANES * MLP_LANES;
+}
+
+/* n rounded up to whole blocks of bf16. */
+static size_t blocks(size_t n)
+{
+    return (n + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_BLOCK;
 }
 
 size_t mlp_packed_size(size_t n_rows, size_t n_columns)
@@ -75,6 +82,10 @@ enum status mlp_create(struct mlp **out, const struct mlp_spec *spec, const stru
         layer->bias = layer->weight + mlp_packed_size(layer->n_inputs, layer->n_outputs);
         m->n_params = layer->bias + mlp_padded(layer->n_outputs);
         layer->transposed = m->n_transposed;
+        layer->pairs = m->n_pairs;
+        layer->transposed_pairs = m->n_transposed_pairs;
+        m->n_pairs += mlp_packed_size(blocks(layer->n_inputs) / 2, layer->n_outputs);
+        m->n_transposed_pairs += mlp_packed_size(blocks(layer->n_outputs) / 2, layer->n_inputs);
         m->n_transposed += mlp_packed_size(layer->n_outputs, layer->n_inputs);
         /* rows of panels stay aligned to 64 bytes */
         m->n_transposed = mlp_padded(m->n_transposed);
@@ -141,9 +152,16 @@ void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float 
     memcpy(params + layer->bias, bias, layer->n_outputs * sizeof(float));
 }
 
-size_t mlp_n_transposed(const struct mlp *m)
+const char *precision_name(enum precision p)
 {
-    return m->n_transposed;
+    return p == PRECISION_BF16 ? "bf16" : "fp32";
+}
+
+size_t mlp_n_derived(const struct mlp *m, struct mlp_pass pass)
+{
+    if (pass.precision == PRECISION_BF16)
+        return m->n_pairs + (pass.training ? m->n_transposed_pairs : 0);
+    return pass.training ? m->n_transposed : 0;
 }
 
 /* to(j, k) = from(k, j) for n_j rows of 16 of two panels; where k is not below n_k, 0. */
@@ -154,8 +172,8 @@ static void transpose_block(size_t n_k, const float *from, size_t n_j, float *to
             to[j * MLP_PANEL + k] = k < n_k ? from[k * MLP_PANEL + j] : 0;
 }
 
-void mlp_transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
-                   size_t n_parts)
+static void transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
+                      size_t n_parts)
 {
     for (size_t l = 0; l < m->n_layers; l++) {
         const struct mlp_layer *layer = &m->layer[l];
@@ -171,4 +189,32 @@ void mlp_transpose(const struct mlp *m, const float *params, float *transposed, 
                                 to + mlp_packed(n_outputs, j, k));
         }
     }
+}
+
+static void pack(const struct mlp *m, bool training, const float *params, uint32_t *words,
+                 size_t part, size_t n_parts)
+{
+    size_t number = 0; /* of a panel, over all layers */
+    for (size_t l = 0; l < m->n_layers; l++) {
+        const struct mlp_layer *layer = &m->layer[l];
+        const size_t n_inputs = layer->n_inputs, n_outputs = layer->n_outputs;
+        const size_t pair_panel = blocks(n_inputs) / 2 * MLP_PANEL;
+        const size_t transposed_panel = blocks(n_outputs) / 2 * MLP_PANEL;
+        uint32_t *transposed = words + m->n_pairs + layer->transposed_pairs;
+        for (size_t p = 0; p * MLP_PANEL < n_outputs; p++)
+            if (number++ % n_parts == part)
+                m->kernel->bf16->pack(n_inputs, params + layer->weight + p * n_inputs * MLP_PANEL,
+                                      words + layer->pairs + p * pair_panel,
+                                      training ? transposed + p * KERNEL_PAIRS * MLP_PANEL : NULL,
+                                      transposed_panel);
+    }
+}
+
+void mlp_derive(const struct mlp *m, struct mlp_pass pass, const float *params, void *derived,
+                size_t part, size_t n_parts)
+{
+    if (pass.precision == PRECISION_BF16)
+        pack(m, pass.training, params, derived, part, n_parts);
+    else if (pass.training)
+        transpose(m, params, derived, part, n_parts);
 }

@@ -72,16 +72,29 @@ void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float 
 void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float *weight,
                       const float *bias);
 
-/* The backward pass multiplies by W transposed, kept in a second block (aligned to 64 bytes) that
- * is rebuilt after each update.  mlp_transpose rebuilds part `part` of `n_parts` (disjoint parts
- * may run in parallel). */
-size_t mlp_n_transposed(const struct mlp *m);
-void mlp_transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
-                   size_t n_parts);
+/* What passes are for, and in which numbers.  bf16: weights, activations and their gradients are
+ * rounded to bfloat16 (core/nn/kernel.h) where they are multiplied; sums, parameters, their
+ * gradients, the input and the outputs are floats.  Only for kernels with bf16. */
+enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_AUTO /* for trainers only */ };
 
-/* Activations of one tile.  training: also room for the backward pass. */
+struct mlp_pass {
+    bool training; /* also backward */
+    enum precision precision;
+};
+
+/* "fp32", "bf16" */
+const char *precision_name(enum precision p);
+
+/* What passes need of the parameters in another form (transposed, rounded): a second block, aligned
+ * to 64 bytes, of so many words of 4 bytes (0: forward in fp32), rebuilt after each update.
+ * mlp_derive rebuilds part `part` of `n_parts` (disjoint parts may run in parallel). */
+size_t mlp_n_derived(const struct mlp *m, struct mlp_pass pass);
+void mlp_derive(const struct mlp *m, struct mlp_pass pass, const float *params, void *derived,
+                size_t part, size_t n_parts);
+
+/* Activations of one tile. */
 struct mlp_tile;
-enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, bool training,
+enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, struct mlp_pass pass,
                             struct error *err) WARN_UNUSED;
 void mlp_tile_free(struct mlp_tile *t);
 
@@ -89,15 +102,16 @@ void mlp_tile_free(struct mlp_tile *t);
 float *mlp_tile_input(struct mlp_tile *t, size_t *ld);
 
 /* Forward.  n <= MLP_TILE points in the tile's input; raw and values: [n, C] row-major, overwritten
- * (raw may be NULL).  A row depends on its own input row alone. */
-void mlp_forward(const struct mlp *m, const float *params, struct mlp_tile *t, size_t n, float *raw,
-                 float *values);
+ * (raw may be NULL).  derived: as mlp_derive left it for the tile's pass, or for one that does
+ * more. A row depends on its own input row alone. */
+void mlp_forward(const struct mlp *m, const float *params, const void *derived, struct mlp_tile *t,
+                 size_t n, float *raw, float *values);
 
 /* Backward, after mlp_forward with the same n, on a tile made for training.  d_raw: [n, C],
  * gradient with respect to raw.  d_params (may be NULL): the block's shape, added to; padding gets
  * zeros. d_input (may be NULL): [n, ld] with the input's ld, columns 0 … K-1 overwritten, padding
- * columns undefined.  transposed: as mlp_transpose left it. */
-void mlp_backward(const struct mlp *m, const float *transposed, struct mlp_tile *t, size_t n,
+ * columns undefined. */
+void mlp_backward(const struct mlp *m, const void *derived, struct mlp_tile *t, size_t n,
                   const float *d_raw, float *d_params, float *d_input);
 
 /* d_raw from d_values: [n] numbers, elementwise through the output activation.  May work in place.

@@ -1,5 +1,5 @@
 /*
- * The two passes over a tile of points.
+ * A tile of points, and the two passes over it in fp32 (bf16: mlp_tile_bf16.c).
  *
  *   forward    H_l+1 = act(H_l W_l^T + b_l)          [n, K] x [K, M], W packed as the product wants
  * it backward   d_W_l += H_l^T d_Z_l                  [K, n] x [n, M]: H read through strides
@@ -14,15 +14,6 @@
 #include "core/nn/kernel.h"
 #include "core/nn/mlp_layout.h"
 
-struct mlp_tile {
-    float *block;                     /* all that follows is within it */
-    size_t row[MLP_MAX_LAYERS + 1];   /* floats from a row of h[l] to the next */
-    float *h[MLP_MAX_LAYERS + 1];     /* [MLP_TILE, row[l]]; h[0] the input, h[n_layers] raw */
-    float *slope[MLP_MAX_LAYERS + 1]; /* sin, training: act' of layer l's Z, beside h[l + 1] */
-    float *d_z[2];                    /* training: [MLP_TILE, d_row], taken in turns */
-    size_t d_row;
-};
-
 /* Rows are 16 floats longer than they need be: a length that is a power of two would make the rows
  * of a tile compete for the same places of the cache. */
 static size_t row_length(size_t n_columns)
@@ -30,49 +21,110 @@ static size_t row_length(size_t n_columns)
     return mlp_padded(n_columns) + MLP_LANES;
 }
 
-static float *take(float **rest, size_t row)
+/* Of bfloat16, two columns in a word: whole blocks, and 16 words for the same reason. */
+static size_t words_of_row(size_t n_columns)
 {
-    float *taken = *rest;
-    *rest += MLP_TILE * row;
+    return (n_columns + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_PAIRS + MLP_LANES;
+}
+
+/* The next floats of a block; with no block yet, only counted. */
+static float *take(float *block, size_t *n_taken, size_t n_floats)
+{
+    float *taken = block ? block + *n_taken : NULL;
+    *n_taken += n_floats;
     return taken;
 }
 
-enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, bool training,
+static uint32_t *take_words(float *block, size_t *n_taken, size_t n_words)
+{
+    return (uint32_t *)(void *)take(block, n_taken, n_words);
+}
+
+/* Give out a block to what fp32 needs; returns its floats. */
+static size_t lay_out_fp32(struct mlp_tile *t, const struct mlp *m, float *block)
+{
+    const size_t n_hidden = m->spec.n_hidden_layers, hidden = t->row[1];
+    /* Without a backward pass, two buffers in turns hold the outputs of all hidden layers. */
+    const size_t n_buffers = t->pass.training || n_hidden < 2 ? n_hidden : 2;
+    size_t n = 0;
+    for (size_t l = 1; l <= n_hidden; l++)
+        t->h[l] = l <= n_buffers ? take(block, &n, MLP_TILE * hidden) : t->h[l - 2];
+    for (size_t i = 0; i < 2 && t->pass.training; i++)
+        t->d_z[i] = take(block, &n, MLP_TILE * t->d_row);
+    return n;
+}
+
+static size_t lay_out_bf16(struct mlp_tile *t, const struct mlp *m, float *block)
+{
+    const size_t n_hidden = m->spec.n_hidden_layers;
+    size_t n = 0;
+    float *scratch =
+        take(block, &n,
+             m->spec.activation == ACTIVATION_RELU || n_hidden == 0 ? 0 : MLP_TILE * t->row[1]);
+    for (size_t l = 1; l <= n_hidden; l++)
+        t->h[l] = scratch;
+    for (size_t l = 0; l <= n_hidden; l++) {
+        t->rows[l] = t->pass.training || l < 2 ? take_words(block, &n, MLP_TILE * t->row_words[l])
+                                               : t->rows[l - 1];
+        if (t->pass.training)
+            t->columns[l] = take_words(block, &n, t->row_words[l] * 2 * (MLP_TILE / 2));
+    }
+    if (!t->pass.training) { /* layers 1 … read and write two in turns */
+        uint32_t *other = take_words(block, &n, n_hidden > 1 ? MLP_TILE * t->row_words[1] : 0);
+        for (size_t l = 2; l <= n_hidden; l += 2)
+            t->rows[l] = other;
+        for (size_t l = 3; l <= n_hidden; l += 2)
+            t->rows[l] = t->rows[1];
+        return n;
+    }
+    t->d_z[0] = take(block, &n, MLP_TILE * t->d_row);
+    for (size_t i = 0; i < 2; i++) {
+        t->d_rows[i] = take_words(block, &n, MLP_TILE * t->d_words);
+        t->d_pairs[i] = take_words(block, &n, MLP_TILE / 2 * t->d_row);
+    }
+    return n;
+}
+
+/* Everything that has a place; block NULL: only counted. */
+static size_t lay_out(struct mlp_tile *t, const struct mlp *m, float *block)
+{
+    const size_t n_hidden = m->spec.n_hidden_layers;
+    const size_t n_slopes = t->pass.training && m->spec.activation == ACTIVATION_SIN ? n_hidden : 0;
+    size_t n = 0;
+    t->h[0] = take(block, &n, MLP_TILE * t->row[0]);
+    for (size_t l = 0; l < n_slopes; l++)
+        t->slope[l] = take(block, &n, MLP_TILE * t->row[1]);
+    float *rest = block ? block + n : NULL;
+    const size_t n_rest =
+        t->pass.precision == PRECISION_BF16 ? lay_out_bf16(t, m, rest) : lay_out_fp32(t, m, rest);
+    n += n_rest;
+    t->h[m->n_layers] = take(block, &n, MLP_TILE * t->row[m->n_layers]);
+    return n;
+}
+
+enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, struct mlp_pass pass,
                             struct error *err)
 {
     const size_t n_hidden = m->spec.n_hidden_layers;
-    const size_t input = row_length(m->spec.n_inputs), hidden = row_length(m->spec.width);
-    const size_t raw = row_length(m->spec.n_outputs);
-    const size_t d_row = n_hidden > 0 && hidden > raw ? hidden : raw;
-    const size_t n_slopes = training && m->spec.activation == ACTIVATION_SIN ? n_hidden : 0;
-    /* Without a backward pass, two buffers in turns hold the outputs of all hidden layers. */
-    const size_t n_buffers = training || n_hidden < 2 ? n_hidden : 2;
-
+    const size_t hidden = row_length(m->spec.width), raw = row_length(m->spec.n_outputs);
     struct mlp_tile *t = mem_alloc(sizeof *t);
     if (!t)
         return error_status(err, STATUS_NO_MEMORY);
-    t->block = mem_alloc_floats(
-        MLP_TILE * (input + (n_buffers + n_slopes) * hidden + raw + (training ? 2 * d_row : 0)));
+    t->pass = pass;
+    t->row[0] = row_length(m->spec.n_inputs);
+    for (size_t l = 1; l <= n_hidden; l++)
+        t->row[l] = hidden;
+    t->row[m->n_layers] = raw;
+    t->d_row = n_hidden > 0 && hidden > raw ? hidden : raw;
+    for (size_t l = 0; l <= n_hidden; l++)
+        t->row_words[l] = words_of_row(l == 0 ? m->spec.n_inputs : m->spec.width);
+    t->d_words = words_of_row(t->d_row);
+    t->block = mem_alloc_floats(lay_out(t, m, NULL));
     if (!t->block) {
         mlp_tile_free(t);
         return error_status(err, STATUS_NO_MEMORY);
     }
-    float *rest = t->block;
-    t->row[0] = input;
-    t->h[0] = take(&rest, input);
-    for (size_t l = 1; l <= n_hidden; l++) {
-        t->row[l] = hidden;
-        t->h[l] = l <= n_buffers ? take(&rest, hidden) : t->h[l - 2];
-    }
-    t->row[m->n_layers] = raw;
-    t->h[m->n_layers] = take(&rest, raw);
-    for (size_t l = 0; l < n_slopes; l++)
-        t->slope[l] = take(&rest, hidden);
-    if (training) {
-        t->d_row = d_row;
-        t->d_z[0] = take(&rest, d_row);
-        t->d_z[1] = take(&rest, d_row);
-    }
+    lay_out(t, m, t->block);
     *out = t;
     return STATUS_OK;
 }
@@ -116,23 +168,31 @@ static void layer_forward(const struct mlp *m, const float *params, struct mlp_t
         .bias = params + layer->bias,
     };
     m->kernel->gemm(&g);
-    if (!is_hidden)
-        return;
+    if (is_hidden && m->spec.activation != ACTIVATION_RELU)
+        mlp_activate(m, t, n, l);
+}
+
+void mlp_activate(const struct mlp *m, struct mlp_tile *t, size_t n, size_t l)
+{
+    const size_t columns = mlp_padded(m->spec.width);
     for (size_t i = 0; i < n; i++) {
         float *row = t->h[l + 1] + i * t->row[l + 1];
         if (m->spec.activation == ACTIVATION_TANH)
             m->kernel->tanh(columns, row);
-        else if (m->spec.activation == ACTIVATION_SIN)
+        else
             m->kernel->sine(columns, m->spec.omega, row,
                             t->slope[l] ? t->slope[l] + i * t->row[l + 1] : NULL);
     }
 }
 
-void mlp_forward(const struct mlp *m, const float *params, struct mlp_tile *t, size_t n, float *raw,
-                 float *values)
+void mlp_forward(const struct mlp *m, const float *params, const void *derived, struct mlp_tile *t,
+                 size_t n, float *raw, float *values)
 {
-    for (size_t l = 0; l < m->n_layers; l++)
-        layer_forward(m, params, t, n, l);
+    if (t->pass.precision == PRECISION_BF16)
+        mlp_forward_bf16(m, params, derived, t, n);
+    else
+        for (size_t l = 0; l < m->n_layers; l++)
+            layer_forward(m, params, t, n, l);
     const size_t n_outputs = m->spec.n_outputs;
     for (size_t i = 0; i < n; i++) {
         const float *row = t->h[m->n_layers] + i * t->row[m->n_layers];
@@ -195,20 +255,54 @@ static void inputs_backward(const struct mlp *m, const float *transposed, const 
     m->kernel->gemm(&g);
 }
 
-/* d_z *= 1 - h^2 */
+/* d_z *= 1 - h^2, h a float or the first half of one */
 static void tanh_backward(size_t columns, const float *h, float *d_z)
 {
-    for (size_t first = 0; first < columns; first += MLP_LANES)
-        for (size_t j = first; j < first + MLP_LANES; j++)
-            d_z[j] *= 1 - h[j] * h[j];
+    for (size_t j = 0; j < columns; j++)
+        d_z[j] *= 1 - h[j] * h[j];
+}
+
+static void tanh_backward_bf16(size_t columns, const uint32_t *h, float *d_z)
+{
+    for (size_t j = 0; j < columns; j++) {
+        const uint32_t word = j % 2 ? h[j / 2] & 0xffff0000 : h[j / 2] << 16;
+        float value;
+        memcpy(&value, &word, sizeof value);
+        d_z[j] *= 1 - value * value;
+    }
 }
 
 /* d_z *= slope */
 static void sine_backward(size_t columns, const float *slope, float *d_z)
 {
-    for (size_t first = 0; first < columns; first += MLP_LANES)
-        for (size_t j = first; j < first + MLP_LANES; j++)
-            d_z[j] *= slope[j];
+    for (size_t j = 0; j < columns; j++)
+        d_z[j] *= slope[j];
+}
+
+void mlp_activate_backward(const struct mlp *m, const struct mlp_tile *t, size_t n, size_t l,
+                           float *d_z)
+{
+    const size_t columns = mlp_padded(m->spec.width), row = t->row[l];
+    for (size_t i = 0; i < n; i++) {
+        float *d_row = d_z + i * t->d_row;
+        if (m->spec.activation == ACTIVATION_SIN)
+            sine_backward(columns, t->slope[l - 1] + i * row, d_row);
+        else if (t->pass.precision == PRECISION_BF16)
+            tanh_backward_bf16(columns, t->rows[l] + i * t->row_words[l], d_row);
+        else
+            tanh_backward(columns, t->h[l] + i * row, d_row);
+    }
+}
+
+void mlp_set_d_raw(const struct mlp *m, const struct mlp_tile *t, size_t n, const float *d_raw,
+                   float *d_z)
+{
+    const size_t n_outputs = m->spec.n_outputs;
+    for (size_t i = 0; i < n; i++) {
+        float *row = d_z + i * t->d_row;
+        memcpy(row, d_raw + i * n_outputs, n_outputs * sizeof(float));
+        memset(row + n_outputs, 0, (mlp_padded(n_outputs) - n_outputs) * sizeof(float));
+    }
 }
 
 /* From d_z of layer l to that of layer l - 1. */
@@ -216,26 +310,16 @@ static void hidden_backward(const struct mlp *m, const float *transposed, const 
                             size_t n, size_t l, const float *d_z, float *d_below)
 {
     const bool is_relu = m->spec.activation == ACTIVATION_RELU;
-    const size_t columns = mlp_padded(m->spec.width), row = t->row[l];
     inputs_backward(m, transposed, t, n, l, d_z, is_relu ? t->h[l] : NULL, d_below, t->d_row);
-    for (size_t i = 0; i < n; i++) {
-        if (m->spec.activation == ACTIVATION_TANH)
-            tanh_backward(columns, t->h[l] + i * row, d_below + i * t->d_row);
-        else if (m->spec.activation == ACTIVATION_SIN)
-            sine_backward(columns, t->slope[l - 1] + i * row, d_below + i * t->d_row);
-    }
+    if (!is_relu)
+        mlp_activate_backward(m, t, n, l, d_below);
 }
 
-void mlp_backward(const struct mlp *m, const float *transposed, struct mlp_tile *t, size_t n,
-                  const float *d_raw, float *d_params, float *d_input)
+static void backward_fp32(const struct mlp *m, const float *transposed, struct mlp_tile *t,
+                          size_t n, const float *d_raw, float *d_params, float *d_input)
 {
-    const size_t n_outputs = m->spec.n_outputs;
     float *d_z = t->d_z[0], *d_below = t->d_z[1];
-    for (size_t i = 0; i < n; i++) {
-        float *row = d_z + i * t->d_row;
-        memcpy(row, d_raw + i * n_outputs, n_outputs * sizeof(float));
-        memset(row + n_outputs, 0, (mlp_padded(n_outputs) - n_outputs) * sizeof(float));
-    }
+    mlp_set_d_raw(m, t, n, d_raw, d_z);
     for (size_t l = m->n_layers; l-- > 0;) {
         if (d_params)
             weights_backward(m, t, n, l, d_z, d_params);
@@ -248,6 +332,15 @@ void mlp_backward(const struct mlp *m, const float *transposed, struct mlp_tile 
     }
     if (d_input)
         inputs_backward(m, transposed, t, n, 0, d_z, NULL, d_input, t->row[0]);
+}
+
+void mlp_backward(const struct mlp *m, const void *derived, struct mlp_tile *t, size_t n,
+                  const float *d_raw, float *d_params, float *d_input)
+{
+    if (t->pass.precision == PRECISION_BF16)
+        mlp_backward_bf16(m, derived, t, n, d_raw, d_params, d_input);
+    else
+        backward_fp32(m, derived, t, n, d_raw, d_params, d_input);
 }
 
 void mlp_output_backward(enum activation output, size_t n, const float *values,

@@ -20,6 +20,8 @@
 #include "tests/support/compare.h"
 #include "tests/support/twin.h"
 
+static const struct mlp_pass training = {.training = true};
+
 enum { N_POINTS = 3, N_OUTPUTS = 2, MAX_PARAMS = 1024 };
 
 static const double explicit_b[] = {0.5, -1, 0.25, 2, 0.75, -0.5, 1.5, 1, -2};
@@ -171,15 +173,15 @@ static double engine_gradient(const struct fixture *f, const struct kernel *kern
     size_t ld;
     float raw[N_POINTS * N_OUTPUTS], values[N_POINTS * N_OUTPUTS], d_raw[N_POINTS * N_OUTPUTS];
     const float *network = f->params + f->n_encoding;
-    assert_int_equal(mlp_tile_create(&tile, f->mlp, true, NULL), STATUS_OK);
+    assert_int_equal(mlp_tile_create(&tile, f->mlp, training, NULL), STATUS_OK);
     float *input = mlp_tile_input(tile, &ld);
     float *d_input = mem_alloc_floats(MLP_TILE * ld);
-    float *transposed = mem_alloc_floats(mlp_n_transposed(f->mlp));
+    float *transposed = mem_alloc_floats(mlp_n_derived(f->mlp, training));
     assert_true(d_input && transposed);
 
-    mlp_transpose(f->mlp, network, transposed, 0, 1);
+    mlp_derive(f->mlp, training, network, transposed, 0, 1);
     encoding_forward(f->encoding, kernel, f->params, N_POINTS, f->x, input, ld);
-    mlp_forward(f->mlp, network, tile, N_POINTS, raw, values);
+    mlp_forward(f->mlp, network, NULL, tile, N_POINTS, raw, values);
     const double result =
         loss_evaluate(loss, mlp_get_spec(f->mlp)->output_activation, N_POINTS * N_OUTPUTS, raw,
                       values, f->targets, 1.0 / (N_POINTS * N_OUTPUTS), d_raw);

@@ -1,0 +1,79 @@
+/*
+ * Products of bfloat16 by AVX-512 (VDPBF16PS).  Such a product does the work of two multiply-adds;
+ * processors with two units for multiply-adds but one for it gain nothing (kernel_bf16_gain
+ * measures that).
+ */
+#include "core/nn/kernel_bf16.h"
+
+#ifdef __x86_64__
+
+enum { TILE_ROWS = 11, TILE_VECTORS = 2 };
+
+/* `rows` rows and 16 * vectors columns of a block.  Inlined with constants, so that `sum` lives in
+ * registers. */
+INLINE void tile(const size_t rows, const size_t vectors, const struct gemm_bf16 *g,
+                 const uint32_t *a, const uint32_t *b, float (*out)[BLOCK])
+{
+    __m512 sum[TILE_ROWS][TILE_VECTORS];
+    UNROLL(11)
+    for (size_t i = 0; i < rows; i++) {
+        UNROLL(2)
+        for (size_t j = 0; j < vectors; j++)
+            sum[i][j] = _mm512_setzero_ps();
+    }
+    UNROLL(2)
+    for (size_t p = g->k; p > 0; p--) {
+        __m512i b_row[TILE_VECTORS];
+        UNROLL(2)
+        for (size_t j = 0; j < vectors; j++)
+            b_row[j] = _mm512_loadu_si512(b + LANES * j);
+        UNROLL(11)
+        for (size_t i = 0; i < rows; i++) {
+            const __m512bh a_ip = (__m512bh)_mm512_set1_epi32((int)a[i * g->a_row]);
+            UNROLL(2)
+            for (size_t j = 0; j < vectors; j++)
+                sum[i][j] = _mm512_dpbf16_ps(sum[i][j], a_ip, (__m512bh)b_row[j]);
+        }
+        a++;
+        b += g->b_step;
+    }
+    UNROLL(11)
+    for (size_t i = 0; i < rows; i++) {
+        UNROLL(2)
+        for (size_t j = 0; j < vectors; j++)
+            _mm512_store_ps(&out[i][LANES * j], sum[i][j]);
+    }
+}
+
+INLINE void rows_of_block(const size_t vectors, const struct gemm_bf16 *g, const uint32_t *a,
+                          const uint32_t *b, struct block *out)
+{
+    tile(TILE_ROWS, vectors, g, a, b, out->sum);
+    tile(TILE_ROWS, vectors, g, a + TILE_ROWS * g->a_row, b, out->sum + TILE_ROWS);
+    tile(BLOCK - 2 * TILE_ROWS, vectors, g, a + (size_t)2 * TILE_ROWS * g->a_row, b,
+         out->sum + (size_t)2 * TILE_ROWS);
+}
+
+static void multiply(const struct gemm_bf16 *g, size_t row, size_t panel, size_t columns,
+                     struct block *out)
+{
+    const uint32_t *a = g->a + row * g->a_row, *b = g->b + panel * g->b_panel;
+    if (columns == BLOCK)
+        rows_of_block(2, g, a, b, out);
+    else
+        rows_of_block(1, g, a, b, out);
+}
+
+static void gemm_bf16(const struct gemm_bf16 *g)
+{
+    each_block(g, multiply);
+}
+
+const struct kernel_bf16 bf16_avx512 = {
+    .gemm = gemm_bf16,
+    .round = round_bf16,
+    .pack = pack_bf16,
+    .add_pairs = add_pairs,
+};
+
+#endif
