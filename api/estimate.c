@@ -30,7 +30,7 @@ static const double time_margin = 4.0;
 static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
-    const size_t training = field_train_bytes(&spec->field, optimizer, n_threads);
+    const size_t training = field_train_bytes(&spec->field, spec->train.precision, optimizer, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     if (training == SIZE_MAX || saving == SIZE_MAX)
         return SIZE_MAX;

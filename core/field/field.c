@@ -147,13 +147,14 @@ void field_trainable_range(const struct field *f, size_t *first, size_t *count)
 /* What a spec comes to.  Encoding and network without their numbers are small: they are made and
  * freed to ask them. */
 struct outline {
-    size_t n_params, n_transposed, n_inputs, n_outputs;
-    size_t input_row; /* floats of a row of features, padded */
+    size_t n_params, n_inputs, n_outputs, n_features;
+    size_t n_derived, tile_train, tile_query; /* words of 4 bytes */
     double multiply_adds;
 };
 
-static bool outline_of(const struct field_spec *spec, struct outline *out)
+static bool outline_of(const struct field_spec *spec, enum precision precision, struct outline *out)
 {
+    const struct mlp_pass training = {.training = true, .precision = precision};
     struct mlp_spec network = spec->network;
     struct encoding *encoding = NULL;
     struct mlp *mlp = NULL;
@@ -165,10 +166,12 @@ static bool outline_of(const struct field_spec *spec, struct outline *out)
         goto out;
     *out = (struct outline){
         .n_params = encoding_n_params(encoding) + mlp_n_params(mlp),
-        .n_transposed = mlp_n_derived(mlp, (struct mlp_pass){.training = true}),
         .n_inputs = encoding_n_inputs(encoding),
         .n_outputs = network.n_outputs,
-        .input_row = network.n_inputs + (size_t)2 * MLP_LANES,
+        .n_features = network.n_inputs,
+        .n_derived = mlp_n_derived(mlp, training),
+        .tile_train = mlp_tile_words(mlp, training),
+        .tile_query = mlp_tile_words(mlp, (struct mlp_pass){.training = false}),
         .multiply_adds = (double)(encoding_n_frequencies(encoding) * encoding_n_inputs(encoding)),
     };
     for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
@@ -183,49 +186,37 @@ out:
     return ok;
 }
 
-/* Floats of a tile: rows of features, of each hidden layer (twice where sin keeps its argument)
- * and of the output; for training, also gradient rows that go from layer to layer. */
-static size_t tile_floats(const struct outline *o, const struct mlp_spec *network, bool training)
-{
-    const size_t hidden_row = network->width + (size_t)2 * MLP_LANES;
-    const size_t widest = hidden_row > o->input_row ? hidden_row : o->input_row;
-    const size_t copies = network->activation == ACTIVATION_SIN ? 2 : 1;
-    const size_t output_rows = 4 * (o->n_outputs + (size_t)2 * MLP_LANES);
-    const size_t n_kept = training ? network->n_hidden_layers * copies : 2;
-    return MLP_TILE *
-           (o->input_row + n_kept * hidden_row + output_rows + (training ? 2 : 0) * widest);
-}
-
 /* Structures, stacks that are touched, rounding of allocations. */
 static const size_t overhead_bytes = (size_t)64 << 10;
 
 size_t field_query_bytes(const struct field_spec *spec)
 {
     struct outline o;
-    if (!outline_of(spec, &o))
+    if (!outline_of(spec, PRECISION_FP32, &o))
         return SIZE_MAX;
-    return (o.n_params + tile_floats(&o, &spec->network, false)) * sizeof(float) + overhead_bytes;
+    return (o.n_params + o.tile_query) * sizeof(float) + overhead_bytes;
 }
 
-size_t field_train_bytes(const struct field_spec *spec, enum optimizer_type optimizer,
-                         size_t n_threads)
+size_t field_train_bytes(const struct field_spec *spec, enum precision precision,
+                         enum optimizer_type optimizer, size_t n_threads)
 {
     struct outline o;
-    if (!outline_of(spec, &o))
+    if (!outline_of(spec, precision, &o))
         return SIZE_MAX;
-    /* weights and moments, the threads' gradients, transposed weights */
-    const size_t blocks = 1 + optimizer_n_moments(optimizer) + n_threads;
-    const size_t points = MLP_TILE * (o.n_inputs + 4 * o.n_outputs + o.input_row);
-    const size_t tiles = tile_floats(&o, &spec->network, true) + points /* of a step */
-                         + tile_floats(&o, &spec->network, false);      /* of an evaluation */
-    return (o.n_params * blocks + o.n_transposed + tiles * n_threads) * sizeof(float) +
+    /* weights and moments, the gradients of the batch's parts */
+    const size_t n_parts = n_threads < 2 ? 2 : n_threads;
+    const size_t blocks = 1 + optimizer_n_moments(optimizer) + n_parts;
+    const size_t points = MLP_TILE * (o.n_inputs + 4 * o.n_outputs +
+                                      (spec->encoding.trainable ? o.n_features + 2 * MLP_LANES : 0));
+    const size_t tiles = o.tile_train + points + o.tile_query /* of an evaluation */;
+    return (o.n_params * blocks + o.n_derived + tiles * n_threads) * sizeof(float) +
            overhead_bytes * (n_threads + 1);
 }
 
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer)
 {
     struct outline o;
-    if (!outline_of(spec, &o))
+    if (!outline_of(spec, PRECISION_FP32, &o))
         return SIZE_MAX;
     /* the checkpoint as tensors and as a file, the weights' file */
     const size_t blocks = 2 * (1 + optimizer_n_moments(optimizer)) + 1;
@@ -235,7 +226,7 @@ size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optim
 double field_query_flops(const struct field_spec *spec)
 {
     struct outline o;
-    return outline_of(spec, &o) ? 2.0 * o.multiply_adds : 0.0;
+    return outline_of(spec, PRECISION_FP32, &o) ? 2.0 * o.multiply_adds : 0.0;
 }
 
 /* --- queries --- */

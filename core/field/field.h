@@ -59,8 +59,8 @@ size_t field_n_parameters(const struct field *f);
  * what comes to that while its checkpoint is written with its weights at hand.  SIZE_MAX for a spec
  * that field_create refuses. */
 size_t field_query_bytes(const struct field_spec *spec);
-size_t field_train_bytes(const struct field_spec *spec, enum optimizer_type optimizer,
-                         size_t n_threads);
+size_t field_train_bytes(const struct field_spec *spec, enum precision precision,
+                         enum optimizer_type optimizer, size_t n_threads);
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer);
 
 /* Floating-point operations (two for each multiply-add) of one point forward, for estimates of

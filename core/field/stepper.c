@@ -6,10 +6,13 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
+#include "core/field/pace.h"
 #include "core/nn/kernel.h"
 
 enum {
     MAX_MOMENTS = 2,
+    MIN_PARTS = 2, /* so that one thread and two add in the same order */
     TILE_OVERHEAD = 4, /* cost of a tile beyond its rows, in rows: weights and gradients pass by */
     UPDATE_GRANULE = 16, /* floats: one cache line belongs to one member */
 };
@@ -17,7 +20,6 @@ enum {
 /* What one member works with. */
 struct worker {
     struct mlp_tile *tile;
-    float *gradient; /* block */
     float *coords;   /* [MLP_TILE, D] */
     float *targets;  /* [MLP_TILE, n_targets] */
     float *raw;      /* [MLP_TILE, C] */
@@ -31,10 +33,12 @@ struct stepper {
     const struct task *task;
     struct team *team;
     struct optimizer_spec optimizer;
-    size_t n_members;
+    size_t n_members, n_parts;
     size_t batch_size, tile_size, n_tiles; /* points, points, tiles */
+    struct pace pace;
 
     struct worker *worker; /* [n_members] */
+    float **gradient;      /* [n_parts] blocks */
     struct mlp_pass pass;
     void *derived; /* what passes need of the parameters in another form */
     float *moment[MAX_MOMENTS];
@@ -44,20 +48,21 @@ struct stepper {
      * raises before the first barrier and all read after it. */
     uint64_t step;
     double rate;
+    size_t n_active; /* members that work: all of the team, or one */
     const volatile bool *stop;
     atomic_bool abandoned;
     double loss; /* written by member 0 */
 };
 
-/* Points of a tile: whole groups, chosen so that members have equal work and rows of the kernels
+/* Points of a tile: whole groups, chosen so that parts have equal work and rows of the kernels
  * are full.  A function of its arguments alone, since it decides the order of additions. */
-static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_members,
+static size_t choose_tile_size(size_t batch_size, size_t group_size, size_t n_parts,
                                size_t kernel_rows)
 {
     size_t best = group_size, best_cost = SIZE_MAX;
     for (size_t size = group_size; size <= MLP_TILE; size += group_size) {
         size_t n_tiles = (batch_size + size - 1) / size;
-        size_t most_tiles = (n_tiles + n_members - 1) / n_members;
+        size_t most_tiles = (n_tiles + n_parts - 1) / n_parts;
         size_t rows = (size + kernel_rows - 1) / kernel_rows * kernel_rows;
         size_t cost = most_tiles * (rows + TILE_OVERHEAD);
         if (cost <= best_cost) {
@@ -78,14 +83,13 @@ static enum status worker_init(struct worker *w, const struct field *f, const st
     size_t ld;
     mlp_tile_input(w->tile, &ld);
     const bool trains_encoding = encoding_is_trainable(field_encoding(f));
-    w->gradient = mem_alloc_floats(field_n_params(f));
     w->coords = mem_alloc_floats(MLP_TILE * field_n_inputs(f));
     w->targets = mem_alloc_floats(MLP_TILE * task->n_targets);
     w->raw = mem_alloc_floats(MLP_TILE * n_outputs);
     w->values = mem_alloc_floats(MLP_TILE * n_outputs);
     w->d_raw = mem_alloc_floats(MLP_TILE * n_outputs);
     w->d_input = trains_encoding ? mem_alloc_floats(MLP_TILE * ld) : NULL;
-    if (!w->gradient || !w->coords || !w->targets || !w->raw || !w->values || !w->d_raw ||
+    if (!w->coords || !w->targets || !w->raw || !w->values || !w->d_raw ||
         (trains_encoding && !w->d_input))
         return error_status(err, STATUS_NO_MEMORY);
     return STATUS_OK;
@@ -94,7 +98,6 @@ static enum status worker_init(struct worker *w, const struct field *f, const st
 static void worker_deinit(struct worker *w)
 {
     mlp_tile_free(w->tile);
-    mem_free(w->gradient);
     mem_free(w->coords);
     mem_free(w->targets);
     mem_free(w->raw);
@@ -134,8 +137,9 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->optimizer = *optimizer;
     s->pass = (struct mlp_pass){.training = true, .precision = precision};
     s->n_members = team_size(team);
+    s->n_parts = s->n_members < MIN_PARTS ? MIN_PARTS : s->n_members;
     s->batch_size = batch_size;
-    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_members,
+    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_parts,
                                     field_kernel(field)->gemm_rows);
     s->n_tiles = (batch_size + s->tile_size - 1) / s->tile_size;
     atomic_init(&s->abandoned, false);
@@ -148,7 +152,12 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->derived = mem_alloc_floats(mlp_n_derived(field_mlp(field), s->pass));
     s->tile_loss = mem_alloc_array(s->n_tiles, sizeof *s->tile_loss);
     s->worker = mem_alloc_array(s->n_members, sizeof *s->worker);
-    if (!complete || !s->derived || !s->tile_loss || !s->worker) {
+    s->gradient = mem_alloc_array(s->n_parts, sizeof *s->gradient);
+    for (size_t i = 0; i < s->n_parts && s->gradient; i++) {
+        s->gradient[i] = mem_alloc_floats(field_n_params(field));
+        complete = complete && s->gradient[i];
+    }
+    if (!complete || !s->gradient || !s->derived || !s->tile_loss || !s->worker) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
@@ -172,6 +181,9 @@ void stepper_free(struct stepper *s)
     for (size_t i = 0; s->worker && i < s->n_members; i++)
         worker_deinit(&s->worker[i]);
     mem_free(s->worker);
+    for (size_t i = 0; s->gradient && i < s->n_parts; i++)
+        mem_free(s->gradient[i]);
+    mem_free(s->gradient);
     mem_free(s->derived);
     for (size_t i = 0; i < MAX_MOMENTS; i++)
         mem_free(s->moment[i]);
@@ -196,8 +208,8 @@ void stepper_parameters_changed(struct stepper *s)
                s->derived, 0, 1);
 }
 
-/* One tile forward and backward; returns its part of the loss. */
-static double run_tile(const struct stepper *s, struct worker *w, size_t number)
+/* One tile forward and backward into a gradient block; returns its part of the loss. */
+static double run_tile(const struct stepper *s, struct worker *w, size_t number, float *gradient)
 {
     const struct encoding *encoding = field_encoding(s->field);
     const struct mlp *mlp = field_mlp(s->field);
@@ -222,48 +234,56 @@ static double run_tile(const struct stepper *s, struct worker *w, size_t number)
     encoding_forward(encoding, field_kernel(s->field), params, tile.n, w->coords, input, ld);
     mlp_forward(mlp, params + network_offset(s), s->derived, w->tile, tile.n, w->raw, w->values);
     double loss = s->task->class->loss(s->task, &tile);
-    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, w->gradient + network_offset(s),
+    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, gradient + network_offset(s),
                  w->d_input);
     if (w->d_input)
-        encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, w->gradient,
+        encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, gradient,
                           NULL);
     return loss;
 }
 
 static void run_tiles(struct stepper *s, size_t member)
 {
-    size_t first, count;
-    team_share(s->n_tiles, 1, s->n_members, member, &first, &count);
-    for (size_t i = first; i < first + count; i++) {
-        if (task_stopped(s->stop))
-            atomic_store(&s->abandoned, true);
-        if (atomic_load_explicit(&s->abandoned, memory_order_relaxed))
-            return;
-        s->tile_loss[i] = run_tile(s, &s->worker[member], i);
+    for (size_t part = member; part < s->n_parts; part += s->n_active) {
+        size_t first, count;
+        team_share(s->n_tiles, 1, s->n_parts, part, &first, &count);
+        for (size_t i = first; i < first + count; i++) {
+            if (task_stopped(s->stop))
+                atomic_store(&s->abandoned, true);
+            if (atomic_load_explicit(&s->abandoned, memory_order_relaxed))
+                return;
+            s->tile_loss[i] = run_tile(s, &s->worker[member], i, s->gradient[part]);
+        }
     }
 }
 
 /* The member's share of the update, which zeroes the gradients it has read. */
 static void update(struct stepper *s, size_t member)
 {
-    float *moments[MAX_MOMENTS], *gradients[LIMIT_THREADS];
+    float *moments[MAX_MOMENTS], *gradients[LIMIT_THREADS + MIN_PARTS];
     size_t begin, n_trained, first, count;
     field_trainable_range(s->field, &begin, &n_trained);
-    team_share(n_trained, UPDATE_GRANULE, s->n_members, member, &first, &count);
+    team_share(n_trained, UPDATE_GRANULE, s->n_active, member, &first, &count);
     first += begin;
     for (size_t i = 0; i < optimizer_n_moments(s->optimizer.type); i++)
         moments[i] = s->moment[i] + first;
-    for (size_t i = 0; i < s->n_members; i++)
-        gradients[i] = s->worker[i].gradient + first;
+    for (size_t i = 0; i < s->n_parts; i++)
+        gradients[i] = s->gradient[i] + first;
     optimizer_update(&s->optimizer, s->step + 1, s->rate, count, field_params(s->field) + first,
-                     moments, gradients, s->n_members);
+                     moments, gradients, s->n_parts);
+}
+
+static void meet(struct stepper *s)
+{
+    if (s->n_active > 1)
+        team_barrier(s->team);
 }
 
 static void step_member(void *context, size_t member)
 {
     struct stepper *s = context;
     run_tiles(s, member);
-    team_barrier(s->team);
+    meet(s);
 
     /* Every member comes to the same decision from the same numbers. */
     const bool abandoned = atomic_load(&s->abandoned);
@@ -273,13 +293,14 @@ static void step_member(void *context, size_t member)
     if (member == 0)
         s->loss = loss;
     if (abandoned || !isfinite(loss)) {
-        memset(s->worker[member].gradient, 0, field_n_params(s->field) * sizeof(float));
+        for (size_t part = member; part < s->n_parts; part += s->n_active)
+            memset(s->gradient[part], 0, field_n_params(s->field) * sizeof(float));
         return;
     }
     update(s, member);
-    team_barrier(s->team);
+    meet(s);
     mlp_derive(field_mlp(s->field), s->pass, field_params_const(s->field) + network_offset(s),
-               s->derived, member, s->n_members);
+               s->derived, member, s->n_active);
 }
 
 enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
@@ -288,8 +309,14 @@ enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
     s->step = step;
     s->rate = rate;
     s->stop = stop;
+    s->n_active = s->n_members > 1 && pace_is_alone(&s->pace) ? 1 : s->n_members;
     atomic_store(&s->abandoned, false);
-    team_run(s->team, step_member, s);
+    const double begin = monotonic_seconds();
+    if (s->n_active > 1)
+        team_run(s->team, step_member, s);
+    else
+        step_member(s, 0);
+    pace_note(&s->pace, monotonic_seconds() - begin);
     if (atomic_load(&s->abandoned))
         return STEP_ABANDONED;
     *loss = s->loss;

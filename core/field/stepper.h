@@ -1,14 +1,16 @@
 /*
  * The stepper: the arithmetic of one training step, without clock, schedule or reports.
  *
- *   every member: its share of the batch's tiles: draw, encode, forward, loss, backward into a
- *                 gradient block of its own                                          | barrier
+ *   every member: its parts of the batch, tile by tile: draw, encode, forward, loss, backward into
+ *                 the part's gradient block                                           | barrier
  *   every member: the batch's loss, summed in tile order; its share of the parameters updated from
- *                 all gradient blocks in member order                                | barrier
- *   every member: its share of the transposed weights rebuilt
+ *                 all gradient blocks in order of the parts                           | barrier
+ *   every member: its share of what passes need of the parameters in another form
  *
- * Blocks (gradients, moments) are shaped like the field's parameters.  Between steps all gradients
- * are zero.  A step allocates nothing.
+ * A batch has as many parts as the team has members, and at least two, whoever computes them: one
+ * thread and two give the same bytes, and a team may leave a small step to one of its threads where
+ * that is faster (pace.h).  Blocks (gradients, moments) are shaped like the field's parameters.
+ * Between steps all gradients are zero.  A step allocates nothing.
  */
 #ifndef CORE_FIELD_STEPPER_H
 #define CORE_FIELD_STEPPER_H

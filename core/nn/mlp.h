@@ -98,6 +98,9 @@ enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, struct m
                             struct error *err) WARN_UNUSED;
 void mlp_tile_free(struct mlp_tile *t);
 
+/* Words of 4 bytes that a tile takes, but for some hundred bytes. */
+size_t mlp_tile_words(const struct mlp *m, struct mlp_pass pass);
+
 /* Where the encoding writes: [MLP_TILE, *ld]. */
 float *mlp_tile_input(struct mlp_tile *t, size_t *ld);
 

@@ -102,23 +102,34 @@ static size_t lay_out(struct mlp_tile *t, const struct mlp *m, float *block)
     return n;
 }
 
-enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, struct mlp_pass pass,
-                            struct error *err)
+static struct mlp_tile shape_of(const struct mlp *m, struct mlp_pass pass)
 {
     const size_t n_hidden = m->spec.n_hidden_layers;
     const size_t hidden = row_length(m->spec.width), raw = row_length(m->spec.n_outputs);
+    struct mlp_tile t = {.pass = pass, .row[0] = row_length(m->spec.n_inputs)};
+    for (size_t l = 1; l <= n_hidden; l++)
+        t.row[l] = hidden;
+    t.row[m->n_layers] = raw;
+    t.d_row = n_hidden > 0 && hidden > raw ? hidden : raw;
+    for (size_t l = 0; l <= n_hidden; l++)
+        t.row_words[l] = words_of_row(l == 0 ? m->spec.n_inputs : m->spec.width);
+    t.d_words = words_of_row(t.d_row);
+    return t;
+}
+
+size_t mlp_tile_words(const struct mlp *m, struct mlp_pass pass)
+{
+    struct mlp_tile t = shape_of(m, pass);
+    return lay_out(&t, m, NULL);
+}
+
+enum status mlp_tile_create(struct mlp_tile **out, const struct mlp *m, struct mlp_pass pass,
+                            struct error *err)
+{
     struct mlp_tile *t = mem_alloc(sizeof *t);
     if (!t)
         return error_status(err, STATUS_NO_MEMORY);
-    t->pass = pass;
-    t->row[0] = row_length(m->spec.n_inputs);
-    for (size_t l = 1; l <= n_hidden; l++)
-        t->row[l] = hidden;
-    t->row[m->n_layers] = raw;
-    t->d_row = n_hidden > 0 && hidden > raw ? hidden : raw;
-    for (size_t l = 0; l <= n_hidden; l++)
-        t->row_words[l] = words_of_row(l == 0 ? m->spec.n_inputs : m->spec.width);
-    t->d_words = words_of_row(t->d_row);
+    *t = shape_of(m, pass);
     t->block = mem_alloc_floats(lay_out(t, m, NULL));
     if (!t->block) {
         mlp_tile_free(t);
