@@ -30,7 +30,8 @@ static const double time_margin = 4.0;
 static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
-    const size_t training = field_train_bytes(&spec->field, spec->train.precision, optimizer, n_threads);
+    const size_t training =
+        field_train_bytes(&spec->field, spec->train.precision, optimizer, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     if (training == SIZE_MAX || saving == SIZE_MAX)
         return SIZE_MAX;
@@ -44,14 +45,16 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
 
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
-                         const struct compute *compute, struct error *err)
+                         const struct compute *compute, double bf16_gain, struct error *err)
 {
     const struct train_spec *train = &spec->train;
     const double query_flops = field_query_flops(&spec->field);
     const size_t bytes = job_bytes(spec, facts, n_threads);
     if (query_flops == 0.0 || bytes == SIZE_MAX) /* a resolved spec is one that core takes */
         return error_status(err, STATUS_NO_MEMORY);
-    const double flops = query_flops * train_factor * (double)train->batch_size;
+    /* The pool is measured in fp32. */
+    const double gain = train->precision == PRECISION_BF16 ? fmax(bf16_gain, 0.1) : 1.0;
+    const double flops = query_flops * train_factor * (double)train->batch_size / gain;
     const double step_seconds = compute ? compute_estimate_seconds(compute, flops) : 0.0;
     struct estimate e = {.seconds = step_seconds * (double)train->steps,
                          .memory_bytes = bytes,
@@ -68,11 +71,11 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, const struct compute *compute,
-                               struct error *err)
+                               double bf16_gain, struct error *err)
 {
     struct estimate e = {.steps = 0};
     const double limit = (double)config->job_seconds;
-    enum status status = estimate_job(&e, spec, facts, config->threads, compute, err);
+    enum status status = estimate_job(&e, spec, facts, config->threads, compute, bf16_gain, err);
     if (status != STATUS_OK)
         return status;
     if (e.memory_bytes > config->job_memory_bytes)

@@ -18,18 +18,19 @@ struct estimate {
     uint64_t steps;        /* that fit into it */
 };
 
-/* spec: resolved, with its facts.  compute may be NULL: seconds are then those of the time limit or
- * 0.  NO_MEMORY. */
+/* spec: resolved and settled, with its facts.  bf16_gain: as arithmetic_of measures it.  compute
+ * may be NULL: seconds are then those of the time limit or 0.  NO_MEMORY. */
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
-                         const struct compute *compute, struct error *err) WARN_UNUSED;
+                         const struct compute *compute, double bf16_gain,
+                         struct error *err) WARN_UNUSED;
 
 /* INVALID, with both figures, for a job that would pass config->job_memory_bytes, whose limit of
  * time is over config->job_seconds ("/train/time_limit_seconds"), or whose steps would take several
  * times that on this machine ("/train/steps").  NO_MEMORY. */
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, const struct compute *compute,
-                               struct error *err) WARN_UNUSED;
+                               double bf16_gain, struct error *err) WARN_UNUSED;
 
 /* INVALID, with both figures, for a query or render that would pass config->request_seconds. */
 enum status estimate_check_request(const struct field *field, size_t n_points, bool has_gradient,

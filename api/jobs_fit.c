@@ -117,6 +117,11 @@ static enum status make_trainer(struct fit *f, struct error *err)
     status = task_image_create(&f->task, &f->image, &task, err);
     if (status != STATUS_OK)
         return status;
+    if (f->spec.train.precision == PRECISION_AUTO) { /* queued before jobs were settled */
+        const struct arithmetic arithmetic = arithmetic_of(worker_isa(f->worker));
+        f->spec.train.precision =
+            precision_settle(f->spec.train.precision, &f->spec.field, &arithmetic);
+    }
     return trainer_create(&f->trainer, &f->spec.train, f->field, f->task, f->team, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "api/codec/codec_json.h"
 #include "api/estimate.h"
+#include "core/field/precision.h"
 
 /* Sizes that the listed estimates are made for. */
 static const struct spec_facts estimate_facts = {.width = 512, .height = 512, .channels = 3};
@@ -69,14 +70,22 @@ static bool read_preset(const struct preset *p, json_t *settings, struct spec *o
     return ok;
 }
 
+static bool estimate_settled(struct estimate *out, struct spec *spec, const struct compute *compute,
+                             const struct config *config, const struct arithmetic *arithmetic)
+{
+    spec->train.precision = precision_settle(spec->train.precision, &spec->field, arithmetic);
+    return estimate_job(out, spec, &estimate_facts, config->threads, compute, arithmetic->bf16_gain,
+                        NULL) == STATUS_OK;
+}
+
 static json_t *preset_value(const struct preset *p, const struct compute *compute,
-                            const struct config *config)
+                            const struct config *config, const struct arithmetic *arithmetic)
 {
     struct spec spec = {0};
     struct estimate e = {.steps = 0};
     json_t *settings = codec_json_object(p->settings);
     bool ok = settings && read_preset(p, settings, &spec) &&
-              estimate_job(&e, &spec, &estimate_facts, config->threads, compute, NULL) == STATUS_OK;
+              estimate_settled(&e, &spec, compute, config, arithmetic);
     spec_deinit(&spec);
     if (!ok) {
         json_decref(settings);
@@ -90,11 +99,13 @@ static json_t *preset_value(const struct preset *p, const struct compute *comput
                      "steps", (json_int_t)e.steps, "memory_bytes", (json_int_t)e.memory_bytes);
 }
 
-json_t *presets_list(const struct compute *compute, const struct config *config)
+json_t *presets_list(const struct compute *compute, const struct config *config,
+                     const struct arithmetic *arithmetic)
 {
     json_t *items = json_array();
     for (size_t i = 0; items && i < sizeof presets / sizeof *presets; i++)
-        if (json_array_append_new(items, preset_value(&presets[i], compute, config)) != 0) {
+        if (json_array_append_new(items, preset_value(&presets[i], compute, config, arithmetic)) !=
+            0) {
             json_decref(items);
             return NULL;
         }

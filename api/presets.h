@@ -29,6 +29,7 @@ const char *presets_default(void);
 
 /* The answer of GET /v1/presets: {"items": [{name, task, description, parameters, estimate}]}.
  * estimate: for a 512 x 512 RGB picture on this machine.  NULL when out of memory. */
-json_t *presets_list(const struct compute *compute, const struct config *config);
+json_t *presets_list(const struct compute *compute, const struct config *config,
+                     const struct arithmetic *arithmetic);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "core/field/precision.h"
 #include "server/config.h"
 #include "server/fields/compute.h"
 #include "server/fields/field_cache.h"
@@ -24,8 +25,9 @@ struct service {
     struct events *events;
     struct field_cache *fields;
     struct compute *compute;
-    struct token_table *tokens; /* for the HTTP server, not for handlers */
-    int64_t started_ms;         /* clock_now_ms at the start, for the uptime */
+    struct arithmetic arithmetic; /* of this process and its workers */
+    struct token_table *tokens;   /* for the HTTP server, not for handlers */
+    int64_t started_ms;           /* clock_now_ms at the start, for the uptime */
 
     /* Requests may come before main has the server in hand: NULL until then. */
     _Atomic(struct http_server *) http;

@@ -45,7 +45,7 @@ static const struct row {
      "training processes at once"},
     {"threads", TYPE_COUNT, MEMBER(threads), 1, 256, CORES_PER_WORKER, NULL, "cores",
      "cores of one training process"},
-    {"isa", TYPE_CHOICE, MEMBER(isa), 0, 0, "auto", "auto|avx512|avx2|portable", "",
+    {"isa", TYPE_CHOICE, MEMBER(isa), 0, 0, "auto", "auto|amx|avx512_bf16|avx512|avx2|portable", "",
      "instruction set of the kernels"},
     {"log-level", TYPE_CHOICE, MEMBER(log_level), 0, 0, "info", "debug|info|warn|error", "",
      "events below this level are not logged"},

@@ -19,7 +19,7 @@ struct config {
     char data[4096];
     size_t workers; /* training processes at once */
     size_t threads; /* cores of one training process */
-    char isa[16];   /* kernels: "auto", "avx512", "avx2", "portable" */
+    char isa[16];   /* kernels: "auto" or the name of a row of core/nn/kernel.h */
     char log_level[8];
     bool no_auth; /* ask nobody for a token */
 

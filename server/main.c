@@ -22,7 +22,7 @@
 #include "api/routes.h"
 #include "api/service.h"
 #include "core/base/monotonic.h"
-#include "core/nn/kernel.h"
+#include "core/field/precision.h"
 #include "core/sample/sample.h"
 #include "server/config.h"
 #include "server/log.h"
@@ -85,9 +85,12 @@ static enum status start_storeys(struct service *s, struct error *err)
     enum status st = store_open(&s->store, config->data, err);
     if (st == STATUS_OK)
         st = token_table_create(&s->tokens, s->store, err);
+    s->arithmetic = arithmetic_of(config->isa);
+    if (st == STATUS_OK && !s->arithmetic.kernel)
+        st = error_set(err, STATUS_INVALID, "", "this processor cannot run --isa %s", config->isa);
     if (st == STATUS_OK)
         st = field_cache_create(&s->fields, s->store, config->field_cache_bytes,
-                                kernel_find(config->isa), jobs_open_field, err);
+                                s->arithmetic.kernel, jobs_open_field, err);
     if (st == STATUS_OK)
         st = compute_start(&s->compute, online_processors(), err);
     if (st == STATUS_OK)

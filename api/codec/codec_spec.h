@@ -22,6 +22,7 @@
 #include "core/base/data.h"
 #include "core/field/field.h"
 #include "core/field/trainer.h"
+#include "core/field/precision.h"
 #include "core/task/task_image.h"
 #include "server/store/store.h"
 
@@ -68,6 +69,11 @@ enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_fact
 enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset, json_t **spec,
                                json_t **labels, struct spec *out,
                                struct problem_list *problems) WARN_UNUSED;
+
+/* Settle the precision of a resolved spec, in both forms: what "auto" stands for here.  UNSUPPORTED
+ * at "/train/precision", NO_MEMORY. */
+enum status codec_spec_settle(json_t *spec_json, struct spec *spec,
+                              const struct arithmetic *arithmetic, struct error *err) WARN_UNUSED;
 
 /* The body of POST …/resume over the parent's resolved spec: new steps, no time limit.  Steps not
  * beyond the parent's checkpoint are a problem at "/train/steps". */

@@ -455,6 +455,17 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     return problems->status;
 }
 
+enum status codec_spec_settle(json_t *spec_json, struct spec *spec,
+                              const struct arithmetic *arithmetic, struct error *err)
+{
+    struct train_spec *train = &spec->train;
+    train->precision = precision_settle(train->precision, &spec->field, arithmetic);
+    if (json_object_set_new(json_object_get(spec_json, "train"), "precision",
+                            json_string(precision_name(train->precision))) != 0)
+        return error_status(err, STATUS_NO_MEMORY);
+    return precision_check(train->precision, arithmetic->kernel, err);
+}
+
 /* --- resume --- */
 
 enum status codec_spec_resume(const json_t *body, const struct job_row *parent, json_t **spec,

@@ -161,7 +161,10 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
         return reply_problems(request, response, &problems);
     enum status st = codec_spec_facts(dataset, &facts, &err);
     if (st == STATUS_OK)
-        st = estimate_check_job(&spec, &facts, service->config, service->compute, &err);
+        st = codec_spec_settle(spec_json, &spec, &service->arithmetic, &err);
+    if (st == STATUS_OK)
+        st = estimate_check_job(&spec, &facts, service->config, service->compute,
+                                service->arithmetic.bf16_gain, &err);
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
@@ -224,8 +227,11 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
         st = error_set(err, STATUS_INTERNAL, "", "the job's spec: %s", problems.item[0].detail);
     if (st == STATUS_OK) {
         spec_set_facts(&spec, &facts);
-        st = estimate_check_job(&spec, &facts, service->config, service->compute, err);
+        st = codec_spec_settle(spec_json, &spec, &service->arithmetic, err);
     }
+    if (st == STATUS_OK)
+        st = estimate_check_job(&spec, &facts, service->config, service->compute,
+                                service->arithmetic.bf16_gain, err);
     spec_deinit(&spec);
     dataset_row_deinit(&dataset);
     return st;

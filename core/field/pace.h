@@ -20,9 +20,9 @@ enum pace_phase { PACE_KNOWN, PACE_OTHER, PACE_REST };
 
 /* All zero is a new one: on the team, about to compare. */
 struct pace {
-    bool alone;            /* the faster way, as last found */
-    enum pace_phase phase; /* timing the known way, the other, or neither */
-    size_t n;              /* steps of this phase so far */
+    bool alone;                                  /* the faster way, as last found */
+    enum pace_phase phase;                       /* timing the known way, the other, or neither */
+    size_t n;                                    /* steps of this phase so far */
     double known[PACE_TRIES], other[PACE_TRIES]; /* seconds */
 };
 

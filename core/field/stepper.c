@@ -12,7 +12,7 @@
 
 enum {
     MAX_MOMENTS = 2,
-    MIN_PARTS = 2, /* so that one thread and two add in the same order */
+    MIN_PARTS = 2,     /* so that one thread and two add in the same order */
     TILE_OVERHEAD = 4, /* cost of a tile beyond its rows, in rows: weights and gradients pass by */
     UPDATE_GRANULE = 16, /* floats: one cache line belongs to one member */
 };
@@ -20,12 +20,12 @@ enum {
 /* What one member works with. */
 struct worker {
     struct mlp_tile *tile;
-    float *coords;   /* [MLP_TILE, D] */
-    float *targets;  /* [MLP_TILE, n_targets] */
-    float *raw;      /* [MLP_TILE, C] */
-    float *values;   /* [MLP_TILE, C] */
-    float *d_raw;    /* [MLP_TILE, C] */
-    float *d_input;  /* [MLP_TILE, ld]; NULL unless the encoding is trained */
+    float *coords;  /* [MLP_TILE, D] */
+    float *targets; /* [MLP_TILE, n_targets] */
+    float *raw;     /* [MLP_TILE, C] */
+    float *values;  /* [MLP_TILE, C] */
+    float *d_raw;   /* [MLP_TILE, C] */
+    float *d_input; /* [MLP_TILE, ld]; NULL unless the encoding is trained */
 };
 
 struct stepper {
@@ -139,8 +139,8 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->n_members = team_size(team);
     s->n_parts = s->n_members < MIN_PARTS ? MIN_PARTS : s->n_members;
     s->batch_size = batch_size;
-    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_parts,
-                                    field_kernel(field)->gemm_rows);
+    s->tile_size =
+        choose_tile_size(batch_size, task->group_size, s->n_parts, field_kernel(field)->gemm_rows);
     s->n_tiles = (batch_size + s->tile_size - 1) / s->tile_size;
     atomic_init(&s->abandoned, false);
 

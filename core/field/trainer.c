@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/field/checkpoint.h"
+#include "core/field/precision.h"
 #include "core/field/stepper.h"
 
 /* The first snapshot comes as soon as there may be something to see. */
@@ -47,6 +48,8 @@ static enum status check_spec(const struct train_spec *spec, struct error *err)
     if (!isfinite(spec->learning_rate) || spec->learning_rate <= 0.0)
         return error_set(err, STATUS_INVALID, "/train/learning_rate",
                          "'learning_rate' must be positive, got %g", spec->learning_rate);
+    if (spec->precision == PRECISION_AUTO)
+        return error_set(err, STATUS_INVALID, "/train/precision", "'precision' is not settled");
     const struct optimizer_spec *o = &spec->optimizer;
     if (o->type == OPTIMIZER_ADAM && !(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 &&
                                        o->beta2 < 1.0 && o->epsilon >= min_epsilon))
@@ -60,6 +63,8 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
                            const struct task *task, struct team *team, struct error *err)
 {
     enum status status = check_spec(spec, err);
+    if (status == STATUS_OK)
+        status = precision_check(spec->precision, field_kernel(field), err);
     if (status != STATUS_OK)
         return status;
     struct trainer *t = mem_alloc(sizeof *t);

@@ -25,9 +25,9 @@
 /* Whichever end comes first counts.  At least one of steps, time_limit_seconds and target_psnr is
  * set. */
 struct train_spec {
-    uint64_t steps;    /* 0: no end by steps */
-    size_t batch_size; /* points; whole groups are drawn: rounded up to group_size */
-    enum precision precision;
+    uint64_t steps;           /* 0: no end by steps */
+    size_t batch_size;        /* points; whole groups are drawn: rounded up to group_size */
+    enum precision precision; /* settled (precision.h): not auto */
     double learning_rate;
     struct optimizer_spec optimizer;
     struct schedule_spec schedule;
@@ -67,7 +67,7 @@ struct trainer;
 
 /* field, task and team are borrowed until trainer_free; the field's parameters are as the caller
  * left them (field_init for a new fit).  INVALID with a place below "/train", UNSUPPORTED if task
- * and field do not fit each other. */
+ * and field do not fit each other or the kernel has no such precision. */
 enum status trainer_create(struct trainer **out, const struct train_spec *spec, struct field *field,
                            const struct task *task, struct team *team,
                            struct error *err) WARN_UNUSED;

@@ -11,6 +11,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
+#include "core/nn/kernel.h"
 #include "server/jobs/confine.h"
 #include "server/jobs/process.h"
 #include "server/jobs/worker_link.h"
@@ -292,6 +293,8 @@ int worker_main(const struct job_kind *kinds, size_t n_kinds)
     struct worker w = {.report.eta_seconds = -1, .message.descriptors = {-1, -1}};
     struct error err = {.status = STATUS_OK}, unsent = {.status = STATUS_OK};
     sigaction(SIGTERM, &stop, NULL);
+    size_t n_kernels;
+    kernel_table(&n_kernels); /* asks the system for AMX, which a confined process may not */
     enum status status = process_confine(WORKER_SOCKET, &err);
     if (status == STATUS_OK)
         status = receive_job(&w, &err);

@@ -330,7 +330,6 @@ static void bad_bodies_are_refused_at_their_place(void **state)
         {",\"train\":{\"loss\":\"l1\"}", "/train/loss", STATUS_INVALID},
         {",\"train\":{\"loss\":\"bce\"},\"field\":{\"network\":{\"output_activation\":\"linear\"}}",
          "/train/loss", STATUS_INVALID},
-        {",\"train\":{\"precision\":\"bf16\"}", "/train/precision", STATUS_UNSUPPORTED},
         {",\"train\":{\"precision\":\"fp64\"}", "/train/precision", STATUS_INVALID},
         {",\"train\":{\"seed\":-1}", "/train/seed", STATUS_INVALID},
         {",\"train\":{\"seed\":9007199254740992}", "/train/seed", STATUS_INVALID},

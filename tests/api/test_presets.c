@@ -30,6 +30,8 @@ static struct spec spec_of(const char *members)
     return s;
 }
 
+static const struct arithmetic arithmetic = {NULL, 0};
+
 /* A preset's settings come out of resolving as they went in: every member has a value. */
 static void presets_are_complete(void **state)
 {
@@ -63,7 +65,7 @@ static void the_list_has_parameters_and_estimates_of_this_machine(void **state)
     struct compute *compute = NULL;
     const struct config config = {.threads = 2};
     assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
-    json_t *list = presets_list(compute, &config);
+    json_t *list = presets_list(compute, &config, &arithmetic);
     const json_t *items = json_object_get(list, "items");
     assert_int_equal(json_array_size(items), 2);
     for (size_t i = 0; i < 2; i++) {
@@ -86,8 +88,8 @@ static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **stat
     struct spec small = spec_of("");
     struct spec large = spec_of(",\"field\":{\"network\":{\"n_hidden_layers\":16,\"width\":2048}}");
     struct error err = {0};
-    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, &err), STATUS_OK);
-    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, &err), STATUS_INVALID);
+    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, 1.0, &err), STATUS_OK);
+    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, 1.0, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "512 MiB"));
     spec_deinit(&small);
     spec_deinit(&large);
@@ -114,7 +116,7 @@ static void jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long(void
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
         struct spec spec = spec_of(cases[i].settings);
-        const enum status status = estimate_check_job(&spec, &facts, &config, compute, &err);
+        const enum status status = estimate_check_job(&spec, &facts, &config, compute, 1.0, &err);
         if ((status == STATUS_OK) != (cases[i].where == NULL) ||
             strcmp(err.where, cases[i].where ? cases[i].where : "") != 0)
             fail_msg("%s: %s %s", cases[i].settings, err.where, err.message);
@@ -132,9 +134,9 @@ static void time_limits_bound_the_estimate(void **state)
     struct spec limited = spec_of(",\"train\":{\"steps\":10000000,\"time_limit_seconds\":20}");
     struct spec short_fit = spec_of(",\"train\":{\"steps\":1,\"time_limit_seconds\":20}");
     struct estimate e;
-    assert_int_equal(estimate_job(&e, &limited, &facts, 2, compute, NULL), STATUS_OK);
+    assert_int_equal(estimate_job(&e, &limited, &facts, 2, compute, 1.0, NULL), STATUS_OK);
     assert_true(e.seconds == 20.0 && e.steps < 10000000);
-    assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, compute, NULL), STATUS_OK);
+    assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, compute, 1.0, NULL), STATUS_OK);
     assert_true(e.seconds < 20.0 && e.steps == 1);
     spec_deinit(&limited);
     spec_deinit(&short_fit);

@@ -1,4 +1,5 @@
 /* When a trainer ends, and what it tells on the way. */
+#include "core/field/precision.h"
 #include "core/field/trainer.h"
 
 #include <malloc.h>
@@ -83,7 +84,7 @@ static struct trainer_sink sink_of(struct fit *fit)
 }
 
 /* image and train are to be set before; spec too, or it is the small one. */
-static void fit_start(struct fit *fit, enum holdout holdout)
+static void fit_start_on(struct fit *fit, enum holdout holdout, size_t n_threads)
 {
     const struct task_image_spec task = {
         .holdout = holdout,
@@ -94,10 +95,15 @@ static void fit_start(struct fit *fit, enum holdout holdout)
     };
     fit->field = small_field(&fit->spec, fit->train.seed);
     assert_int_equal(task_image_create(&fit->task, &fit->image, &task, NULL), STATUS_OK);
-    assert_int_equal(team_create(&fit->team, 2, NULL), STATUS_OK);
+    assert_int_equal(team_create(&fit->team, n_threads, NULL), STATUS_OK);
     assert_int_equal(
         trainer_create(&fit->trainer, &fit->train, fit->field, fit->task, fit->team, NULL),
         STATUS_OK);
+}
+
+static void fit_start(struct fit *fit, enum holdout holdout)
+{
+    fit_start_on(fit, holdout, 2);
 }
 
 static struct fit small_fit(void)
@@ -176,6 +182,86 @@ static void trainer_does_not_let_reports_change_the_bytes(void **state)
                         field_n_params(loud.field) * sizeof(float));
     fit_deinit(&loud);
     fit_deinit(&silent);
+}
+
+static void assert_same_weights(const struct fit *a, const struct fit *b)
+{
+    assert_memory_equal(field_params(a->field), field_params(b->field),
+                        field_n_params(a->field) * sizeof(float));
+}
+
+/* Precisions that this processor trains in. */
+static size_t n_precisions(void)
+{
+    return kernel_has_bf16(kernel_find(NULL)) ? 2 : 1;
+}
+
+static void one_thread_and_two_give_the_same_bytes_every_time(void **state)
+{
+    (void)state;
+    static const size_t n_threads[] = {1, 1, 2, 2};
+    for (size_t p = 0; p < n_precisions(); p++)
+        for (size_t trainable = 0; trainable < 2; trainable++) {
+            struct fit fits[4];
+            for (size_t i = 0; i < 4; i++) {
+                enum trainer_stop stopped_by;
+                fits[i] = small_fit();
+                fits[i].train.precision = (enum precision)p;
+                fits[i].train.batch_size = 500; /* the last tile of a part is not whole */
+                fits[i].spec.encoding.trainable = trainable;
+                fit_start_on(&fits[i], HOLDOUT_NONE, n_threads[i]);
+                assert_int_equal(run(&fits[i], &never, &stopped_by, NULL), STATUS_OK);
+                assert_same_weights(&fits[0], &fits[i]);
+            }
+            for (size_t i = 0; i < 4; i++)
+                fit_deinit(&fits[i]);
+        }
+}
+
+static double psnr_of_fit(enum precision precision)
+{
+    struct fit fit = small_fit();
+    enum trainer_stop stopped_by;
+    struct task_metrics metrics = {0};
+    fit.train.precision = precision;
+    fit.train.batch_size = 1024;
+    fit_start(&fit, HOLDOUT_NONE);
+    assert_int_equal(run(&fit, &never, &stopped_by, NULL), STATUS_OK);
+    assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team, EVALUATE_QUICK, NULL,
+                                               &metrics, NULL),
+                     STATUS_OK);
+    const double psnr = *task_metrics_find(&metrics, "psnr");
+    fit_deinit(&fit);
+    return psnr;
+}
+
+static void a_fit_in_bf16_comes_as_far_as_one_in_fp32(void **state)
+{
+    (void)state;
+    if (n_precisions() < 2)
+        return; /* such a processor answers "unsupported": the test below */
+    const double fp32 = psnr_of_fit(PRECISION_FP32), bf16 = psnr_of_fit(PRECISION_BF16);
+    assert_true(fp32 > 20.0);
+    assert_true(fabs(fp32 - bf16) < 0.5); /* a small net, few steps: seeds differ by more */
+}
+
+static void precision_is_settled_by_processor_and_mapping(void **state)
+{
+    (void)state;
+    struct fit fit = small_fit();
+    struct error err = {0};
+    const struct arithmetic fast = {kernel_find(NULL), 4.0}, slow = {kernel_find(NULL), 0.5};
+    assert_int_equal(precision_settle(PRECISION_AUTO, &fit.spec, &fast), PRECISION_BF16);
+    assert_int_equal(precision_settle(PRECISION_AUTO, &fit.spec, &slow), PRECISION_FP32);
+    assert_int_equal(precision_settle(PRECISION_FP32, &fit.spec, &fast), PRECISION_FP32);
+    assert_int_equal(precision_settle(PRECISION_BF16, &fit.spec, &slow), PRECISION_BF16);
+    fit.spec.encoding.type = ENCODING_NONE;
+    assert_int_equal(precision_settle(PRECISION_AUTO, &fit.spec, &fast), PRECISION_FP32);
+    assert_int_equal(precision_check(PRECISION_FP32, kernel_find("portable"), &err), STATUS_OK);
+    assert_int_equal(precision_check(PRECISION_BF16, kernel_find("portable"), &err),
+                     STATUS_UNSUPPORTED);
+    assert_string_equal(err.where, "/train/precision");
+    image_deinit(&fit.image);
 }
 
 static void trainer_ends_by_time_limit_over_all_attempts(void **state)
@@ -498,6 +584,9 @@ int main(void)
         cmocka_unit_test(trainer_ends_by_steps_and_reports_the_last_loss),
         cmocka_unit_test(trainer_reports_at_every_step_when_asked),
         cmocka_unit_test(trainer_does_not_let_reports_change_the_bytes),
+        cmocka_unit_test(one_thread_and_two_give_the_same_bytes_every_time),
+        cmocka_unit_test(a_fit_in_bf16_comes_as_far_as_one_in_fp32),
+        cmocka_unit_test(precision_is_settled_by_processor_and_mapping),
         cmocka_unit_test(trainer_ends_by_time_limit_over_all_attempts),
         cmocka_unit_test(trainer_fits_a_small_picture_and_ends_by_target_psnr),
         cmocka_unit_test(trainer_with_mapping_beats_raw_coordinates),

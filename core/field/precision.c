@@ -1,0 +1,35 @@
+#include "core/field/precision.h"
+
+/* Below this the rounding would be for nothing. */
+static const double worthwhile_gain = 1.2;
+
+struct arithmetic arithmetic_of(const char *isa)
+{
+    const struct kernel *kernel = kernel_find(isa);
+    return (struct arithmetic){kernel, kernel ? kernel_bf16_gain(kernel) : 0};
+}
+
+enum status precision_check(enum precision precision, const struct kernel *kernel,
+                            struct error *err)
+{
+    if (precision == PRECISION_BF16 && !kernel_has_bf16(kernel))
+        return error_set(err, STATUS_UNSUPPORTED, "/train/precision",
+                         "'bf16' needs a processor that multiplies bfloat16 (AVX512_BF16 or AMX), "
+                         "this one (kernels '%s') does not",
+                         kernel->name);
+    return STATUS_OK;
+}
+
+static bool bears_bf16(const struct field_spec *spec)
+{
+    return spec->encoding.type != ENCODING_NONE && spec->encoding.type != ENCODING_BASIC;
+}
+
+enum precision precision_settle(enum precision precision, const struct field_spec *spec,
+                                const struct arithmetic *arithmetic)
+{
+    if (precision != PRECISION_AUTO)
+        return precision;
+    return arithmetic->bf16_gain >= worthwhile_gain && bears_bf16(spec) ? PRECISION_BF16
+                                                                        : PRECISION_FP32;
+}
