@@ -1,10 +1,11 @@
 /*
- * Timings of training and inference.  Prints rows `name value unit`; lines with # are remarks.
+ * Timings of training and inference: bench_step [PART ...], parts steps, widths, queries, rest;
+ * none: all.  Prints rows `name value unit`; lines with # are remarks.
  *
- * Each figure is the median of several runs on all cores.  A loop of nothing but fused
- * multiply-adds runs before and after: on a shared machine it says how much of the processor was
- * ours, and what the figures can be compared with.  GF/s count the arithmetic of the layers (two
- * for each multiply-add; no input gradient for the first), not encoding, loss or update.
+ * Each figure is the median of several runs on all cores.  Beside it stands the peak of the
+ * instructions it uses (tests/support/peak.h), measured just before and after, and what part of
+ * that it is.  GF/s count the arithmetic of the layers (two for each multiply-add; no input
+ * gradient for the first), not encoding, loss or update.
  */
 #include <math.h>
 #include <sched.h>
@@ -12,15 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/field/trainer.h"
 #include "core/nn/kernel.h"
 #include "core/task/task_image.h"
+#include "tests/support/peak.h"
 #include "tests/support/small_fit.h"
 
 enum { MOST_RUNS = 15, IMAGE_SIDE = 512 };
@@ -52,8 +51,12 @@ static void row(const char *name, double value, const char *unit)
     fflush(stdout);
 }
 
-/* Median seconds of n_runs calls, after one that warms up. */
-static double median_seconds(size_t n_runs, void (*function)(void *), void *context)
+struct times {
+    double least, median, most; /* seconds */
+};
+
+/* n_runs calls, after one that warms up. */
+static struct times time_runs(size_t n_runs, void (*function)(void *), void *context)
 {
     double seconds[MOST_RUNS];
     function(context);
@@ -63,94 +66,12 @@ static double median_seconds(size_t n_runs, void (*function)(void *), void *cont
         seconds[i] = seconds_now() - begin;
     }
     qsort(seconds, n_runs, sizeof *seconds, compare);
-    return seconds[n_runs / 2];
+    return (struct times){seconds[0], seconds[n_runs / 2], seconds[n_runs - 1]};
 }
 
-/* --- what the processor can do --- */
-
-enum { PROBE_ROUNDS = 8000000, ACCUMULATORS = 12 };
-
-#if defined(__x86_64__)
-__attribute__((target("avx512f"))) static float fma_loop_avx512(void)
+static double median_seconds(size_t n_runs, void (*function)(void *), void *context)
 {
-    const __m512 x = _mm512_set1_ps(1.0000001f), y = _mm512_set1_ps(1e-9f);
-    __m512 sum[ACCUMULATORS];
-    for (size_t j = 0; j < ACCUMULATORS; j++)
-        sum[j] = _mm512_set1_ps((float)j);
-    for (size_t i = 0; i < PROBE_ROUNDS; i++)
-#pragma GCC unroll 12
-        for (size_t j = 0; j < ACCUMULATORS; j++)
-            sum[j] = _mm512_fmadd_ps(sum[j], x, y);
-    float total = 0.0f;
-    for (size_t j = 0; j < ACCUMULATORS; j++)
-        total += _mm512_reduce_add_ps(sum[j]);
-    return total;
-}
-
-__attribute__((target("avx2,fma"))) static float fma_loop_avx2(void)
-{
-    const __m256 x = _mm256_set1_ps(1.0000001f), y = _mm256_set1_ps(1e-9f);
-    __m256 sum[ACCUMULATORS];
-    for (size_t j = 0; j < ACCUMULATORS; j++)
-        sum[j] = _mm256_set1_ps((float)j);
-    for (size_t i = 0; i < PROBE_ROUNDS; i++)
-#pragma GCC unroll 12
-        for (size_t j = 0; j < ACCUMULATORS; j++)
-            sum[j] = _mm256_fmadd_ps(sum[j], x, y);
-    float lanes[8], total = 0.0f;
-    for (size_t j = 0; j < ACCUMULATORS; j++) {
-        _mm256_storeu_ps(lanes, sum[j]);
-        total += lanes[0] + lanes[7];
-    }
-    return total;
-}
-#endif
-
-/* Multiply-adds a call makes; 0 where there is no loop for this processor. */
-static double fma_loop(float *result)
-{
-    *result = 0.0f;
-#if defined(__x86_64__)
-    if (strcmp(kernel_find(NULL)->name, "avx512") == 0) {
-        *result = fma_loop_avx512();
-        return 16.0 * ACCUMULATORS * PROBE_ROUNDS;
-    }
-    if (strcmp(kernel_find(NULL)->name, "avx2") == 0) {
-        *result = fma_loop_avx2();
-        return 8.0 * ACCUMULATORS * PROBE_ROUNDS;
-    }
-#endif
-    return 0.0;
-}
-
-struct probe {
-    struct team *team;
-    double multiply_adds;
-};
-
-static void probe_member(void *context, size_t member)
-{
-    struct probe *p = context;
-    float result;
-    double n = fma_loop(&result);
-    volatile float sink = result;
-    (void)sink;
-    if (member == 0)
-        p->multiply_adds = n;
-}
-
-static void probe_team(void *context)
-{
-    struct probe *p = context;
-    team_run(p->team, probe_member, p);
-}
-
-/* GF/s of all members together. */
-static double measure_peak(struct team *team)
-{
-    struct probe p = {team, 0.0};
-    double seconds = median_seconds(7, probe_team, &p);
-    return 2.0 * p.multiply_adds * (double)team_size(team) / seconds * 1e-9;
+    return time_runs(n_runs, function, context).median;
 }
 
 enum { BARRIERS = 20000 };
@@ -191,7 +112,8 @@ static struct field_spec spec_of(const struct network *n, const struct image *im
     return spec;
 }
 
-static void fit_init(struct fit *fit, const struct network *n, size_t batch_size, struct team *team)
+static void fit_init(struct fit *fit, const struct network *n, size_t batch_size,
+                     const struct kernel *kernel, enum precision precision, struct team *team)
 {
     struct error err = {0};
     fit->image = small_picture(IMAGE_SIDE, IMAGE_SIDE, 3);
@@ -200,7 +122,9 @@ static void fit_init(struct fit *fit, const struct network *n, size_t batch_size
     struct train_spec train = small_train_spec();
     train.batch_size = batch_size;
     train.learning_rate = 1e-3;
-    fit->field = small_field(&spec, 1);
+    train.precision = precision;
+    must(field_create(&fit->field, &spec, kernel, &err), &err);
+    field_init(fit->field, &spec, 1);
     must(task_image_create(&fit->task, &fit->image, &task, &err), &err);
     must(trainer_create(&fit->trainer, &train, fit->field, fit->task, team, &err), &err);
 }
@@ -232,21 +156,73 @@ static double training_flops(const struct field *f)
     return 2.0 * (3.0 * all - first);
 }
 
-/* Returns GF/s. */
-static double measure_step(const struct network *n, size_t batch_size, size_t n_runs,
-                           struct team *team)
+static double peak_of(const struct kernel *kernel, enum precision precision, struct team *team)
+{
+    return precision == PRECISION_BF16 ? peak_bf16(kernel, team) : peak_floats(kernel, team);
+}
+
+static void measure_step(const struct network *n, size_t batch_size, size_t n_runs,
+                         const struct kernel *kernel, enum precision precision, struct team *team)
 {
     struct fit fit;
-    char name[64];
-    fit_init(&fit, n, batch_size, team);
-    double seconds = median_seconds(n_runs, one_step, fit.trainer);
-    double rate = training_flops(fit.field) * (double)batch_size / seconds * 1e-9;
-    snprintf(name, sizeof name, "step_%s_%zu", n->name, batch_size);
-    row(name, seconds * 1e3, "ms");
-    snprintf(name, sizeof name, "step_%s_%zu_rate", n->name, batch_size);
+    char name[96], what[64];
+    const double before = peak_of(kernel, precision, team);
+    fit_init(&fit, n, batch_size, kernel, precision, team);
+    struct times t = time_runs(n_runs, one_step, fit.trainer);
+    const double peak = 0.5 * (before + peak_of(kernel, precision, team));
+    const double rate = training_flops(fit.field) * (double)batch_size / t.median * 1e-9;
+    snprintf(what, sizeof what, "step_%s_%zu_%s_%s", n->name, batch_size, kernel->name,
+             precision_name(precision));
+    printf("# %s: %.3g to %.3g ms in %zu runs, peak %.4g GF/s\n", what, t.least * 1e3, t.most * 1e3,
+           n_runs, peak);
+    row(what, t.median * 1e3, "ms");
+    snprintf(name, sizeof name, "%s_rate", what);
     row(name, rate, "GF/s");
+    snprintf(name, sizeof name, "%s_of_peak", what);
+    if (peak > 0.0)
+        row(name, 100.0 * rate / peak, "%");
     fit_deinit(&fit);
-    return rate;
+}
+
+/* What each row of the table multiplies with, once: rows that share their floats are one. */
+static bool is_worth_measuring(const struct kernel *kernel, enum precision precision)
+{
+    if (precision == PRECISION_BF16)
+        return kernel_has_bf16(kernel);
+    return strcmp(kernel->name, "avx512") == 0 || strcmp(kernel->name, "avx2") == 0;
+}
+
+static void measure_steps(struct team *team)
+{
+    static const struct network networks[] = {{"paper_3x256", 256, 3, 256},
+                                              {"ff_4x256", 256, 4, 256}};
+    static const struct {
+        size_t batch_size, n_runs;
+    } sizes[] = {{4096, 15}, {16384, 9}, {65536, 7}};
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t n = 0; n < 2; n++)
+        for (size_t k = 0; k < n_kernels; k++)
+            for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++)
+                for (size_t i = 0; i < 3 && is_worth_measuring(kernels[k], (enum precision)p); i++)
+                    measure_step(&networks[n], sizes[i].batch_size, sizes[i].n_runs, kernels[k],
+                                 (enum precision)p, team);
+}
+
+/* Every width and depth on the best kernel. */
+static void measure_widths(struct team *team)
+{
+    static const size_t widths[] = {16, 32, 64, 128, 192, 256, 512}, depths[] = {1, 2, 4, 8};
+    const struct kernel *kernel = kernel_find(NULL);
+    for (size_t w = 0; w < 7; w++)
+        for (size_t d = 0; d < 4; d++)
+            for (int p = PRECISION_FP32; p <= PRECISION_BF16; p++) {
+                char name[32];
+                snprintf(name, sizeof name, "%zux%zu", depths[d], widths[w]);
+                const struct network n = {name, 128, depths[d], widths[w]};
+                if (p == PRECISION_FP32 || kernel_has_bf16(kernel))
+                    measure_step(&n, 16384, 7, kernel, (enum precision)p, team);
+            }
 }
 
 /* --- queries --- */
@@ -340,38 +316,44 @@ static size_t n_cores(void)
     return n > 0 ? (size_t)n : 1;
 }
 
-int main(void)
+static void measure_queries(struct team *team)
+{
+    static const struct network networks[] = {
+        {"paper_3x256", 256, 3, 256}, {"ff_4x256", 256, 4, 256}, {"small_2x64", 64, 2, 64}};
+    for (size_t i = 0; i < 3; i++)
+        measure_inference(&networks[i], team);
+}
+
+static void measure_rest(struct team *team)
 {
     static const struct network paper = {"paper_3x256", 256, 3, 256};
-    static const struct network deeper = {"ff_4x256", 256, 4, 256};
-    static const struct network small = {"small_2x64", 64, 2, 64};
+    uint64_t sum = 0;
+    measure_encoding(&paper);
+    row("draw_sample_1_thread", median_seconds(5, draw_samples, &sum) / DRAWS * 1e9, "ns");
+    row("barrier", median_seconds(5, barrier_team, team) / BARRIERS * 1e9, "ns");
+    row("handoff_between_cores", peak_handoff(), "ns");
+}
+
+int main(int argc, char **argv)
+{
     static const struct {
-        size_t batch_size, n_runs;
-    } sizes[] = {{4096, 15}, {16384, 9}, {65536, 5}};
+        const char *name;
+        void (*measure)(struct team *team);
+    } parts[] = {{"steps", measure_steps},
+                 {"widths", measure_widths},
+                 {"queries", measure_queries},
+                 {"rest", measure_rest}};
     struct team *team = NULL;
     struct error err = {0};
     must(team_create(&team, n_cores(), &err), &err);
     printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
-
-    const double before = measure_peak(team);
-    row("fma_peak_before", before, "GF/s");
-    double rate = 0.0;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        measure_step(&paper, sizes[i].batch_size, sizes[i].n_runs, team);
-        rate = measure_step(&deeper, sizes[i].batch_size, sizes[i].n_runs, team);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        bool is_asked = argc < 2;
+        for (int a = 1; a < argc; a++)
+            is_asked = is_asked || strcmp(argv[a], parts[i].name) == 0;
+        if (is_asked)
+            parts[i].measure(team);
     }
-    const double after = measure_peak(team);
-    row("fma_peak_after", after, "GF/s");
-    if (before + after > 0.0)
-        row("step_ff_4x256_65536_of_peak", 100.0 * rate / (0.5 * (before + after)), "%");
-    measure_step(&small, 16384, 15, team);
-    measure_inference(&paper, team);
-    measure_inference(&deeper, team);
-    measure_inference(&small, team);
-    measure_encoding(&paper);
-    uint64_t sum = 0;
-    row("draw_sample_1_thread", median_seconds(5, draw_samples, &sum) / DRAWS * 1e9, "ns");
-    row("barrier", median_seconds(5, barrier_team, team) / BARRIERS * 1e9, "ns");
     team_free(team);
-    return sum == 0; /* keeps the draws */
+    return 0;
 }
