@@ -139,8 +139,9 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->n_members = team_size(team);
     s->n_parts = s->n_members < MIN_PARTS ? MIN_PARTS : s->n_members;
     s->batch_size = batch_size;
-    s->tile_size =
-        choose_tile_size(batch_size, task->group_size, s->n_parts, field_kernel(field)->gemm_rows);
+    s->tile_size = choose_tile_size(batch_size, task->group_size, s->n_parts,
+                                    precision == PRECISION_BF16 ? KERNEL_BLOCK
+                                                                : field_kernel(field)->gemm_rows);
     s->n_tiles = (batch_size + s->tile_size - 1) / s->tile_size;
     atomic_init(&s->abandoned, false);
 

@@ -158,26 +158,6 @@ INLINE void store_rounded(const struct gemm_bf16 *g, const struct block *b, size
     }
 }
 
-/* Ask for the lines that a block will be written to: they have left the near caches since the last
- * tile, and come while the block is multiplied. */
-INLINE void prefetch_targets(const struct gemm_bf16 *g, size_t row, size_t rows, size_t column,
-                             size_t columns, const float *c)
-{
-    if (g->epilogue == GEMM_STORE || g->epilogue == GEMM_ACCUMULATE) {
-        for (size_t i = 0; i < rows; i++)
-            for (size_t j = 0; j < columns; j += LANES)
-                __builtin_prefetch(c + i * g->c_row + j, 1);
-        return;
-    }
-    for (size_t i = 0; i < BLOCK && g->out.rows; i++)
-        __builtin_prefetch(g->out.rows + (row + i) * g->out.row_step + column, 1);
-    for (size_t p = 0; p < BLOCK / 2 && g->out.pairs; p++)
-        for (size_t j = 0; j < columns; j += LANES)
-            __builtin_prefetch(g->out.pairs + (row / 2 + p) * g->out.pair_step + column + j, 1);
-    for (size_t j = 0; j < columns && g->out.columns; j++)
-        __builtin_prefetch(g->out.columns + (column + j) * g->out.column_step + row / 2, 1);
-}
-
 INLINE void each_block(const struct gemm_bf16 *g, const block_product multiply)
 {
     struct block b;
@@ -186,11 +166,10 @@ INLINE void each_block(const struct gemm_bf16 *g, const block_product multiply)
         const size_t columns = g->n - column < BLOCK ? g->n - column : BLOCK;
         for (size_t row = 0; row < g->m; row += BLOCK) {
             const size_t rows = g->m - row < BLOCK ? g->m - row : BLOCK;
-            float *c = g->c + panel * g->c_panel + row * g->c_row;
-            prefetch_targets(g, row, rows, column, columns, c);
             multiply(g, row, panel, columns, &b);
             if (g->epilogue == GEMM_STORE || g->epilogue == GEMM_ACCUMULATE)
-                store_floats(g, &b, rows, columns, g->bias ? g->bias + column : NULL, c);
+                store_floats(g, &b, rows, columns, g->bias ? g->bias + column : NULL,
+                             g->c + panel * g->c_panel + row * g->c_row);
             else
                 store_rounded(g, &b, row, column, columns);
         }

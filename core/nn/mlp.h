@@ -28,8 +28,7 @@
 enum {
     MLP_MAX_OUTPUTS = 64,
     MLP_MAX_OMEGA = 100000,
-    MLP_TILE =
-        224, /* points: whole tiles of the kernels; activations stay in the cache of a core */
+    MLP_TILE = 96,  /* points: three blocks of bf16; activations stay in the cache of a core */
     MLP_PANEL = 32, /* columns of a panel, as kernels want it */
     MLP_LANES = 16, /* padding of column counts */
 };

@@ -11,7 +11,10 @@
 #include "core/base/limits.h"
 #include "core/nn/mlp.h"
 
-enum { MLP_MAX_LAYERS = LIMIT_HIDDEN_LAYERS + 1 };
+enum {
+    MLP_MAX_LAYERS = LIMIT_HIDDEN_LAYERS + 1,
+    MLP_COLUMN = MLP_TILE / 2, /* words of a column of pairs: three cache lines, no power of two */
+};
 
 struct mlp_layer {
     size_t n_inputs, n_outputs; /* K, M */
@@ -49,7 +52,7 @@ struct mlp_tile {
     /* bf16 */
     size_t row_words[MLP_MAX_LAYERS];  /* words from a row of rows[l] to the next */
     uint32_t *rows[MLP_MAX_LAYERS];    /* [MLP_TILE, row_words[l]] pairs of columns of h[l] */
-    uint32_t *columns[MLP_MAX_LAYERS]; /* training: [K filled up to 32, MLP_TILE / 2], transposed */
+    uint32_t *columns[MLP_MAX_LAYERS]; /* training: [K filled up to 32, MLP_COLUMN], transposed */
     uint32_t *d_rows[2];               /* training: [MLP_TILE, d_words] pairs of columns of d_z */
     uint32_t *d_pairs[2];              /* training: [MLP_TILE / 2, d_row] pairs of rows of it */
     size_t d_words;

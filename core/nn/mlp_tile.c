@@ -67,7 +67,7 @@ static size_t lay_out_bf16(struct mlp_tile *t, const struct mlp *m, float *block
         t->rows[l] = t->pass.training || l < 2 ? take_words(block, &n, MLP_TILE * t->row_words[l])
                                                : t->rows[l - 1];
         if (t->pass.training)
-            t->columns[l] = take_words(block, &n, t->row_words[l] * 2 * (MLP_TILE / 2));
+            t->columns[l] = take_words(block, &n, (t->row_words[l] - MLP_LANES) * 2 * MLP_COLUMN);
     }
     if (!t->pass.training) { /* layers 1 … read and write two in turns */
         uint32_t *other = take_words(block, &n, n_hidden > 1 ? MLP_TILE * t->row_words[1] : 0);

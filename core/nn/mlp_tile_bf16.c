@@ -26,7 +26,7 @@ static struct bf16_matrix activations(const struct mlp_tile *t, size_t l)
         .rows = (uint16_t *)(void *)t->rows[l],
         .row_step = 2 * t->row_words[l],
         .columns = t->columns[l],
-        .column_step = MLP_TILE / 2,
+        .column_step = MLP_COLUMN,
     };
 }
 
@@ -97,7 +97,7 @@ static void weights_backward(const struct mlp *m, const struct mlp_tile *t, size
         .n = columns,
         .k = n / 2,
         .a = t->columns[l],
-        .a_row = MLP_TILE / 2,
+        .a_row = MLP_COLUMN,
         .b = t->d_pairs[side],
         .b_step = t->d_row,
         .b_panel = MLP_PANEL,
