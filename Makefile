@@ -77,14 +77,17 @@ $O/%.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# The kernels of an instruction set are compiled for it; which one runs is decided at start.
+# The kernels of an instruction set are compiled for it; which one runs is decided at start.  Their
+# arrays are registers, or written whole: zeroing them first would cost as much as the work.
+UNZEROED := -O3 -ftrivial-auto-var-init=uninitialized
 ifeq ($(shell uname -m),x86_64)
-$O/core/nn/kernel_avx512.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
-$O/core/nn/kernel_avx512_bf16.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mavx512bf16
-$O/core/nn/kernel_amx.o: ISA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mavx512bf16 -mamx-tile -mamx-bf16
-$O/core/nn/kernel_avx2.o:   ISA := -O3 -mavx2 -mfma
+AVX512 := $(UNZEROED) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+$O/core/nn/kernel_avx512.o: ISA := $(AVX512)
+$O/core/nn/kernel_avx512_bf16.o: ISA := $(AVX512) -mavx512bf16
+$O/core/nn/kernel_amx.o: ISA := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
+$O/core/nn/kernel_avx2.o:   ISA := $(UNZEROED) -mavx2 -mfma
 endif
-$O/core/nn/kernel_portable.o $O/core/nn/optimizer.o: ISA := -O3
+$O/core/nn/kernel_portable.o $O/core/nn/kernel_portable_bf16.o $O/core/nn/optimizer.o: ISA := $(UNZEROED)
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
