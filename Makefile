@@ -81,7 +81,7 @@ $O/%.a:
 # arrays are registers, or written whole: zeroing them first would cost as much as the work.
 UNZEROED := -O3 -ftrivial-auto-var-init=uninitialized
 ifeq ($(shell uname -m),x86_64)
-AVX512 := $(UNZEROED) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
+AVX512 := $(UNZEROED) -mprefer-vector-width=512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $O/core/nn/kernel_avx512.o: ISA := $(AVX512)
 $O/core/nn/kernel_avx512_bf16.o: ISA := $(AVX512) -mavx512bf16
 $O/core/nn/kernel_amx.o: ISA := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16

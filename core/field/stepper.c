@@ -270,8 +270,8 @@ static void update(struct stepper *s, size_t member)
         moments[i] = s->moment[i] + first;
     for (size_t i = 0; i < s->n_parts; i++)
         gradients[i] = s->gradient[i] + first;
-    optimizer_update(&s->optimizer, s->step + 1, s->rate, count, field_params(s->field) + first,
-                     moments, gradients, s->n_parts);
+    optimizer_update(&s->optimizer, field_kernel(s->field), s->step + 1, s->rate, count,
+                     field_params(s->field) + first, moments, gradients, s->n_parts);
 }
 
 static void meet(struct stepper *s)

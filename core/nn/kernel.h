@@ -109,6 +109,14 @@ struct kernel_bf16 {
                       float *sum);
 };
 
+/* A step of Adam (core/nn/optimizer.h) as a loop needs it. */
+struct adam {
+    float beta1, beta2, rest1, rest2; /* rest = 1 - beta */
+    float rate;                       /* of m: the rate and the correction of m's bias */
+    float correction2;                /* of v's bias */
+    float epsilon;
+};
+
 struct kernel {
     const char *name; /* "portable", "avx2", "avx512", "avx512_bf16", "amx" */
 
@@ -120,6 +128,11 @@ struct kernel {
     /* sum[j] += the column j of z [n, z_row], for n_columns (a multiple of 16): one sum over the
      * rows in order, then added. */
     void (*add_columns)(size_t n, size_t n_columns, const float *z, size_t z_row, float *sum);
+
+    /* m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  w -= rate m / (sqrt(v correction2) +
+     * epsilon) for n numbers that do not overlap.  Moments below the normal range become 0. */
+    void (*adam)(const struct adam *adam, size_t n, float *weights, float *m, float *v,
+                 const float *gradient);
 
     /* Products of bfloat16; NULL where there are none. */
     const struct kernel_bf16 *bf16;

@@ -4,6 +4,7 @@
  *
  * The product keeps a tile of 6 rows x 16 columns of C in 12 of the 16 registers.
  */
+#include "core/nn/kernel_adam.h"
 #include "core/nn/kernel_rows.h"
 
 #ifdef __x86_64__
@@ -234,6 +235,7 @@ const struct kernel kernel_avx2 = {
     .gemm = gemm,
     .gemm_rows = TILE_ROWS,
     .add_columns = add_columns,
+    .adam = adam_rows,
     .fourier = fourier,
     .sine = sine_rows,
     .tanh = tanh_rows,

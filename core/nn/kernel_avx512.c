@@ -6,6 +6,7 @@
  * times the two units need, few loads for each of them, and little of B from the second-level
  * cache.  A is read in place, so the same tile serves transposed operands.
  */
+#include "core/nn/kernel_adam.h"
 #include "core/nn/kernel_rows.h"
 
 #ifdef __x86_64__
@@ -286,8 +287,8 @@ static void tanh_rows(size_t n, float *h)
 }
 
 #define FLOAT_ROW                                                                                  \
-    .gemm = gemm, .gemm_rows = TILE_ROWS, .add_columns = add_columns, .fourier = fourier,          \
-    .sine = sine_rows, .tanh = tanh_rows
+    .gemm = gemm, .gemm_rows = TILE_ROWS, .add_columns = add_columns, .adam = adam_rows,           \
+    .fourier = fourier, .sine = sine_rows, .tanh = tanh_rows
 
 const struct kernel kernel_avx512 = {.name = "avx512", FLOAT_ROW};
 const struct kernel kernel_avx512_bf16 = {.name = "avx512_bf16", FLOAT_ROW, .bf16 = &bf16_avx512};

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "core/nn/kernel_adam.h"
 #include "core/nn/kernel_rows.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -132,6 +133,7 @@ const struct kernel kernel_portable = {
     .gemm = gemm,
     .gemm_rows = 1,
     .add_columns = add_columns,
+    .adam = adam_rows,
     .bf16 = &bf16_portable,
     .fourier = fourier,
     .sine = sine_rows,

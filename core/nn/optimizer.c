@@ -1,8 +1,9 @@
 #include "core/nn/optimizer.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
+
+#include "core/nn/kernel.h"
 
 static const struct {
     const char *name;
@@ -30,32 +31,6 @@ size_t optimizer_n_moments(enum optimizer_type type)
     return optimizers[type].n_moments;
 }
 
-/* Where units of a network have died their moments decay for ever.  Subnormal numbers would make
- * that slow on many processors, so what falls below the normal range is 0. */
-static inline float without_subnormals(float x)
-{
-    return fabsf(x) < FLT_MIN ? 0 : x;
-}
-
-struct adam {
-    float beta1, beta2, rest1, rest2; /* rest = 1 - beta */
-    float rate;                       /* of m: the rate and the correction of m's bias */
-    float correction2;                /* of v's bias */
-    float epsilon;
-};
-
-static void update_adam(const struct adam *adam, size_t n, float *restrict weights,
-                        float *restrict m, float *restrict v, const float *restrict gradient)
-{
-    const struct adam a = *adam;
-    for (size_t i = 0; i < n; i++) {
-        const float g = gradient[i];
-        m[i] = without_subnormals(a.beta1 * m[i] + a.rest1 * g);
-        v[i] = without_subnormals(a.beta2 * v[i] + a.rest2 * g * g);
-        weights[i] -= a.rate * m[i] / (sqrtf(v[i] * a.correction2) + a.epsilon);
-    }
-}
-
 static void update_sgd(float rate, size_t n, float *restrict weights,
                        const float *restrict gradient)
 {
@@ -69,9 +44,9 @@ static void add(size_t n, float *restrict sum, const float *restrict x)
         sum[i] += x[i];
 }
 
-void optimizer_update(const struct optimizer_spec *spec, uint64_t t, double rate, size_t n,
-                      float *weights, float *const *moments, float *const *gradients,
-                      size_t n_gradients)
+void optimizer_update(const struct optimizer_spec *spec, const struct kernel *kernel, uint64_t t,
+                      double rate, size_t n, float *weights, float *const *moments,
+                      float *const *gradients, size_t n_gradients)
 {
     const struct adam adam = {
         .beta1 = (float)spec->beta1,
@@ -91,7 +66,7 @@ void optimizer_update(const struct optimizer_spec *spec, uint64_t t, double rate
         }
         switch (spec->type) {
         case OPTIMIZER_ADAM:
-            update_adam(&adam, count, weights + at, moments[0] + at, moments[1] + at, sum);
+            kernel->adam(&adam, count, weights + at, moments[0] + at, moments[1] + at, sum);
             break;
         case OPTIMIZER_SGD:
             update_sgd((float)rate, count, weights + at, sum);

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct kernel;
+
 enum optimizer_type { OPTIMIZER_ADAM, OPTIMIZER_SGD };
 
 struct optimizer_spec {
@@ -32,8 +34,8 @@ size_t optimizer_n_moments(enum optimizer_type type);
 /* Update weights[0 … n-1].  t: number of this update, from 1.  moments: optimizer_n_moments
  * pointers to slices like weights' (NULL if there are none).  gradients: n_gradients pointers to
  * slices, summed in order, then zeroed.  No two slices overlap. */
-void optimizer_update(const struct optimizer_spec *spec, uint64_t t, double rate, size_t n,
-                      float *weights, float *const *moments, float *const *gradients,
-                      size_t n_gradients);
+void optimizer_update(const struct optimizer_spec *spec, const struct kernel *kernel, uint64_t t,
+                      double rate, size_t n, float *weights, float *const *moments,
+                      float *const *gradients, size_t n_gradients);
 
 #endif

@@ -412,7 +412,8 @@ static void padding_stays_zero_through_training(void **state)
                 for (size_t i = 0; i < 50 * f.n_outputs; i++)
                     f.d_raw[i] = f.raw[i] - 1;
                 mlp_backward(f.mlp, f.derived, f.tile, 50, f.d_raw, f.d_params, NULL);
-                optimizer_update(&adam, step, 0.01, f.n_params, f.params, moments, &f.d_params, 1);
+                optimizer_update(&adam, kernel_find(NULL), step, 0.01, f.n_params, f.params,
+                                 moments, &f.d_params, 1);
                 mlp_derive(f.mlp, training, f.params, f.derived, 0, 1);
             }
             assert_true(memcmp(before, f.params, f.n_params * sizeof *before) != 0);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/base/rng.h"
+#include "core/nn/kernel.h"
 #include "core/nn/optimizer.h"
 
 enum { N = 1100, N_STEPS = 200 }; /* N: more than two blocks, and a rest */
@@ -33,13 +34,18 @@ static void names_and_moments_follow_the_table(void **state)
 }
 
 /* Kingma and Ba, algorithm 1, line by line, in double. */
-static void adam_matches_the_paper_in_double(void **state)
+static void check_adam(const struct kernel *kernel)
 {
-    (void)state;
     static float weights[N], m[N], v[N], gradient[N];
     static double w_exact[N], m_exact[N], v_exact[N];
     float *moments[] = {m, v}, *gradients[] = {gradient};
     const double rate = 0.01;
+    memset(weights, 0, sizeof weights);
+    memset(m, 0, sizeof m);
+    memset(v, 0, sizeof v);
+    memset(w_exact, 0, sizeof w_exact);
+    memset(m_exact, 0, sizeof m_exact);
+    memset(v_exact, 0, sizeof v_exact);
     for (uint64_t t = 1; t <= N_STEPS; t++) {
         for (size_t i = 0; i < N; i++) {
             gradient[i] = gradient_of(i, t, 0);
@@ -50,7 +56,7 @@ static void adam_matches_the_paper_in_double(void **state)
             const double v_hat = v_exact[i] / (1 - pow(0.999, (double)t));
             w_exact[i] -= rate * m_hat / (sqrt(v_hat) + 1e-8);
         }
-        optimizer_update(&adam, t, rate, N, weights, moments, gradients, 1);
+        optimizer_update(&adam, kernel, t, rate, N, weights, moments, gradients, 1);
     }
     for (size_t i = 0; i < N; i++) {
         assert_true(fabs((double)weights[i] - w_exact[i]) < 1e-5 * rate * N_STEPS);
@@ -58,11 +64,20 @@ static void adam_matches_the_paper_in_double(void **state)
     }
 }
 
+static void adam_matches_the_paper_in_double(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct kernel *const *kernels = kernel_table(&n);
+    for (size_t k = 0; k < n; k++)
+        check_adam(kernels[k]);
+}
+
 static void sgd_goes_down_the_gradient(void **state)
 {
     (void)state;
     float weights[] = {1, 2, 3}, gradient[] = {0.5f, -1, 0}, *gradients[] = {gradient};
-    optimizer_update(&sgd, 1, 0.5, 3, weights, NULL, gradients, 1);
+    optimizer_update(&sgd, kernel_find(NULL), 1, 0.5, 3, weights, NULL, gradients, 1);
     assert_true(weights[0] == 0.75f && weights[1] == 2.5f && weights[2] == 3);
     assert_true(gradient[0] == 0 && gradient[1] == 0 && gradient[2] == 0);
 }
@@ -86,8 +101,10 @@ static void gradients_are_summed_in_order_and_zeroed(void **state)
                     thread[k][i] = gradient_of(i, t, k);
                 sum[i] = (thread[0][i] + thread[1][i]) + thread[2][i];
             }
-            optimizer_update(specs[s], t, 0.01, N, weights, moments, gradients, 3);
-            optimizer_update(specs[s], t, 0.01, N, expected, moments_sum, one, 1);
+            optimizer_update(specs[s], kernel_find(NULL), t, 0.01, N, weights, moments, gradients,
+                             3);
+            optimizer_update(specs[s], kernel_find(NULL), t, 0.01, N, expected, moments_sum, one,
+                             1);
         }
         assert_memory_equal(weights, expected, sizeof weights);
         for (size_t i = 0; i < N; i++)
@@ -104,12 +121,12 @@ static void slices_change_nothing(void **state)
         for (size_t i = 0; i < N; i++)
             gradient[0][i] = gradient[1][i] = gradient_of(i, t, 0);
         float *moments[] = {m[0], v[0]}, *gradients[] = {gradient[0]};
-        optimizer_update(&adam, t, 0.01, N, whole[0], moments, gradients, 1);
+        optimizer_update(&adam, kernel_find(NULL), t, 0.01, N, whole[0], moments, gradients, 1);
         for (size_t c = 0; c + 1 < sizeof cuts / sizeof cuts[0]; c++) {
             const size_t at = cuts[c];
             float *m_slices[] = {m[1] + at, v[1] + at}, *g_slices[] = {gradient[1] + at};
-            optimizer_update(&adam, t, 0.01, cuts[c + 1] - at, whole[1] + at, m_slices, g_slices,
-                             1);
+            optimizer_update(&adam, kernel_find(NULL), t, 0.01, cuts[c + 1] - at, whole[1] + at,
+                             m_slices, g_slices, 1);
         }
     }
     assert_memory_equal(whole[0], whole[1], sizeof whole[0]);
@@ -121,7 +138,7 @@ static void a_parameter_without_gradient_stays_and_dead_moments_become_zero(void
     float weights[] = {0, 5, 1}, m[3] = {0}, v[3] = {0}, gradient[3] = {0, 0, 1e-3f};
     float *moments[] = {m, v}, *gradients[] = {gradient};
     for (uint64_t t = 1; t <= 3000; t++)
-        optimizer_update(&adam, t, 0.01, 3, weights, moments, gradients, 1);
+        optimizer_update(&adam, kernel_find(NULL), t, 0.01, 3, weights, moments, gradients, 1);
     assert_true(weights[0] == 0 && weights[1] == 5);
     assert_true(isfinite(weights[2]) && weights[2] != 1);
     assert_true(m[2] == 0); /* after 0.9^3000, without stopping among the subnormals */
@@ -133,7 +150,7 @@ static void nan_stays_nan(void **state)
     (void)state;
     float weights[] = {1, 1}, m[2] = {0}, v[2] = {0}, gradient[2] = {NAN, 1};
     float *moments[] = {m, v}, *gradients[] = {gradient};
-    optimizer_update(&adam, 1, 0.01, 2, weights, moments, gradients, 1);
+    optimizer_update(&adam, kernel_find(NULL), 1, 0.01, 2, weights, moments, gradients, 1);
     assert_true(isnan(weights[0]) && !isnan(weights[1]));
 }
 
