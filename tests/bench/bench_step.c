@@ -7,71 +7,23 @@
  * that it is.  GF/s count the arithmetic of the layers (two for each multiply-add; no input
  * gradient for the first), not encoding, loss or update.
  */
-#include <math.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/field/trainer.h"
 #include "core/nn/kernel.h"
 #include "core/task/task_image.h"
+#include "tests/support/bench.h"
 #include "tests/support/peak.h"
 #include "tests/support/small_fit.h"
 
-enum { MOST_RUNS = 15, IMAGE_SIDE = 512 };
-
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void must(enum status status, const struct error *err)
-{
-    if (status == STATUS_OK)
-        return;
-    fprintf(stderr, "bench_step: %s\n", err->message);
-    exit(1);
-}
-
-static void row(const char *name, double value, const char *unit)
-{
-    printf("%s %.4g %s\n", name, value, unit);
-    fflush(stdout);
-}
-
-struct times {
-    double least, median, most; /* seconds */
-};
-
-/* n_runs calls, after one that warms up. */
-static struct times time_runs(size_t n_runs, void (*function)(void *), void *context)
-{
-    double seconds[MOST_RUNS];
-    function(context);
-    for (size_t i = 0; i < n_runs; i++) {
-        double begin = seconds_now();
-        function(context);
-        seconds[i] = seconds_now() - begin;
-    }
-    qsort(seconds, n_runs, sizeof *seconds, compare);
-    return (struct times){seconds[0], seconds[n_runs / 2], seconds[n_runs - 1]};
-}
+enum { IMAGE_SIDE = 512 };
 
 static double median_seconds(size_t n_runs, void (*function)(void *), void *context)
 {
-    return time_runs(n_runs, function, context).median;
+    return bench_time(n_runs, function, context).median;
 }
 
 enum { BARRIERS = 20000 };
@@ -123,10 +75,10 @@ static void fit_init(struct fit *fit, const struct network *n, size_t batch_size
     train.batch_size = batch_size;
     train.learning_rate = 1e-3;
     train.precision = precision;
-    must(field_create(&fit->field, &spec, kernel, &err), &err);
+    bench_must(field_create(&fit->field, &spec, kernel, &err), &err);
     field_init(fit->field, &spec, 1);
-    must(task_image_create(&fit->task, &fit->image, &task, &err), &err);
-    must(trainer_create(&fit->trainer, &train, fit->field, fit->task, team, &err), &err);
+    bench_must(task_image_create(&fit->task, &fit->image, &task, &err), &err);
+    bench_must(trainer_create(&fit->trainer, &train, fit->field, fit->task, team, &err), &err);
 }
 
 static void fit_deinit(struct fit *fit)
@@ -168,19 +120,19 @@ static void measure_step(const struct network *n, size_t batch_size, size_t n_ru
     char name[96], what[64];
     const double before = peak_of(kernel, precision, team);
     fit_init(&fit, n, batch_size, kernel, precision, team);
-    struct times t = time_runs(n_runs, one_step, fit.trainer);
+    struct bench_times t = bench_time(n_runs, one_step, fit.trainer);
     const double peak = 0.5 * (before + peak_of(kernel, precision, team));
     const double rate = training_flops(fit.field) * (double)batch_size / t.median * 1e-9;
     snprintf(what, sizeof what, "step_%s_%zu_%s_%s", n->name, batch_size, kernel->name,
              precision_name(precision));
     printf("# %s: %.3g to %.3g ms in %zu runs, peak %.4g GF/s\n", what, t.least * 1e3, t.most * 1e3,
            n_runs, peak);
-    row(what, t.median * 1e3, "ms");
+    bench_row(what, t.median * 1e3, "ms");
     snprintf(name, sizeof name, "%s_rate", what);
-    row(name, rate, "GF/s");
+    bench_row(name, rate, "GF/s");
     snprintf(name, sizeof name, "%s_of_peak", what);
     if (peak > 0.0)
-        row(name, 100.0 * rate / peak, "%");
+        bench_row(name, 100.0 * rate / peak, "%");
     fit_deinit(&fit);
 }
 
@@ -238,7 +190,7 @@ static void query_all(void *context)
 {
     const struct inference *q = context;
     struct error err = {0};
-    must(task_query(q->field, q->team, q->n, q->unit, q->values, NULL, &err), &err);
+    bench_must(task_query(q->field, q->team, q->n, q->unit, q->values, NULL, &err), &err);
 }
 
 static void measure_inference(const struct network *n, struct team *team)
@@ -254,9 +206,9 @@ static void measure_inference(const struct network *n, struct team *team)
         q.unit[i] = (float)(i % 1021) / 1021.0f;
     double seconds = median_seconds(5, query_all, &q);
     snprintf(name, sizeof name, "query_%s", n->name);
-    row(name, (double)q.n / seconds * 1e-6, "Mpoints/s");
+    bench_row(name, (double)q.n / seconds * 1e-6, "Mpoints/s");
     snprintf(name, sizeof name, "query_%s_rate", n->name);
-    row(name, field_query_flops(&spec) * (double)q.n / seconds * 1e-9, "GF/s");
+    bench_row(name, field_query_flops(&spec) * (double)q.n / seconds * 1e-9, "GF/s");
     mem_free(q.unit);
     mem_free(q.values);
     field_free(f);
@@ -290,7 +242,7 @@ static void measure_encoding(const struct network *n)
     for (size_t i = 0; i < MLP_TILE * 2; i++)
         r.unit[i] = (float)i / (MLP_TILE * 2);
     double seconds = median_seconds(9, encode_tiles, &r);
-    row("encoding_point_1_thread", seconds / (ENCODED_TILES * MLP_TILE) * 1e9, "ns");
+    bench_row("encoding_point_1_thread", seconds / (ENCODED_TILES * MLP_TILE) * 1e9, "ns");
     mem_free(r.unit);
     mem_free(r.out);
     field_free(f);
@@ -306,16 +258,6 @@ static void draw_samples(void *context)
         *sum += rng_permute(1, RNG_BATCH, 3, IMAGE_SIDE * IMAGE_SIDE, i % 65536);
 }
 
-/* All cores this process may use. */
-static size_t n_cores(void)
-{
-    cpu_set_t cores;
-    if (sched_getaffinity(0, sizeof cores, &cores) != 0)
-        return 1;
-    int n = CPU_COUNT(&cores);
-    return n > 0 ? (size_t)n : 1;
-}
-
 static void measure_queries(struct team *team)
 {
     static const struct network networks[] = {
@@ -329,9 +271,9 @@ static void measure_rest(struct team *team)
     static const struct network paper = {"paper_3x256", 256, 3, 256};
     uint64_t sum = 0;
     measure_encoding(&paper);
-    row("draw_sample_1_thread", median_seconds(5, draw_samples, &sum) / DRAWS * 1e9, "ns");
-    row("barrier", median_seconds(5, barrier_team, team) / BARRIERS * 1e9, "ns");
-    row("handoff_between_cores", peak_handoff(), "ns");
+    bench_row("draw_sample_1_thread", median_seconds(5, draw_samples, &sum) / DRAWS * 1e9, "ns");
+    bench_row("barrier", median_seconds(5, barrier_team, team) / BARRIERS * 1e9, "ns");
+    bench_row("handoff_between_cores", peak_handoff(), "ns");
 }
 
 int main(int argc, char **argv)
@@ -345,7 +287,7 @@ int main(int argc, char **argv)
                  {"rest", measure_rest}};
     struct team *team = NULL;
     struct error err = {0};
-    must(team_create(&team, n_cores(), &err), &err);
+    bench_must(team_create(&team, bench_cores(), &err), &err);
     printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         bool is_asked = argc < 2;
