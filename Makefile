@@ -52,6 +52,7 @@ api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
+benches_http := $O/tests/bench/bench_http
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
@@ -104,14 +105,14 @@ $O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
 $(tests) $(benches): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
-$(filter $O/tests/core/%,$(tests)) $(benches): $O/%: $O/%.o $(support) $O/libcore.a
+$(filter $O/tests/core/%,$(tests)) $(filter-out $(benches_http),$(benches)): $O/%: $O/%.o $(support) $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
-$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/%: $O/%.o $(support) | $O/farfield
+$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_http): $O/%: $O/%.o $(support) | $O/farfield
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_api) $(LIBS_server) $(LIBS_core)
-$(filter $O/tests/http/% $O/tests/harness/%,$(tests)): $(support_http)
-$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)): $O/libapi.a $O/libserver.a $O/libcore.a
+$(filter $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_http): $(support_http)
+$(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_http): $O/libapi.a $O/libserver.a $O/libcore.a
 # The program with an allocator that fails when told to.
 $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
