@@ -154,7 +154,7 @@ struct outline {
 
 static bool outline_of(const struct field_spec *spec, enum precision precision, struct outline *out)
 {
-    const struct mlp_pass training = {.training = true, .precision = precision};
+    struct mlp_pass training = {.training = true, .precision = precision};
     struct mlp_spec network = spec->network;
     struct encoding *encoding = NULL;
     struct mlp *mlp = NULL;
@@ -162,6 +162,7 @@ static bool outline_of(const struct field_spec *spec, enum precision precision, 
     if (encoding_create(&encoding, &spec->encoding, NULL) != STATUS_OK)
         goto out;
     network.n_inputs = encoding_n_features(encoding);
+    training.inputs = encoding_is_trainable(encoding);
     if (mlp_create(&mlp, &network, kernel_find(NULL), NULL) != STATUS_OK)
         goto out;
     *out = (struct outline){
@@ -238,7 +239,7 @@ enum status field_workspace_create(struct field_workspace **out, const struct fi
     struct field_workspace *w = mem_alloc(sizeof *w);
     if (!w)
         return error_status(err, STATUS_NO_MEMORY);
-    w->pass.training = use == FIELD_GRADIENTS;
+    w->pass.training = w->pass.inputs = use == FIELD_GRADIENTS;
     enum status status = mlp_tile_create(&w->tile, f->mlp, w->pass, err);
     if (status != STATUS_OK)
         goto out;

@@ -82,15 +82,14 @@ static enum status worker_init(struct worker *w, const struct field *f, const st
         return status;
     size_t ld;
     mlp_tile_input(w->tile, &ld);
-    const bool trains_encoding = encoding_is_trainable(field_encoding(f));
     w->coords = mem_alloc_floats(MLP_TILE * field_n_inputs(f));
     w->targets = mem_alloc_floats(MLP_TILE * task->n_targets);
     w->raw = mem_alloc_floats(MLP_TILE * n_outputs);
     w->values = mem_alloc_floats(MLP_TILE * n_outputs);
     w->d_raw = mem_alloc_floats(MLP_TILE * n_outputs);
-    w->d_input = trains_encoding ? mem_alloc_floats(MLP_TILE * ld) : NULL;
+    w->d_input = pass.inputs ? mem_alloc_floats(MLP_TILE * ld) : NULL;
     if (!w->coords || !w->targets || !w->raw || !w->values || !w->d_raw ||
-        (trains_encoding && !w->d_input))
+        (pass.inputs && !w->d_input))
         return error_status(err, STATUS_NO_MEMORY);
     return STATUS_OK;
 }
@@ -135,7 +134,9 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->task = task;
     s->team = team;
     s->optimizer = *optimizer;
-    s->pass = (struct mlp_pass){.training = true, .precision = precision};
+    s->pass = (struct mlp_pass){.training = true,
+                                .inputs = encoding_is_trainable(field_encoding(field)),
+                                .precision = precision};
     s->n_members = team_size(team);
     s->n_parts = s->n_members < MIN_PARTS ? MIN_PARTS : s->n_members;
     s->batch_size = batch_size;

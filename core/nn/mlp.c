@@ -81,10 +81,13 @@ enum status mlp_create(struct mlp **out, const struct mlp_spec *spec, const stru
         layer->weight = m->n_params;
         layer->bias = layer->weight + mlp_packed_size(layer->n_inputs, layer->n_outputs);
         m->n_params = layer->bias + mlp_padded(layer->n_outputs);
-        layer->transposed = m->n_transposed;
         layer->pairs = m->n_pairs;
-        layer->transposed_pairs = m->n_transposed_pairs;
         m->n_pairs += mlp_packed_size(blocks(layer->n_inputs) / 2, layer->n_outputs);
+    }
+    for (size_t l = m->n_layers; l-- > 0;) { /* layer 0 last: only gradients of the input need it */
+        struct mlp_layer *layer = &m->layer[l];
+        layer->transposed = m->n_transposed;
+        layer->transposed_pairs = m->n_transposed_pairs;
         m->n_transposed_pairs += mlp_packed_size(blocks(layer->n_outputs) / 2, layer->n_inputs);
         m->n_transposed += mlp_packed_size(layer->n_outputs, layer->n_inputs);
         /* rows of panels stay aligned to 64 bytes */
@@ -157,25 +160,74 @@ const char *precision_name(enum precision p)
     return p == PRECISION_BF16 ? "bf16" : "fp32";
 }
 
+/* Layers below this one have no gradient of their inputs in a pass. */
+static size_t first_transposed(const struct mlp *m, struct mlp_pass pass)
+{
+    return !pass.training ? m->n_layers : pass.inputs ? 0 : 1;
+}
+
 size_t mlp_n_derived(const struct mlp *m, struct mlp_pass pass)
 {
-    if (pass.precision == PRECISION_BF16)
-        return m->n_pairs + (pass.training ? m->n_transposed_pairs : 0);
-    return pass.training ? m->n_transposed : 0;
+    const bool is_bf16 = pass.precision == PRECISION_BF16;
+    const size_t n_pairs = is_bf16 ? m->n_pairs : 0;
+    switch (first_transposed(m, pass)) {
+    case 0:
+        return n_pairs + (is_bf16 ? m->n_transposed_pairs : m->n_transposed);
+    case 1:
+        return n_pairs + (is_bf16 ? m->layer[0].transposed_pairs : m->layer[0].transposed);
+    default:
+        return n_pairs;
+    }
+}
+
+enum { QUAD = 4 };
+typedef float quad __attribute__((vector_size(QUAD * sizeof(float))));
+
+static quad load(const float *from)
+{
+    quad q;
+    memcpy(&q, from, sizeof q);
+    return q;
+}
+
+static void store(float *to, quad q)
+{
+    memcpy(to, &q, sizeof q);
+}
+
+/* to(j, k) = from(k, j), 4 x 4, in registers. */
+static void transpose_quads(const float *from, float *to)
+{
+    const quad a = load(from), b = load(from + MLP_PANEL);
+    const quad c = load(from + 2 * MLP_PANEL), d = load(from + 3 * MLP_PANEL);
+    const quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    store(to, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
+    store(to + MLP_PANEL, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
+    store(to + 2 * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
+    store(to + 3 * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
 }
 
 /* to(j, k) = from(k, j) for n_j rows of 16 of two panels; where k is not below n_k, 0. */
 static void transpose_block(size_t n_k, const float *from, size_t n_j, float *to)
 {
+    if (n_k >= MLP_LANES && n_j == MLP_LANES) {
+        for (size_t j = 0; j < MLP_LANES; j += QUAD)
+            for (size_t k = 0; k < MLP_LANES; k += QUAD)
+                transpose_quads(from + k * MLP_PANEL + j, to + j * MLP_PANEL + k);
+        return;
+    }
     for (size_t j = 0; j < n_j; j++)
         for (size_t k = 0; k < MLP_LANES; k++)
             to[j * MLP_PANEL + k] = k < n_k ? from[k * MLP_PANEL + j] : 0;
 }
 
-static void transpose(const struct mlp *m, const float *params, float *transposed, size_t part,
-                      size_t n_parts)
+static void transpose(const struct mlp *m, struct mlp_pass pass, const float *params,
+                      float *transposed, size_t part, size_t n_parts)
 {
-    for (size_t l = 0; l < m->n_layers; l++) {
+    for (size_t l = first_transposed(m, pass); l < m->n_layers; l++) {
         const struct mlp_layer *layer = &m->layer[l];
         const size_t n_inputs = layer->n_inputs, n_outputs = layer->n_outputs;
         const float *from = params + layer->weight;
@@ -191,7 +243,7 @@ static void transpose(const struct mlp *m, const float *params, float *transpose
     }
 }
 
-static void pack(const struct mlp *m, bool training, const float *params, uint32_t *words,
+static void pack(const struct mlp *m, struct mlp_pass pass, const float *params, uint32_t *words,
                  size_t part, size_t n_parts)
 {
     size_t number = 0; /* of a panel, over all layers */
@@ -201,11 +253,13 @@ static void pack(const struct mlp *m, bool training, const float *params, uint32
         const size_t pair_panel = blocks(n_inputs) / 2 * MLP_PANEL;
         const size_t transposed_panel = blocks(n_outputs) / 2 * MLP_PANEL;
         uint32_t *transposed = words + m->n_pairs + layer->transposed_pairs;
+        const bool is_transposed = l >= first_transposed(m, pass);
         for (size_t p = 0; p * MLP_PANEL < n_outputs; p++)
             if (number++ % n_parts == part)
                 m->kernel->bf16->pack(n_inputs, params + layer->weight + p * n_inputs * MLP_PANEL,
                                       words + layer->pairs + p * pair_panel,
-                                      training ? transposed + p * KERNEL_PAIRS * MLP_PANEL : NULL,
+                                      is_transposed ? transposed + p * KERNEL_PAIRS * MLP_PANEL
+                                                    : NULL,
                                       transposed_panel);
     }
 }
@@ -214,7 +268,7 @@ void mlp_derive(const struct mlp *m, struct mlp_pass pass, const float *params, 
                 size_t part, size_t n_parts)
 {
     if (pass.precision == PRECISION_BF16)
-        pack(m, pass.training, params, derived, part, n_parts);
-    else if (pass.training)
-        transpose(m, params, derived, part, n_parts);
+        pack(m, pass, params, derived, part, n_parts);
+    else
+        transpose(m, pass, params, derived, part, n_parts);
 }

@@ -28,7 +28,7 @@
 enum {
     MLP_MAX_OUTPUTS = 64,
     MLP_MAX_OMEGA = 100000,
-    MLP_TILE = 96,  /* points: three blocks of bf16; activations stay in the cache of a core */
+    MLP_TILE = 128, /* points: four blocks of bf16; activations stay in the cache of a core */
     MLP_PANEL = 32, /* columns of a panel, as kernels want it */
     MLP_LANES = 16, /* padding of column counts */
 };
@@ -78,6 +78,7 @@ enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_AUTO /* for trainers 
 
 struct mlp_pass {
     bool training; /* also backward */
+    bool inputs;   /* as far as the gradient of the input */
     enum precision precision;
 };
 
@@ -111,8 +112,8 @@ void mlp_forward(const struct mlp *m, const float *params, const void *derived, 
 
 /* Backward, after mlp_forward with the same n, on a tile made for training.  d_raw: [n, C],
  * gradient with respect to raw.  d_params (may be NULL): the block's shape, added to; padding gets
- * zeros. d_input (may be NULL): [n, ld] with the input's ld, columns 0 … K-1 overwritten, padding
- * columns undefined. */
+ * zeros. d_input (NULL unless the pass goes to inputs): [n, ld] with the input's ld, columns 0 …
+ * K-1 overwritten, padding columns undefined. */
 void mlp_backward(const struct mlp *m, const void *derived, struct mlp_tile *t, size_t n,
                   const float *d_raw, float *d_params, float *d_input);
 

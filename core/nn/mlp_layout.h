@@ -13,7 +13,7 @@
 
 enum {
     MLP_MAX_LAYERS = LIMIT_HIDDEN_LAYERS + 1,
-    MLP_COLUMN = MLP_TILE / 2, /* words of a column of pairs: three cache lines, no power of two */
+    MLP_COLUMN = MLP_TILE / 2 + MLP_LANES, /* words of a column of pairs: no power of two */
 };
 
 struct mlp_layer {

@@ -20,7 +20,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/twin.h"
 
-static const struct mlp_pass training = {.training = true};
+static const struct mlp_pass training = {.training = true, .inputs = true};
 
 enum { N_POINTS = 3, N_OUTPUTS = 2, MAX_PARAMS = 1024 };
 
