@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/nn/mlp.h"
+#include "core/task/task_image.h"
 
 /* A step is the forward pass, the gradient of the inputs and that of the weights: three products of
  * the same size where a query has one. */
@@ -14,19 +15,14 @@ static const double process_bytes = 10.0 * 1024 * 1024;
 /* What is seen comes within 1 % of the sum of what is asked for: leave some room. */
 static const double memory_margin = 1.06;
 
-/* Of each thread that measures SSIM, for each pixel of a row: eleven rows of five moments, and two
- * rows of values, as doubles. */
-static const double ssim_bytes = (11 * 5 + 2) * sizeof(double);
-
 /* Estimates of time are rough: other work on the machine, small batches, cold caches.  A job is
  * refused for its steps only where the estimate is over the limit by more than this factor; what
  * gets through and takes too long ends at the limit. */
 static const double time_margin = 4.0;
 
-/* A worker holds the dataset's file and picture throughout.  Beside them and the field it trains
- * stands either what a checkpoint is made in, or what the last evaluation predicts.  (While the
- * file is decoded there is no field yet, and one more picture at most: less.)  SIZE_MAX for want of
- * memory. */
+/* A worker holds the dataset's picture throughout.  Beside it stands what reading the file takes,
+ * or the field it trains and either what a checkpoint is made in, or what the last evaluation
+ * takes. SIZE_MAX for want of memory. */
 static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
@@ -35,11 +31,11 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     if (training == SIZE_MAX || saving == SIZE_MAX)
         return SIZE_MAX;
-    const double width = (double)facts->width;
-    const double image = width * (double)facts->height * (double)facts->channels * sizeof(float);
-    const double evaluating = image + ssim_bytes * width * (double)n_threads;
-    const double bytes = memory_margin * (process_bytes + (double)facts->file_bytes + image +
-                                          (double)training + fmax(evaluating, (double)saving));
+    const double evaluating = (double)task_image_evaluation_bytes(facts->width, facts->height,
+                                                                  facts->channels, n_threads);
+    const double fitting = (double)training + fmax(evaluating, (double)saving);
+    const double bytes = memory_margin * (process_bytes + (double)facts->image_bytes +
+                                          fmax((double)facts->decoding_bytes, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
 

@@ -134,7 +134,8 @@ static void box_mean(const struct image *image, const struct stretch *xs, const 
     double sum[LIMIT_CHANNELS] = {0};
     for (size_t y = ys->first; y < ys->last; y++)
         for (size_t x = xs->first; x < xs->last; x++) {
-            const float *pixel = image->values + (y * image->width + x) * channels;
+            float pixel[LIMIT_CHANNELS];
+            image_read(image, (y * image->width + x) * channels, channels, pixel);
             const double weight = cover(xs, x) * cover(ys, y);
             for (size_t c = 0; c < channels; c++)
                 sum[c] += weight * (double)pixel[c];

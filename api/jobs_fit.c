@@ -17,6 +17,7 @@
 #include "api/image_file.h"
 #include "api/jobs.h"
 #include "core/base/mem.h"
+#include "core/base/monotonic.h"
 #include "core/base/parallel.h"
 #include "core/format/safetensors.h"
 #include "core/nn/kernel.h"
@@ -36,6 +37,7 @@ struct fit {
     char *summary_text;   /* the same, and the worker's summary */
     uint64_t first_step;  /* of this attempt … */
     double first_seconds; /* … for the pace */
+    double evaluation_start;
 };
 
 static void fit_deinit(struct fit *f)
@@ -94,8 +96,10 @@ static enum status load_dataset(struct fit *f, struct error *err)
     status = image_file_decode(bytes, n, true, &f->image, err);
     if (status != STATUS_OK)
         return status;
+    worker_release_dataset(f->worker);
     const struct image *image = &f->image;
-    const struct spec_facts facts = {image->width, image->height, image->channels, n};
+    const struct spec_facts facts = {
+        .width = image->width, .height = image->height, .channels = image->channels};
     spec_set_facts(&f->spec, &facts);
     return make_texts(f, &facts, err);
 }
@@ -261,15 +265,30 @@ static void leave(const struct fit *f)
 
 /* --- the end --- */
 
-/* All samples, told at the last step, and as {"psnr": …} for the field. */
-static enum status evaluate(const struct fit *f, json_t *metrics, struct error *err)
+/* Of a large picture the last evaluation may take longer than the training. */
+static void on_evaluation(void *context, double done)
 {
+    const struct fit *f = context;
+    const double eta = (monotonic_seconds() - f->evaluation_start) * (1.0 - done) / done;
+    worker_report(f->worker, trainer_get_step(f->trainer), trainer_get_seconds(f->trainer), 1.0,
+                  eta, false);
+}
+
+/* All samples, told at the last step, and as {"psnr": …} for the field. */
+static enum status evaluate(struct fit *f, json_t *metrics, struct error *err)
+{
+    const struct task_evaluation full = {
+        .effort = EVALUATE_FULL,
+        .stop = worker_stop(f->worker),
+        .progress = on_evaluation,
+        .context = f,
+    };
     struct task_metrics all = {0};
     const uint64_t step = trainer_get_step(f->trainer);
     const double seconds = trainer_get_seconds(f->trainer);
     worker_phase(f->worker, "evaluating");
-    enum status status = f->task->class->evaluate(f->task, f->field, f->team, EVALUATE_FULL,
-                                                  worker_stop(f->worker), &all, err);
+    f->evaluation_start = monotonic_seconds();
+    enum status status = f->task->class->evaluate(f->task, f->field, f->team, &full, &all, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < all.n; i++) {

@@ -8,7 +8,13 @@
 #include "core/field/precision.h"
 
 /* Sizes that the listed estimates are made for. */
-static const struct spec_facts estimate_facts = {.width = 512, .height = 512, .channels = 3};
+enum { ESTIMATE_SIDE = 512, ESTIMATE_CHANNELS = 3 };
+static const struct spec_facts estimate_facts = {
+    .width = ESTIMATE_SIDE,
+    .height = ESTIMATE_SIDE,
+    .channels = ESTIMATE_CHANNELS,
+    .image_bytes = ESTIMATE_SIDE * ESTIMATE_SIDE * ESTIMATE_CHANNELS,
+};
 
 static const struct preset presets[] = {
     /* The best of nine settings of frequencies, sigma, width and batch, by PSNR after 10 s on two

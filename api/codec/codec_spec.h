@@ -32,7 +32,9 @@ const char *spec_task_name(enum task_type task);
 /* What a dataset says about the fields it can train. */
 struct spec_facts {
     size_t width, height, channels;
-    uint64_t file_bytes; /* what a fit reads; 0 where nothing depends on it */
+    /* Bytes of memory, 0 where nothing depends on them. */
+    uint64_t image_bytes;    /* of the picture as a fit keeps it */
+    uint64_t decoding_bytes; /* that come to it while it is read, the file among them */
 };
 
 /* A spec as core understands it.  Owns b and a. */

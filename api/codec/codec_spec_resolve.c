@@ -365,6 +365,26 @@ static enum status check_with_data(const struct spec *s, const struct spec_facts
 
 /* --- all of it --- */
 
+/* A picture is kept as its file has it (core/base/data.h); what reading it takes is the most that a
+ * file of its format makes a decoder take: a second copy that stands upright (PNG), the
+ * coefficients of several scans (JPEG). */
+static void set_sizes(struct spec_facts *facts, const struct dataset_row *dataset, json_int_t bits)
+{
+    const uint64_t n = (uint64_t)facts->width * facts->height * facts->channels;
+    const bool is_npy = strcmp(dataset->media_type, "application/x-npy") == 0;
+    const bool is_jpeg = strcmp(dataset->media_type, "image/jpeg") == 0;
+    const uint64_t coefficients = n * sizeof(int16_t);
+    facts->image_bytes = n * (bits <= 8 ? sizeof(uint8_t)
+                              : is_npy  ? sizeof(float) /* 16 bits: integers or halves */
+                                        : sizeof(uint16_t));
+    facts->decoding_bytes = dataset->bytes;
+    if (is_jpeg)
+        facts->decoding_bytes +=
+            coefficients < LIMIT_JPEG_COEFFICIENTS ? coefficients : LIMIT_JPEG_COEFFICIENTS;
+    else if (!is_npy)
+        facts->decoding_bytes += facts->image_bytes;
+}
+
 enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
                              struct error *err)
 {
@@ -376,14 +396,14 @@ enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_fact
     json_int_t side[3];
     for (size_t i = 0; i < 3; i++)
         side[i] = json_integer_value(json_array_get(shape, i));
+    const json_int_t bits = json_integer_value(json_object_get(info, "bits_per_channel"));
     json_decref(info);
     if (side[0] < 1 || side[0] > LIMIT_IMAGE_SIDE || side[1] < 1 || side[1] > LIMIT_IMAGE_SIDE ||
         side[2] < 1 || side[2] > LIMIT_CHANNELS)
         return error_set(err, STATUS_INTERNAL, "", "dataset '%s' has no shape", dataset->id);
-    *out = (struct spec_facts){.height = (size_t)side[0],
-                               .width = (size_t)side[1],
-                               .channels = (size_t)side[2],
-                               .file_bytes = dataset->bytes};
+    *out = (struct spec_facts){
+        .height = (size_t)side[0], .width = (size_t)side[1], .channels = (size_t)side[2]};
+    set_sizes(out, dataset, bits);
     return STATUS_OK;
 }
 

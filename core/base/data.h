@@ -6,18 +6,26 @@
 #define CORE_BASE_DATA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/status.h"
 
-/* values: [height, width, channels], row 0 on top, owned by the image.
- * Integer files are divided by their range (255, 65535), float files are as they were; all finite.
- */
+/* How a picture keeps its numbers: as its file has them, so that a large one stays small. */
+enum sample_type { SAMPLE_FLOAT, SAMPLE_U8, SAMPLE_U16 };
+
+/* Samples: [height, width, channels], row 0 on top, owned by the image; all finite. */
 struct image {
     size_t width;
     size_t height;
     size_t channels; /* 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA; alpha is straight, a channel like
                         others */
-    float *values;
+    enum sample_type type;
+    union {
+        void *samples;
+        float *values; /* a float file's, as they were */
+        uint8_t *u8;   /* value: u8 / 255 */
+        uint16_t *u16; /* value: u16 / 65535 */
+    };
 };
 
 /* What a check of a file finds out about its picture without keeping it. */
@@ -35,10 +43,19 @@ enum status image_check_size(size_t width, size_t height, size_t channels,
                              struct error *err) WARN_UNUSED;
 
 /* A zeroed image.  Errors of image_check_size, NO_MEMORY. */
-enum status image_create(struct image *out, size_t width, size_t height, size_t channels,
-                         struct error *err) WARN_UNUSED;
+enum status image_create(struct image *out, enum sample_type type, size_t width, size_t height,
+                         size_t channels, struct error *err) WARN_UNUSED;
 
-/* Release the values; the image is then empty.  An image of zeros is fine. */
+/* Release the samples; the image is then empty.  An image of zeros is fine. */
 void image_deinit(struct image *image);
+
+/* Bytes of one sample. */
+size_t image_sample_size(enum sample_type type);
+
+/* The values of samples first … first + n - 1. */
+void image_read(const struct image *image, size_t first, size_t n, float *values);
+
+/* The value of sample i. */
+float image_value(const struct image *image, size_t i);
 
 #endif

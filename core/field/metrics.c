@@ -1,7 +1,7 @@
 /*
- * SSIM is computed in one pass over the rows.  Each row is filtered along x once (sums of a, b, aa,
- * bb, ab), kept in a ring as high as the window, and the ring is filtered along y for every row of
- * windows: memory is a few rows, whatever the size of the image.
+ * SSIM is computed stripe by stripe of columns, each in one pass over its rows.  A row is filtered
+ * along x once (sums of a, b, aa, bb, ab), kept in a ring as high as the window, and the ring is
+ * filtered along y for every row of windows: memory is the same whatever the size of the image.
  */
 #include "core/field/metrics.h"
 
@@ -41,13 +41,22 @@ static const double ssim_sigma = 1.5, ssim_c1 = 0.01 * 0.01, ssim_c2 = 0.03 * 0.
 /* The five moments of a window. */
 enum { MEAN_A, MEAN_B, MEAN_AA, MEAN_BB, MEAN_AB, N_MOMENTS };
 
+enum {
+    SSIM_STRIPE = 1024,                             /* windows: the ring stays in a core's cache */
+    SSIM_COLUMNS = SSIM_STRIPE + (SSIM_WINDOW - 1), /* samples that they see */
+};
+
+/* One channel of one stripe. */
 struct ssim_rows {
     size_t size;     /* of the window, odd */
-    size_t n_across; /* windows along x */
+    size_t first;    /* column where the first window begins … */
+    size_t n_across; /* … and how many there are along x: at most SSIM_STRIPE */
+    size_t channel;
     double weight[SSIM_WINDOW];
-    double *a, *b; /* [width]: one channel of one row, clipped */
-    double *ring;  /* [size, N_MOMENTS, n_across]: rows filtered along x, row y at y % size */
+    double a[SSIM_COLUMNS], b[SSIM_COLUMNS];          /* a row, clipped */
+    double ring[SSIM_WINDOW][N_MOMENTS][SSIM_STRIPE]; /* row y, filtered along x, at y % size */
 };
+_Static_assert(sizeof(struct ssim_rows) <= METRICS_SSIM_BYTES, "what estimates count on");
 
 static void set_window(struct ssim_rows *s, size_t width, size_t height)
 {
@@ -55,7 +64,6 @@ static void set_window(struct ssim_rows *s, size_t width, size_t height)
     if (size > SSIM_WINDOW)
         size = SSIM_WINDOW;
     s->size = size % 2 ? size : size - 1;
-    s->n_across = width - s->size + 1;
     const size_t middle = s->size / 2;
     double sum = 0.0;
     for (size_t i = 0; i < s->size; i++) {
@@ -67,20 +75,22 @@ static void set_window(struct ssim_rows *s, size_t width, size_t height)
         s->weight[i] /= sum;
 }
 
-/* Filter row y of channel c along x into its place of the ring. */
-static void filter_row(struct ssim_rows *s, const struct image *a, const struct image *b, size_t y,
-                       size_t c)
+static void read_row(const struct ssim_rows *s, const struct image *image, size_t y, double *out)
 {
-    const size_t width = a->width, channels = a->channels, n = s->n_across;
-    const float *row_a = a->values + y * width * channels + c;
-    const float *row_b = b->values + y * width * channels + c;
-    for (size_t x = 0; x < width; x++) {
-        s->a[x] = clip((double)row_a[x * channels]);
-        s->b[x] = clip((double)row_b[x * channels]);
-    }
+    const size_t n = s->n_across + s->size - 1;
+    const size_t at = (y * image->width + s->first) * image->channels + s->channel;
+    for (size_t x = 0; x < n; x++)
+        out[x] = clip((double)image_value(image, at + x * image->channels));
+}
+
+/* Filter row y along x into its place of the ring. */
+static void filter_row(struct ssim_rows *s, const struct image *a, const struct image *b, size_t y)
+{
+    read_row(s, a, y, s->a);
+    read_row(s, b, y, s->b);
     assert(s->size > 0);
-    double *out = s->ring + y % s->size * N_MOMENTS * n;
-    for (size_t x = 0; x < n; x++) {
+    double(*out)[SSIM_STRIPE] = s->ring[y % s->size];
+    for (size_t x = 0; x < s->n_across; x++) {
         double sum[N_MOMENTS] = {0};
         for (size_t i = 0; i < s->size; i++) {
             double w = s->weight[i], p = s->a[x + i], q = s->b[x + i];
@@ -91,7 +101,7 @@ static void filter_row(struct ssim_rows *s, const struct image *a, const struct 
             sum[MEAN_AB] += w * p * q;
         }
         for (size_t m = 0; m < N_MOMENTS; m++)
-            out[m * n + x] = sum[m];
+            out[m][x] = sum[m];
     }
 }
 
@@ -107,15 +117,12 @@ static double similarity(const double mean[N_MOMENTS])
 /* Sum over the windows whose first row is `top`; their rows are in the ring. */
 static double sum_windows(const struct ssim_rows *s, size_t top)
 {
-    const size_t n = s->n_across;
     double sum = 0.0;
-    for (size_t x = 0; x < n; x++) {
+    for (size_t x = 0; x < s->n_across; x++) {
         double mean[N_MOMENTS] = {0};
-        for (size_t i = 0; i < s->size; i++) {
-            const double *row = s->ring + (top + i) % s->size * N_MOMENTS * n + x;
+        for (size_t i = 0; i < s->size; i++)
             for (size_t m = 0; m < N_MOMENTS; m++)
-                mean[m] += s->weight[i] * row[m * n];
-        }
+                mean[m] += s->weight[i] * s->ring[(top + i) % s->size][m][x];
         sum += similarity(mean);
     }
     return sum;
@@ -129,28 +136,23 @@ enum status metrics_ssim(const struct image *a, const struct image *b, double *o
         return error_set(err, STATUS_INVALID, "",
                          "ssim needs images of one shape, got %zux%zux%zu and %zux%zux%zu", width,
                          height, channels, b->width, b->height, b->channels);
-    struct ssim_rows s = {0};
-    set_window(&s, width, height);
-    s.a = mem_alloc_array(width, sizeof *s.a);
-    s.b = mem_alloc_array(width, sizeof *s.b);
-    s.ring = mem_alloc_array(s.size * N_MOMENTS * s.n_across, sizeof *s.ring);
-    enum status status = STATUS_OK;
-    if (!s.a || !s.b || !s.ring) {
-        status = error_status(err, STATUS_NO_MEMORY);
-        goto out;
-    }
-    const size_t n_down = height - s.size + 1;
+    struct ssim_rows *s = mem_alloc(sizeof *s);
+    if (!s)
+        return error_status(err, STATUS_NO_MEMORY);
+    set_window(s, width, height);
+    const size_t n_across = width - s->size + 1, n_down = height - s->size + 1;
     double sum = 0.0;
-    for (size_t c = 0; c < channels; c++)
-        for (size_t y = 0; y < height; y++) {
-            filter_row(&s, a, b, y, c);
-            if (y + 1 >= s.size)
-                sum += sum_windows(&s, y + 1 - s.size);
-        }
-    *out = sum / ((double)n_down * (double)s.n_across * (double)channels);
-out:
-    mem_free(s.a);
-    mem_free(s.b);
-    mem_free(s.ring);
-    return status;
+    for (s->first = 0; s->first < n_across; s->first += s->n_across) {
+        const size_t n_left = n_across - s->first;
+        s->n_across = n_left < SSIM_STRIPE ? n_left : SSIM_STRIPE;
+        for (s->channel = 0; s->channel < channels; s->channel++)
+            for (size_t y = 0; y < height; y++) {
+                filter_row(s, a, b, y);
+                if (y + 1 >= s->size)
+                    sum += sum_windows(s, y + 1 - s->size);
+            }
+    }
+    *out = sum / ((double)n_down * (double)n_across * (double)channels);
+    mem_free(s);
+    return STATUS_OK;
 }

@@ -19,8 +19,11 @@ double metrics_squared_error(size_t n, const float *values, const float *targets
 #define METRICS_MAX_PSNR 200.0
 double metrics_psnr(double squared_error, size_t n);
 
+enum { METRICS_SSIM_BYTES = 512 << 10 };
+
 /* SSIM of two images of one shape, values clipped to [0,1]; sides under 11 use the largest odd
- * window that fits.  *out in [-1, 1].  NO_MEMORY. */
+ * window that fits.  *out in [-1, 1].  NO_MEMORY; it takes METRICS_SSIM_BYTES, whatever the size.
+ */
 enum status metrics_ssim(const struct image *a, const struct image *b, double *out,
                          struct error *err) WARN_UNUSED;
 

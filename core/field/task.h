@@ -57,6 +57,16 @@ struct task_metrics {
  * EVALUATE_FULL: everything, at the end. */
 enum task_effort { EVALUATE_QUICK, EVALUATE_FULL };
 
+struct task_evaluation {
+    enum task_effort effort;
+    const volatile bool *stop; /* the evaluation ends when it becomes true; may be NULL */
+
+    /* Told now and then by the caller's thread while a full evaluation goes on: which part of it is
+     * done, 0..1.  May be NULL. */
+    void (*progress)(void *context, double done);
+    void *context;
+};
+
 struct task_class {
     const char *name; /* "image" */
     void (*draw)(const struct task *t, struct task_tile *tile);
@@ -66,8 +76,8 @@ struct task_class {
 
     /* Appends the task's metrics.  The team computes; CANCELED when *stop becomes true. */
     enum status (*evaluate)(const struct task *t, const struct field *f, struct team *team,
-                            enum task_effort effort, const volatile bool *stop,
-                            struct task_metrics *out, struct error *err);
+                            const struct task_evaluation *how, struct task_metrics *out,
+                            struct error *err);
     void (*free)(struct task *t);
 };
 

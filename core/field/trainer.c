@@ -223,8 +223,9 @@ static enum status evaluate(struct run *r, bool *reached, struct error *err)
     struct trainer *t = r->trainer;
     struct task_metrics metrics = {0};
     const double begin = t->seconds;
-    enum status status = t->task->class->evaluate(t->task, t->field, t->team, EVALUATE_QUICK,
-                                                  r->stop, &metrics, err);
+    const struct task_evaluation quick = {.effort = EVALUATE_QUICK, .stop = r->stop};
+    enum status status =
+        t->task->class->evaluate(t->task, t->field, t->team, &quick, &metrics, err);
     if (status != STATUS_OK)
         return status;
     r->sound = true;

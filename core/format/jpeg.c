@@ -1,8 +1,8 @@
 /*
  * Design.  libjpeg reports errors by a jump; both directions keep all they own in a struct of the
  * caller's, so the functions that set the jump's target have no local variable that could be lost.
- * Rows are put straight where they stand in the upright picture: a picture costs its floats, one
- * row, and for files of several scans libjpeg's coefficients.  A check lets go of each row.
+ * Rows are put straight where they stand in the upright picture: a picture costs its samples,
+ * one row, and for files of several scans libjpeg's coefficients.  A check lets go of each row.
  */
 #include "core/format/jpeg.h"
 
@@ -205,8 +205,7 @@ static void place_row(struct image *image, const struct exif_placement *p, size_
     const size_t n = image->channels;
     ptrdiff_t to = p->origin + (ptrdiff_t)y * p->step_y;
     for (size_t x = 0; x < width; x++, to += p->step_x)
-        for (size_t c = 0; c < n; c++)
-            image->values[(size_t)to * n + c] = (float)row[x * n + c] / 255.0f;
+        memcpy(image->u8 + (size_t)to * n, row + x * n, n);
 }
 
 /* image: where the rows go; NULL for a check. */
@@ -271,7 +270,7 @@ enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
     struct image image = {0};
     enum status status = reader_init(&r, bytes, n_bytes, err);
     if (status == STATUS_OK)
-        status = image_create(&image, r.upright.width, r.upright.height,
+        status = image_create(&image, SAMPLE_U8, r.upright.width, r.upright.height,
                               (size_t)r.jpeg.num_components, err);
     if (status == STATUS_OK)
         status = read_rows(&r, &image);

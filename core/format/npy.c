@@ -196,30 +196,33 @@ static enum status find_range(const struct npy_array *a, float *low, float *high
     return STATUS_OK;
 }
 
-/* What a value is divided by; 0 for types that are no picture. */
-static float picture_range(enum npy_type type)
-{
-    switch (type) {
-    case NPY_BOOL:
-    case NPY_F16:
-    case NPY_F32:
-    case NPY_F64:
-        return 1.0f;
-    case NPY_U8:
-        return 255.0f;
-    case NPY_U16:
-        return 65535.0f;
-    default:
-        return 0.0f;
-    }
-}
-
-/* An array that is a picture: its view, its size, and what its values are divided by. */
+/* An array that is a picture: its view, its size, and how an image keeps it. */
 struct picture {
     struct npy_array array;
     size_t width, height, channels;
-    float range;
+    enum sample_type type;
 };
+
+/* False for types that are no picture. */
+static bool find_sample_type(enum npy_type type, enum sample_type *out)
+{
+    switch (type) {
+    case NPY_BOOL:
+    case NPY_U8:
+        *out = SAMPLE_U8;
+        return true;
+    case NPY_U16:
+        *out = SAMPLE_U16;
+        return true;
+    case NPY_F16:
+    case NPY_F32:
+    case NPY_F64:
+        *out = SAMPLE_FLOAT;
+        return true;
+    default:
+        return false;
+    }
+}
 
 static enum status parse_picture(const uint8_t *bytes, size_t n_bytes, struct picture *out,
                                  struct error *err)
@@ -233,8 +236,7 @@ static enum status parse_picture(const uint8_t *bytes, size_t n_bytes, struct pi
         return error_set(err, STATUS_INVALID, "",
                          "an image is an array [H,W] or [H,W,C], this one has %zu dimensions",
                          a->n_dims);
-    p.range = picture_range(a->type);
-    if (p.range == 0.0f)
+    if (!find_sample_type(a->type, &p.type))
         return error_set(err, STATUS_UNSUPPORTED, "",
                          "an image array is of type bool, uint8, uint16 or float");
     p.height = a->shape[0];
@@ -261,12 +263,27 @@ enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_f
         .low = 0.0f,
         .high = 1.0f,
     };
-    const bool is_float = p.array.type >= NPY_F16; /* others are finite and in their range */
-    if (is_float)
+    if (p.type == SAMPLE_FLOAT) /* others are finite and in their range */
         status = find_range(&p.array, &facts.low, &facts.high, err);
     if (status == STATUS_OK)
         *out = facts;
     return status;
+}
+
+/* bool, uint8 and uint16, in C order and as this machine has them. */
+static void copy_integers(const struct npy_array *a, struct image *out)
+{
+    const size_t size = type_size[a->type];
+    struct walk w;
+    walk_start(&w, a);
+    for (size_t i = 0; i < a->n_elements; i++) {
+        const uint64_t v = load(a->data + w.at * size, size, a->big_endian);
+        if (a->type == NPY_U16)
+            out->u16[i] = (uint16_t)v;
+        else
+            out->u8[i] = (uint8_t)(a->type == NPY_U8 ? v : v != 0 ? 255 : 0);
+        walk_next(&w, a);
+    }
 }
 
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
@@ -276,15 +293,17 @@ enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image 
     struct image image = {0};
     enum status status = parse_picture(bytes, n_bytes, &p, err);
     if (status == STATUS_OK)
-        status = image_create(&image, p.width, p.height, p.channels, err);
-    if (status == STATUS_OK)
+        status = image_create(&image, p.type, p.width, p.height, p.channels, err);
+    if (status != STATUS_OK)
+        return status;
+    if (p.type == SAMPLE_FLOAT)
         status = npy_to_floats(&p.array, image.values, err);
+    else
+        copy_integers(&p.array, &image);
     if (status != STATUS_OK) {
         image_deinit(&image);
         return status;
     }
-    for (size_t i = 0; i < p.array.n_elements; i++)
-        image.values[i] /= p.range;
     *out = image;
     return STATUS_OK;
 }

@@ -1,10 +1,9 @@
 /*
  * Design.  libpng reports errors by a jump; both directions keep all they own in a struct of the
  * caller's, so the functions that set the jump's target have no local variable that could be lost.
- * Integer rows are decoded to the front of the image's own memory and widened there: a picture
- * costs its floats and libpng's two rows, interlaced or not.  (One more copy where EXIF turns it.)
- * A check differs in one number: the rows' distance is 0, so that each is written over the one
- * before.
+ * Rows are decoded into the image itself: a picture costs its samples and libpng's two rows,
+ * interlaced or not.  (One more copy where EXIF turns it.)  A check differs in one number: the
+ * rows' distance is 0, so that each is written over the one before.
  */
 #include "core/format/png.h"
 
@@ -16,7 +15,6 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/exif.h"
-#include "core/format/pixels.h"
 #include "core/format/png_chunks.h"
 
 enum {
@@ -172,6 +170,7 @@ static enum status read_header(struct reader *r)
     if ((stored_row + 1) * r->height / MAX_DEFLATE_RATIO > (size_t)(r->end - r->at))
         png_error(r->png, "the file is too short for its pixels");
     png_set_expand(r->png);
+    png_set_swap(r->png); /* 16 bits: as this machine has them */
     r->n_passes = png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
     r->bits = png_get_bit_depth(r->png, r->info);
@@ -254,15 +253,17 @@ static enum status turn_upright(struct image *image, unsigned orientation, struc
 {
     const struct exif_placement p = exif_place(orientation, image->width, image->height);
     struct image upright;
-    enum status status = image_create(&upright, p.width, p.height, image->channels, err);
+    enum status status =
+        image_create(&upright, image->type, p.width, p.height, image->channels, err);
     if (status != STATUS_OK)
         return status;
-    const size_t n = image->channels;
-    const float *from = image->values;
+    const size_t n = image->channels * image_sample_size(image->type); /* bytes of a pixel */
+    const uint8_t *from = image->samples;
+    uint8_t *pixels = upright.samples;
     for (size_t y = 0; y < image->height; y++) {
         ptrdiff_t to = p.origin + (ptrdiff_t)y * p.step_y;
         for (size_t x = 0; x < image->width; x++, to += p.step_x, from += n)
-            memcpy(upright.values + (size_t)to * n, from, n * sizeof *from);
+            memcpy(pixels + (size_t)to * n, from, n);
     }
     image_deinit(image);
     *image = upright;
@@ -276,23 +277,19 @@ enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
     struct image image = {0};
     enum status status = reader_init(&r, bytes, n_bytes, err);
     if (status == STATUS_OK)
-        status = image_create(&image, r.width, r.height, r.channels, err);
+        status = image_create(&image, r.bits == 16 ? SAMPLE_U16 : SAMPLE_U8, r.width, r.height,
+                              r.channels, err);
     if (status == STATUS_OK)
-        status = read_rows(&r, (uint8_t *)image.values, r.row_bytes);
+        status = read_rows(&r, image.samples, r.row_bytes);
     if (status != STATUS_OK)
         goto out;
-    const size_t n = image.width * image.height * image.channels;
-    if (r.bits == 16)
-        pixels_widen_u16(image.values, n);
-    else
-        pixels_widen_u8(image.values, n);
     const unsigned orientation = orientation_of(&r);
     if (orientation != EXIF_UPRIGHT)
         status = turn_upright(&image, orientation, err);
     if (status != STATUS_OK)
         goto out;
     *out = image;
-    image.values = NULL;
+    image.samples = NULL;
     if (bits_per_channel)
         *bits_per_channel = r.bits;
 out:

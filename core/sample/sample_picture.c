@@ -300,7 +300,7 @@ enum status sample_picture(const struct sample_spec *spec, struct image *out, st
     struct image image;
     enum status status = sample_side(spec, &side, err);
     if (status == STATUS_OK)
-        status = image_create(&image, side, side, 3, err);
+        status = image_create(&image, SAMPLE_FLOAT, side, side, 3, err);
     if (status != STATUS_OK)
         return status;
     struct scene scene;

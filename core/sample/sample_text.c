@@ -76,7 +76,7 @@ enum status sample_text(const struct sample_spec *spec, struct image *out, struc
     size_t side;
     enum status status = sample_side(spec, &side, err);
     if (status == STATUS_OK)
-        status = image_create(&image, side, side, 3, err);
+        status = image_create(&image, SAMPLE_FLOAT, side, side, 3, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < side * side * 3; i++)
@@ -95,7 +95,7 @@ enum status sample_text(const struct sample_spec *spec, struct image *out, struc
     }
     if (status == STATUS_OK) {
         *out = image;
-        image.values = NULL;
+        image.samples = NULL;
     }
 out:
     FT_Done_Face(face);

@@ -1,7 +1,9 @@
 #include "core/task/task_image.h"
 
 #include <math.h>
+#include <string.h>
 
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/field/domain.h"
@@ -9,12 +11,13 @@
 
 enum {
     QUICK_SAMPLES = 16384, /* of each set, while training (contract) */
-    SLAB_POINTS = 65536,   /* points of the whole image that are evaluated at once */
-    SSIM_BAND = 64,        /* rows of windows that one thread measures at once */
+    SLAB_POINTS = 65536,   /* points that are evaluated at once */
+    MAX_BAND_ROWS = 64,    /* rows that one thread measures at once; fewer … */
+    BAND_PIXELS = 1 << 20, /* … where they have more pixels than this */
     SSIM_REACH = 10,       /* rows that a band reads beyond its own: the window is 11 */
 };
 
-enum set { SET_TRAIN, SET_TEST };
+enum set { SET_TRAIN, SET_TEST, N_SETS };
 
 struct task_image {
     struct task task; /* first: a struct task * is cast back */
@@ -103,8 +106,7 @@ static void write_centre(const struct task_image *t, size_t pixel, float *source
 static void write_target(const struct task_image *t, size_t pixel, float *target)
 {
     const size_t channels = t->image->channels;
-    for (size_t c = 0; c < channels; c++)
-        target[c] = t->image->values[pixel * channels + c];
+    image_read(t->image, pixel * channels, channels, target);
 }
 
 /* --- training --- */
@@ -178,147 +180,244 @@ out:
     return status;
 }
 
-/* The field at every pixel. */
-static enum status predict(const struct task_image *t, const struct field *f, struct team *team,
-                           const volatile bool *stop, struct image *out, struct error *err)
+/* Rows of one band: the work of one thread. */
+static size_t band_rows(const struct image *image)
 {
-    const size_t n_pixels = out->width * out->height;
-    const size_t n_slab = n_pixels < SLAB_POINTS ? n_pixels : SLAB_POINTS;
-    float *coords = mem_alloc_floats(n_slab * 2);
-    if (!coords)
-        return error_status(err, STATUS_NO_MEMORY);
-    enum status status = STATUS_OK;
-    for (size_t first = 0; first < n_pixels && status == STATUS_OK; first += n_slab) {
-        const size_t n = n_pixels - first < n_slab ? n_pixels - first : n_slab;
-        for (size_t i = 0; i < n; i++)
-            write_centre(t, first + i, coords + 2 * i);
-        domain_unit_from_source(&t->domain, n, coords, coords);
-        status = task_query(f, team, n, coords, out->values + first * out->channels, stop, err);
-    }
-    mem_free(coords);
-    return status;
+    const size_t n = BAND_PIXELS / image->width;
+    return n < 1 ? 1 : n < MAX_BAND_ROWS ? n : MAX_BAND_ROWS;
 }
 
-static double psnr_of_set(const struct task_image *t, enum set set, const struct image *predicted)
+size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels, size_t n_threads)
 {
-    const size_t channels = predicted->channels, n = set_size(t, set);
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = pixel_of(t, set, i) * channels;
-        sum += metrics_squared_error(channels, predicted->values + at, t->image->values + at);
-    }
-    return metrics_psnr(sum, n * channels);
+    const struct image image = {.width = width, .height = height};
+    const size_t n_slab = n_threads * band_rows(&image) + SSIM_REACH;
+    const size_t n_rows = n_slab < height && width > SSIM_REACH ? n_slab : height;
+    return n_rows * width * channels * sizeof(float) + SLAB_POINTS * 2 * sizeof(float) +
+           n_threads * METRICS_SSIM_BYTES + width * height / 8;
 }
 
-/* SSIM by bands of rows, one band on one thread at a time.  Mean over all windows = mean over the
- * bands weighted by their rows of windows. */
-struct ssim_bands {
-    const struct image *image, *predicted;
-    const volatile bool *stop;
-    size_t n_members;
-    size_t n_bands, n_rows; /* n_rows: of windows, in all */
-    double *sum;            /* [n_bands]: SSIM times rows of windows */
-    enum status *status;    /* [n_members] */
+/* What is measured on one band. */
+struct band {
+    double squared_error[N_SETS];
+    double ssim; /* times its rows of windows */
+    enum status status;
 };
+
+/* A full evaluation goes over the picture in slabs, a band for each thread: the field is evaluated
+ * at the rows of a slab, then each thread measures its band.  Bands are cut by the rows in which
+ * windows of SSIM begin and overlap by the reach of a window, so that the last rows of a slab are
+ * kept for the next.  What is measured does not depend on the slabs, hence not on the threads. */
+struct evaluation {
+    const struct task_image *task;
+    const struct field *field;
+    struct team *team;
+    const struct task_evaluation *how;
+    float *coords; /* [SLAB_POINTS, 2] */
+    uint8_t *held; /* a bit for each pixel: is it of the test set?  NULL where that is known */
+
+    size_t n_band;          /* rows of windows in a band */
+    size_t n_windows;       /* rows of windows in all; 1 stands for a picture that is one band */
+    size_t n_bands;         /* of the picture */
+    struct band *band;      /* [n_bands] */
+    struct image predicted; /* the rows of a slab */
+    size_t first_row;       /* which row of the picture its first one is */
+    size_t first_band, n_slab_bands;
+};
+
+static enum status evaluation_init(struct evaluation *e, struct error *err)
+{
+    const struct task_image *t = e->task;
+    const struct image *image = t->image;
+    const size_t n_members = team_size(e->team);
+    e->n_band = band_rows(image);
+    /* A picture narrower or lower than the window has a smaller window: one band. */
+    const bool whole = image->height <= SSIM_REACH + e->n_band || image->width <= SSIM_REACH;
+    e->n_windows = whole ? 1 : image->height - SSIM_REACH;
+    e->n_bands = whole ? 1 : (e->n_windows + e->n_band - 1) / e->n_band;
+    const size_t n_slab = n_members * e->n_band + SSIM_REACH;
+    const size_t n_rows = whole || n_slab > image->height ? image->height : n_slab;
+    e->coords = mem_alloc_floats(SLAB_POINTS * 2);
+    e->band = mem_alloc_array(e->n_bands, sizeof *e->band);
+    if (t->spec.holdout == HOLDOUT_FRACTION) {
+        e->held = mem_alloc_array((image->width * image->height + 7) / 8, 1);
+        for (size_t i = 0; i < t->n_test && e->held; i++) {
+            const size_t pixel = pixel_of(t, SET_TEST, i);
+            e->held[pixel / 8] |= (uint8_t)(1u << pixel % 8);
+        }
+        if (!e->held)
+            return error_status(err, STATUS_NO_MEMORY);
+    }
+    if (!e->coords || !e->band)
+        return error_status(err, STATUS_NO_MEMORY);
+    return image_create(&e->predicted, SAMPLE_FLOAT, image->width, n_rows, image->channels, err);
+}
+
+static void evaluation_deinit(struct evaluation *e)
+{
+    image_deinit(&e->predicted);
+    mem_free(e->coords);
+    mem_free(e->held);
+    mem_free(e->band);
+}
+
+/* Rows [*first, *end) of the picture that band i alone measures the errors of; its windows reach
+ * rows up to *reach. */
+static void band_bounds(const struct evaluation *e, size_t i, size_t *first, size_t *end,
+                        size_t *reach)
+{
+    const size_t height = e->task->image->height;
+    *first = i * e->n_band;
+    *end = i + 1 < e->n_bands ? *first + e->n_band : height;
+    *reach = i + 1 < e->n_bands ? *end + SSIM_REACH : height;
+}
+
+/* The set of a pixel; false if it is of none. */
+static bool find_set(const struct evaluation *e, size_t x, size_t y, enum set *set)
+{
+    const size_t pixel = y * e->task->image->width + x;
+    switch (e->task->spec.holdout) {
+    case HOLDOUT_NONE:
+        break;
+    case HOLDOUT_ODD_PIXELS:
+        *set = x % 2 ? SET_TEST : SET_TRAIN;
+        return x % 2 == y % 2;
+    case HOLDOUT_FRACTION:
+        *set = e->held[pixel / 8] >> pixel % 8 & 1 ? SET_TEST : SET_TRAIN;
+        return true;
+    }
+    *set = SET_TRAIN;
+    return true;
+}
 
 /* A view of rows first … first + n - 1: not to be freed. */
 static struct image rows_of(const struct image *image, size_t first, size_t n)
 {
     struct image view = *image;
     view.height = n;
-    view.values += first * image->width * image->channels;
+    view.samples = (uint8_t *)image->samples +
+                   first * image->width * image->channels * image_sample_size(image->type);
     return view;
 }
 
-static void measure_bands(void *context, size_t member)
+static void measure_band(struct evaluation *e, size_t i)
 {
-    struct ssim_bands *b = context;
-    size_t begin, count;
-    team_share(b->n_bands, 1, b->n_members, member, &begin, &count);
-    for (size_t i = begin; i < begin + count && !task_stopped(b->stop); i++) {
-        const size_t first = i * SSIM_BAND;
-        const size_t n = b->n_rows - first < SSIM_BAND ? b->n_rows - first : SSIM_BAND;
-        const size_t n_image_rows = b->n_bands == 1 ? b->image->height : n + SSIM_REACH;
-        const struct image image = rows_of(b->image, first, n_image_rows);
-        const struct image predicted = rows_of(b->predicted, first, n_image_rows);
-        double ssim = 0.0;
-        b->status[member] = metrics_ssim(&image, &predicted, &ssim, NULL);
-        if (b->status[member] != STATUS_OK)
-            return;
-        b->sum[i] = ssim * (double)n;
-    }
+    const struct image *image = e->task->image;
+    const size_t width = image->width, channels = image->channels;
+    struct band *b = &e->band[i];
+    size_t first, end, reach;
+    band_bounds(e, i, &first, &end, &reach);
+    for (size_t y = first; y < end; y++)
+        for (size_t x = 0; x < width; x++) {
+            float target[LIMIT_CHANNELS];
+            enum set set;
+            if (!find_set(e, x, y, &set))
+                continue;
+            write_target(e->task, y * width + x, target);
+            const float *values = e->predicted.values + ((y - e->first_row) * width + x) * channels;
+            b->squared_error[set] += metrics_squared_error(channels, values, target);
+        }
+    const struct image targets = rows_of(image, first, reach - first);
+    const struct image predicted = rows_of(&e->predicted, first - e->first_row, reach - first);
+    const size_t n_windows = e->n_bands == 1 ? 1 : reach - SSIM_REACH - first;
+    double ssim = 0.0;
+    b->status = metrics_ssim(&targets, &predicted, &ssim, NULL);
+    b->ssim = ssim * (double)n_windows;
 }
 
-static enum status measure_ssim(const struct image *image, const struct image *predicted,
-                                struct team *team, const volatile bool *stop, double *out,
-                                struct error *err)
+static void measure_member(void *context, size_t member)
 {
-    struct ssim_bands b = {.image = image, .predicted = predicted, .stop = stop};
-    b.n_members = team_size(team);
-    /* An image narrower or lower than the window has a smaller window: one band. */
-    const bool whole = image->height <= SSIM_REACH + SSIM_BAND || image->width <= SSIM_REACH;
-    b.n_rows = whole ? 1 : image->height - SSIM_REACH;
-    b.n_bands = whole ? 1 : (b.n_rows + SSIM_BAND - 1) / SSIM_BAND;
-    b.sum = mem_alloc_array(b.n_bands, sizeof *b.sum);
-    b.status = mem_alloc_array(b.n_members, sizeof *b.status);
+    struct evaluation *e = context;
+    if (member < e->n_slab_bands && !task_stopped(e->how->stop))
+        measure_band(e, e->first_band + member);
+}
+
+/* The field at rows first … end - 1 of the picture. */
+static enum status predict(struct evaluation *e, size_t first, size_t end, struct error *err)
+{
+    const size_t width = e->predicted.width, channels = e->predicted.channels;
+    const size_t end_pixel = end * width;
     enum status status = STATUS_OK;
-    if (!b.sum || !b.status) {
-        status = error_status(err, STATUS_NO_MEMORY);
-        goto out;
+    for (size_t pixel = first * width; pixel < end_pixel && status == STATUS_OK;) {
+        const size_t n = end_pixel - pixel < SLAB_POINTS ? end_pixel - pixel : SLAB_POINTS;
+        for (size_t i = 0; i < n; i++)
+            write_centre(e->task, pixel + i, e->coords + 2 * i);
+        domain_unit_from_source(&e->task->domain, n, e->coords, e->coords);
+        status = task_query(e->field, e->team, n, e->coords,
+                            e->predicted.values + (pixel - e->first_row * width) * channels,
+                            e->how->stop, err);
+        pixel += n;
     }
-    team_run(team, measure_bands, &b);
-    for (size_t i = 0; i < b.n_members && status == STATUS_OK; i++)
-        if (b.status[i] != STATUS_OK)
-            status = error_status(err, b.status[i]);
-    if (status == STATUS_OK && task_stopped(stop))
-        status = error_status(err, STATUS_CANCELED);
-    double sum = 0.0;
-    for (size_t i = 0; i < b.n_bands; i++)
-        sum += b.sum[i];
-    if (status == STATUS_OK)
-        *out = sum / (double)b.n_rows;
-out:
-    mem_free(b.sum);
-    mem_free(b.status);
     return status;
 }
 
-/* The whole image is predicted once; every metric is read off it. */
-static enum status evaluate_fully(const struct task_image *t, const struct field *f,
-                                  struct team *team, const volatile bool *stop,
-                                  struct task_metrics *out, struct error *err)
+/* Bands first_band … and all that can be measured with them. */
+static enum status measure_slab(struct evaluation *e, struct error *err)
 {
-    struct image predicted;
-    enum status status =
-        image_create(&predicted, t->image->width, t->image->height, t->image->channels, err);
+    const size_t n_members = team_size(e->team), n_left = e->n_bands - e->first_band;
+    size_t first, end, reach, n_kept = 0;
+    e->n_slab_bands = n_left < n_members ? n_left : n_members;
+    band_bounds(e, e->first_band, &first, &end, &reach);
+    if (first > 0) {
+        const struct image kept = rows_of(&e->predicted, first - e->first_row, SSIM_REACH);
+        n_kept = SSIM_REACH;
+        memmove(e->predicted.values, kept.values,
+                n_kept * kept.width * kept.channels * sizeof(float));
+    }
+    e->first_row = first;
+    band_bounds(e, e->first_band + e->n_slab_bands - 1, &first, &end, &reach);
+    enum status status = predict(e, e->first_row + n_kept, reach, err);
     if (status != STATUS_OK)
         return status;
-    status = predict(t, f, team, stop, &predicted, err);
+    team_run(e->team, measure_member, e);
+    if (task_stopped(e->how->stop))
+        return error_status(err, STATUS_CANCELED);
+    for (size_t i = 0; i < e->n_slab_bands; i++)
+        if (e->band[e->first_band + i].status != STATUS_OK)
+            return error_status(err, e->band[e->first_band + i].status);
+    e->first_band += e->n_slab_bands;
+    return STATUS_OK;
+}
+
+static enum status evaluate_fully(const struct task_image *t, const struct field *f,
+                                  struct team *team, const struct task_evaluation *how,
+                                  struct task_metrics *out, struct error *err)
+{
+    struct evaluation e = {.task = t, .field = f, .team = team, .how = how};
+    struct band sum = {.ssim = 0.0};
+    enum status status = evaluation_init(&e, err);
+    while (status == STATUS_OK && e.first_band < e.n_bands) {
+        status = measure_slab(&e, err);
+        if (status == STATUS_OK && how->progress)
+            how->progress(how->context, (double)e.first_band / (double)e.n_bands);
+    }
     if (status != STATUS_OK)
         goto out;
-    double ssim = 0.0;
-    status = measure_ssim(t->image, &predicted, team, stop, &ssim, err);
-    if (status != STATUS_OK)
-        goto out;
-    task_metrics_add(out, psnr_key(SET_TRAIN), psnr_of_set(t, SET_TRAIN, &predicted));
-    if (t->n_test > 0)
-        task_metrics_add(out, psnr_key(SET_TEST), psnr_of_set(t, SET_TEST, &predicted));
-    task_metrics_add(out, "ssim", ssim);
+    for (size_t i = 0; i < e.n_bands; i++) {
+        sum.ssim += e.band[i].ssim;
+        for (int s = 0; s < N_SETS; s++)
+            sum.squared_error[s] += e.band[i].squared_error[s];
+    }
+    for (int s = 0; s < N_SETS; s++) {
+        const size_t n = set_size(t, (enum set)s) * t->image->channels;
+        if (n > 0)
+            task_metrics_add(out, psnr_key((enum set)s), metrics_psnr(sum.squared_error[s], n));
+    }
+    task_metrics_add(out, "ssim", sum.ssim / (double)e.n_windows);
 out:
-    image_deinit(&predicted);
+    evaluation_deinit(&e);
     return status;
 }
 
 static enum status evaluate(const struct task *task, const struct field *f, struct team *team,
-                            enum task_effort effort, const volatile bool *stop,
-                            struct task_metrics *out, struct error *err)
+                            const struct task_evaluation *how, struct task_metrics *out,
+                            struct error *err)
 {
     const struct task_image *t = of(task);
-    if (effort == EVALUATE_FULL)
-        return evaluate_fully(t, f, team, stop, out, err);
-    enum status status = evaluate_quickly(t, SET_TRAIN, f, team, stop, out, err);
+    if (how->effort == EVALUATE_FULL)
+        return evaluate_fully(t, f, team, how, out, err);
+    enum status status = evaluate_quickly(t, SET_TRAIN, f, team, how->stop, out, err);
     if (status == STATUS_OK && t->n_test > 0)
-        status = evaluate_quickly(t, SET_TEST, f, team, stop, out, err);
+        status = evaluate_quickly(t, SET_TEST, f, team, how->stop, out, err);
     return status;
 }
 
@@ -348,8 +447,9 @@ static enum status check_loss(const struct image *image, const struct task_image
                          "'loss' of an image can be 'bce' with the output activation 'sigmoid' "
                          "only, got '%s'",
                          activation_name(spec->output_activation));
-    const size_t n = image->width * image->height * image->channels;
-    for (size_t i = 0; i < n; i++)
+    const size_t n =
+        image->type == SAMPLE_FLOAT ? image->width * image->height * image->channels : 0;
+    for (size_t i = 0; i < n; i++) /* of integers all are */
         if (!(image->values[i] >= 0.0f && image->values[i] <= 1.0f))
             return error_set(err, STATUS_INVALID, "/train/loss",
                              "'loss' can be 'bce' for values in 0..1 only, the image has %g",

@@ -7,7 +7,8 @@
  * centre computes them.  (The paper's i / N differs by a constant shift.)
  *
  * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort also
- * ssim, over the whole image.  They do not depend on the number of threads.
+ * ssim, over the whole image.  They do not depend on the number of threads.  Memory of an
+ * evaluation is that of some rows.
  */
 #ifndef CORE_TASK_TASK_IMAGE_H
 #define CORE_TASK_TASK_IMAGE_H
@@ -36,5 +37,8 @@ struct task_image_spec {
  * the image not in [0, 1]. */
 enum status task_image_create(struct task **out, const struct image *image,
                               const struct task_image_spec *spec, struct error *err) WARN_UNUSED;
+
+/* Bytes that a full evaluation takes beside the field's workspaces, a little high. */
+size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels, size_t n_threads);
 
 #endif

@@ -66,6 +66,12 @@ const uint8_t *worker_dataset(const struct worker *w, size_t *n)
     return w->dataset.bytes;
 }
 
+void worker_release_dataset(struct worker *w)
+{
+    link_unmap(w->dataset.bytes, w->dataset.n);
+    w->dataset = (struct mapped){NULL, 0};
+}
+
 const uint8_t *worker_checkpoint(const struct worker *w, size_t *n)
 {
     *n = w->checkpoint.n;

@@ -44,8 +44,9 @@ worker_spec(const struct worker *w); /* JSON text: the job's resolved spec, or t
 size_t worker_threads(const struct worker *w);
 const char *worker_isa(const struct worker *w);
 
-/* The dataset's bytes, mapped. */
+/* The dataset's bytes, mapped until they are released. */
 const uint8_t *worker_dataset(const struct worker *w, size_t *n);
+void worker_release_dataset(struct worker *w);
 
 /* The checkpoint to go on from; NULL: none. */
 const uint8_t *worker_checkpoint(const struct worker *w, size_t *n);

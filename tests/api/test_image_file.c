@@ -41,7 +41,7 @@ static struct error refuse(const void *bytes, size_t n, bool is_image_said, enum
     struct error err = {0}, again = {0};
     assert_int_equal(image_file_decode(bytes, n, is_image_said, &image, &err), status);
     assert_int_equal(image_file_check(bytes, n, is_image_said, &facts, &again), status);
-    assert_null(image.values);
+    assert_null(image.samples);
     assert_string_equal(err.where, again.where);
     assert_string_equal(err.message, again.message);
     assert_true(err.message[0] != '\0');
@@ -137,7 +137,7 @@ static void other_bytes_are_refused(void **state)
 static struct image ramps(size_t width, size_t height)
 {
     struct image image = {0};
-    assert_int_equal(image_create(&image, width, height, 2, NULL), STATUS_OK);
+    assert_int_equal(image_create(&image, SAMPLE_FLOAT, width, height, 2, NULL), STATUS_OK);
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             image.values[(y * width + x) * 2] = (float)x / (float)(width - 1);
@@ -174,7 +174,7 @@ static void previews_keep_aspect_and_mean(void **state)
         const size_t n = small.width * small.height;
         for (size_t p = 0; p < n; p++)
             for (size_t c = 0; c < 2; c++)
-                sum[c] += (double)small.values[p * 2 + c];
+                sum[c] += (double)image_value(&small, p * 2 + c);
         assert_true(fabs(sum[0] / (double)n - 0.5) < 0.005);
         assert_true(fabs(sum[1] / (double)n - 0.5) < 0.005);
         image_deinit(&small);

@@ -84,6 +84,12 @@ const uint8_t *worker_dataset(const struct worker *w, size_t *n)
     return w->dataset;
 }
 
+void worker_release_dataset(struct worker *w)
+{
+    w->dataset = NULL;
+    w->n_dataset = 0;
+}
+
 const uint8_t *worker_checkpoint(const struct worker *w, size_t *n)
 {
     *n = w->from.n;

@@ -99,7 +99,7 @@ bool fuzz_is_large_jpeg(const uint8_t *bytes, size_t n_bytes)
 void fuzz_check_image(enum status status, const struct error *err, const struct image *image)
 {
     REQUIRE(err->status == status);
-    REQUIRE((status == STATUS_OK) == (image->values != NULL));
+    REQUIRE((status == STATUS_OK) == (image->samples != NULL));
     REQUIRE(status == STATUS_OK || (err->message[0] && image->width == 0));
     if (status != STATUS_OK)
         return;
@@ -108,7 +108,7 @@ void fuzz_check_image(enum status status, const struct error *err, const struct 
     REQUIRE(image->width * image->height <= LIMIT_IMAGE_PIXELS);
     REQUIRE(image->channels >= 1 && image->channels <= LIMIT_CHANNELS);
     for (size_t i = 0; i < image->width * image->height * image->channels; i++)
-        REQUIRE(isfinite(image->values[i]));
+        REQUIRE(isfinite(image_value(image, i)));
 }
 
 void fuzz_check_facts(enum status decoded, const struct image *image, enum status checked,
@@ -120,7 +120,7 @@ void fuzz_check_facts(enum status decoded, const struct image *image, enum statu
     REQUIRE(facts->width == image->width && facts->height == image->height);
     REQUIRE(facts->channels == image->channels && facts->bits_per_channel >= 1);
     for (size_t i = 0; i < image->width * image->height * image->channels; i++)
-        REQUIRE(image->values[i] >= facts->low && image->values[i] <= facts->high);
+        REQUIRE(image_value(image, i) >= facts->low && image_value(image, i) <= facts->high);
 }
 
 void fuzz_check_problems(enum status status, const struct problem_list *problems)

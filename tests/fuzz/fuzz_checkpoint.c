@@ -9,7 +9,7 @@
 enum { SIDE = 4, STEPS = 3 };
 
 static float values[SIDE * SIDE];
-static const struct image image = {SIDE, SIDE, 1, values};
+static const struct image image = {.width = SIDE, .height = SIDE, .channels = 1, .values = values};
 static const struct field_spec field_spec = {
     .encoding = {.type = ENCODING_GAUSSIAN,
                  .n_inputs = 2,

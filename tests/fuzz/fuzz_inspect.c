@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (fuzz_is_large_png(bytes, n_bytes) || fuzz_is_large_jpeg(bytes, n_bytes))
         return 0;
     enum status told, shown;
-    struct image image = {.values = NULL};
+    struct image image = {.samples = NULL};
     struct error err = {.status = STATUS_OK};
     json_t *facts = ask("{\"kind\":\"image\"}", bytes, n_bytes, &told);
     json_t *preview = ask("{\"kind\":\"image\",\"preview_width\":8}", bytes, n_bytes, &shown);

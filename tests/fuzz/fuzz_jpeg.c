@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (status == STATUS_OK) {
         REQUIRE(image.channels == 1 || image.channels == 3);
         for (size_t i = 0; i < image.width * image.height * image.channels; i++)
-            REQUIRE(image.values[i] >= 0.0f && image.values[i] <= 1.0f);
+            REQUIRE(image_value(&image, i) >= 0.0f && image_value(&image, i) <= 1.0f);
     }
     image_deinit(&image);
     return 0;

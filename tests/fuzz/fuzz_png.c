@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         REQUIRE((image.width == width && image.height == height) ||
                 (image.width == height && image.height == width));
         for (size_t i = 0; i < image.width * image.height * image.channels; i++)
-            REQUIRE(image.values[i] >= 0.0f && image.values[i] <= 1.0f);
+            REQUIRE(image_value(&image, i) >= 0.0f && image_value(&image, i) <= 1.0f);
         check_checksums(bytes, n_bytes);
     }
     image_deinit(&image);

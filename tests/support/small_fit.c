@@ -18,7 +18,7 @@ struct image small_picture(size_t width, size_t height, size_t channels)
 {
     struct image image;
     struct error err = {0};
-    must(image_create(&image, width, height, channels, &err), &err);
+    must(image_create(&image, SAMPLE_FLOAT, width, height, channels, &err), &err);
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++)
             for (size_t c = 0; c < channels; c++) {

@@ -215,12 +215,11 @@ static double interrupting_loss(const struct task *task, const struct task_tile 
 }
 
 static enum status interrupting_evaluate(const struct task *task, const struct field *f,
-                                         struct team *team, enum task_effort effort,
-                                         const volatile bool *stop, struct task_metrics *out,
-                                         struct error *err)
+                                         struct team *team, const struct task_evaluation *how,
+                                         struct task_metrics *out, struct error *err)
 {
     const struct interrupting_task *t = (const struct interrupting_task *)task;
-    return t->inner->class->evaluate(t->inner, f, team, effort, stop, out, err);
+    return t->inner->class->evaluate(t->inner, f, team, how, out, err);
 }
 
 static const struct task_class interrupting_class = {

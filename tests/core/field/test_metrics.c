@@ -92,8 +92,8 @@ static double naive_ssim(const struct image *a, const struct image *b)
 static void make_pair(size_t width, size_t height, size_t channels, struct image *a,
                       struct image *b)
 {
-    assert_int_equal(image_create(a, width, height, channels, NULL), STATUS_OK);
-    assert_int_equal(image_create(b, width, height, channels, NULL), STATUS_OK);
+    assert_int_equal(image_create(a, SAMPLE_FLOAT, width, height, channels, NULL), STATUS_OK);
+    assert_int_equal(image_create(b, SAMPLE_FLOAT, width, height, channels, NULL), STATUS_OK);
     struct rng r = rng_at(3, RNG_SAMPLE, width * height);
     for (size_t i = 0; i < width * height * channels; i++) {
         a->values[i] = (float)(0.5 + 0.55 * sin(0.13 * (double)i));
@@ -107,7 +107,7 @@ static void ssim_agrees_with_its_definition(void **state)
     static const struct {
         size_t width, height, channels;
     } table[] = {{31, 23, 3}, {11, 11, 1}, {12, 40, 4}, {10, 30, 1},
-                 {5, 5, 2},   {2, 9, 1},   {1, 1, 3}};
+                 {5, 5, 2},   {2, 9, 1},   {1, 1, 3},   {2100, 13, 2}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct image a, b;
         make_pair(table[i].width, table[i].height, table[i].channels, &a, &b);
@@ -127,8 +127,8 @@ static void ssim_of_flat_images_compares_means(void **state)
 {
     (void)state;
     struct image a, b;
-    assert_int_equal(image_create(&a, 16, 16, 1, NULL), STATUS_OK);
-    assert_int_equal(image_create(&b, 16, 16, 1, NULL), STATUS_OK);
+    assert_int_equal(image_create(&a, SAMPLE_FLOAT, 16, 16, 1, NULL), STATUS_OK);
+    assert_int_equal(image_create(&b, SAMPLE_FLOAT, 16, 16, 1, NULL), STATUS_OK);
     for (size_t i = 0; i < 256; i++) {
         a.values[i] = 0.25f;
         b.values[i] = 0.75f;
@@ -146,8 +146,8 @@ static void ssim_refuses_images_of_other_shapes(void **state)
     struct image a, b;
     struct error err = {0};
     double ssim = 7.0;
-    assert_int_equal(image_create(&a, 16, 16, 1, NULL), STATUS_OK);
-    assert_int_equal(image_create(&b, 16, 15, 1, NULL), STATUS_OK);
+    assert_int_equal(image_create(&a, SAMPLE_FLOAT, 16, 16, 1, NULL), STATUS_OK);
+    assert_int_equal(image_create(&b, SAMPLE_FLOAT, 16, 15, 1, NULL), STATUS_OK);
     assert_int_equal(metrics_ssim(&a, &b, &ssim, &err), STATUS_INVALID);
     assert_true(ssim == 7.0);
     image_deinit(&a);

@@ -227,7 +227,8 @@ static double psnr_of_fit(enum precision precision)
     fit.train.batch_size = 1024;
     fit_start(&fit, HOLDOUT_NONE);
     assert_int_equal(run(&fit, &never, &stopped_by, NULL), STATUS_OK);
-    assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team, EVALUATE_QUICK, NULL,
+    assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team,
+                                               &(struct task_evaluation){.effort = EVALUATE_QUICK},
                                                &metrics, NULL),
                      STATUS_OK);
     const double psnr = *task_metrics_find(&metrics, "psnr");
@@ -326,7 +327,8 @@ static void trainer_fits_a_small_picture_and_ends_by_target_psnr(void **state)
     assert_true(fit.last_psnr >= target_psnr);
     assert_int_equal(fit.last_loss_step, trainer_get_step(fit.trainer));
     struct task_metrics metrics = {0};
-    assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team, EVALUATE_FULL, NULL,
+    assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team,
+                                               &(struct task_evaluation){.effort = EVALUATE_FULL},
                                                &metrics, NULL),
                      STATUS_OK);
     assert_true(*task_metrics_find(&metrics, "psnr") >= target_psnr); /* few pixels: the same set */
@@ -347,8 +349,9 @@ static void trainer_with_mapping_beats_raw_coordinates(void **state)
         for (size_t i = 0; i < 400; i++)
             trainer_step(fit.trainer);
         struct task_metrics metrics = {0};
-        assert_int_equal(fit.task->class->evaluate(fit.task, fit.field, fit.team, EVALUATE_QUICK,
-                                                   NULL, &metrics, NULL),
+        assert_int_equal(fit.task->class->evaluate(
+                             fit.task, fit.field, fit.team,
+                             &(struct task_evaluation){.effort = EVALUATE_QUICK}, &metrics, NULL),
                          STATUS_OK);
         psnr[mapped] = *task_metrics_find(&metrics, "psnr");
         fit_deinit(&fit);
@@ -446,11 +449,10 @@ static double counting_loss(const struct task *task, const struct task_tile *til
 }
 
 static enum status counting_evaluate(const struct task *task, const struct field *f,
-                                     struct team *team, enum task_effort effort,
-                                     const volatile bool *stop, struct task_metrics *out,
-                                     struct error *err)
+                                     struct team *team, const struct task_evaluation *how,
+                                     struct task_metrics *out, struct error *err)
 {
-    (void)task, (void)f, (void)team, (void)effort, (void)stop, (void)err;
+    (void)task, (void)f, (void)team, (void)how, (void)err;
     task_metrics_add(out, "psnr", NAN);
     return STATUS_OK;
 }

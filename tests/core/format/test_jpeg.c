@@ -95,7 +95,7 @@ static void jpeg_round_trips_grey_and_colour(void **state)
         assert_int_equal(image.channels, channels);
         double sum = 0;
         for (size_t i = 0; i < W * H * channels; i++) {
-            double d = (double)image.values[i] - pixels[i] / 255.0;
+            double d = (double)image_value(&image, i) - pixels[i] / 255.0;
             sum += d * d;
         }
         assert_true(sum / (double)(W * H * channels) < 1e-4); /* 40 dB */
@@ -202,8 +202,8 @@ static void jpeg_turns_pictures_upright_by_their_exif_orientation(void **state)
         assert_int_equal(h, orientation < 5 ? H : W);
         const size_t upright_at[] = {0, w - 1, (h - 1) * w, h * w - 1};
         for (size_t i = 0; i < 4; i++)
-            assert_memory_equal(image.values + 3 * upright_at[i],
-                                stored.values + 3 * at[corners[orientation][i]], 3 * sizeof(float));
+            assert_memory_equal(image.u8 + 3 * upright_at[i],
+                                stored.u8 + 3 * at[corners[orientation][i]], 3);
         image_deinit(&image);
         buffer_deinit(&turned);
     }
@@ -235,7 +235,7 @@ static void jpeg_rejects_sizes_by_their_header(void **state)
         memcpy(file.data + frame + 2, cases[i].width, 2);
         assert_int_equal(jpeg_decode(file.data, file.size, &image, NULL), cases[i].status);
         assert_int_equal(jpeg_check(file.data, file.size, &facts, NULL), cases[i].status);
-        assert_null(image.values);
+        assert_null(image.samples);
     }
     buffer_deinit(&file);
 }
@@ -254,7 +254,7 @@ static void jpeg_rejects_a_file_cut_at_any_byte(void **state)
         assert_int_equal(jpeg_check(cut, n, &facts, NULL), STATUS_INVALID);
         assert_int_equal(jpeg_decode(cut, n, &image, &err), STATUS_INVALID);
         assert_true(err.message[0] != '\0');
-        assert_null(image.values);
+        assert_null(image.samples);
         free(cut);
     }
     buffer_deinit(&file);
@@ -267,7 +267,7 @@ static void count_survivor(void *context, const char *name, const uint8_t *bytes
     struct error err = {.status = STATUS_OK};
     struct image_facts facts = {0};
     enum status status = jpeg_decode(bytes, n, &image, &err);
-    if ((status == STATUS_OK) != (image.values != NULL) || err.status != status ||
+    if ((status == STATUS_OK) != (image.samples != NULL) || err.status != status ||
         jpeg_check(bytes, n, &facts, NULL) != status || facts.width != image.width ||
         facts.height != image.height || facts.channels != image.channels)
         fail_msg("%s: '%s' without agreeing with its result", name, status_name(status));

@@ -279,8 +279,8 @@ static void npy_decodes_images_by_shape_and_type(void **state)
         assert_int_equal(image.width, cases[i].width);
         assert_int_equal(image.height, cases[i].height);
         assert_int_equal(image.channels, cases[i].channels);
-        if (image.values)
-            assert_true(image.values[0] == cases[i].first);
+        if (image.samples)
+            assert_true(image_value(&image, 0) == cases[i].first);
         image_deinit(&image);
         free(bytes);
     }

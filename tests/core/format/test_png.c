@@ -98,7 +98,7 @@ static void png_round_trips_every_channel_count_and_effort(void **state)
             assert_int_equal(image.channels, channels);
             assert_int_equal(bits, 8);
             for (size_t i = 0; i < W * H * channels; i++)
-                assert_true(image.values[i] == (float)pixels[i] / 255.0f);
+                assert_true(image_value(&image, i) == (float)pixels[i] / 255.0f);
             image_deinit(&image);
             buffer_deinit(&file);
         }
@@ -116,10 +116,10 @@ static void png_keeps_16_bits_at_full_precision(void **state)
     assert_int_equal(png_decode(file.data, file.size, &image, &bits, NULL), STATUS_OK);
     assert_int_equal(bits, 16);
     assert_int_equal(image.channels, 1);
-    assert_true(image.values[0] == 0.0f);
-    assert_true(image.values[1] == 1.0f / 65535.0f);
-    assert_true(image.values[2] == 4660.0f / 65535.0f);
-    assert_true(image.values[3] == 1.0f);
+    assert_true(image_value(&image, 0) == 0.0f);
+    assert_true(image_value(&image, 1) == 1.0f / 65535.0f);
+    assert_true(image_value(&image, 2) == 4660.0f / 65535.0f);
+    assert_true(image_value(&image, 3) == 1.0f);
     image_deinit(&image);
     buffer_deinit(&file);
 }
@@ -141,8 +141,8 @@ static void png_scales_low_depths_to_their_range(void **state)
         put_start(&file, &(struct header){2, 1, cases[i].depth, 0, 0});
         put_end(&file, cases[i].row, 2);
         assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_OK);
-        assert_true(image.values[0] == cases[i].first);
-        assert_true(image.values[1] == cases[i].second);
+        assert_true(image_value(&image, 0) == cases[i].first);
+        assert_true(image_value(&image, 1) == cases[i].second);
         image_deinit(&image);
         buffer_deinit(&file);
     }
@@ -163,11 +163,12 @@ static void png_expands_palette_and_gives_alpha_only_where_there_is_transparency
         put_end(&file, rows, sizeof rows);
         assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_OK);
         assert_int_equal(image.channels, 3 + with_alpha);
-        const float *second = image.values + image.channels;
-        assert_true(image.values[0] == 1.0f && image.values[1] == 0.0f);
+        float second[4];
+        image_read(&image, image.channels, image.channels, second);
+        assert_true(image_value(&image, 0) == 1.0f && image_value(&image, 1) == 0.0f);
         assert_true(second[0] == 0.0f && second[1] == 1.0f);
         if (with_alpha)
-            assert_true(image.values[3] == 51.0f / 255.0f && second[3] == 1.0f);
+            assert_true(image_value(&image, 3) == 51.0f / 255.0f && second[3] == 1.0f);
         image_deinit(&image);
         buffer_deinit(&file);
     }
@@ -201,7 +202,7 @@ static void png_rejects_size_beyond_limit(void **state)
         assert_int_equal(png_decode(file.data, file.size, &image, NULL, &err), cases[i].status);
         assert_int_equal(err.status, cases[i].status);
         assert_true(err.message[0] != '\0');
-        assert_null(image.values);
+        assert_null(image.samples);
         buffer_deinit(&file);
     }
 }
@@ -226,7 +227,7 @@ static void png_rejects_a_file_cut_at_any_byte(void **state)
         struct image_facts facts;
         assert_int_equal(png_decode(cut, n, &image, NULL, NULL), STATUS_INVALID);
         assert_int_equal(png_check(cut, n, &facts, NULL), STATUS_INVALID);
-        assert_null(image.values);
+        assert_null(image.samples);
         free(cut);
     }
     buffer_deinit(&file);
@@ -244,7 +245,7 @@ static void png_rejects_a_change_of_any_byte(void **state)
         struct image_facts facts;
         assert_true(status == STATUS_INVALID || status == STATUS_TOO_LARGE);
         assert_int_equal(png_check(file.data, file.size, &facts, NULL), status);
-        assert_null(image.values);
+        assert_null(image.samples);
         file.data[i] ^= 0x10;
     }
     buffer_deinit(&file);
@@ -275,7 +276,7 @@ static void png_rejects_what_is_broken(void **state)
         put_end(&file, cases[i].rows, cases[i].n_rows);
         if (png_decode(file.data, file.size, &image, NULL, NULL) != STATUS_INVALID)
             fail_msg("%s was not refused", cases[i].fault);
-        assert_null(image.values);
+        assert_null(image.samples);
         buffer_deinit(&file);
     }
 }
@@ -292,7 +293,7 @@ static void png_ignores_remarks_and_bytes_after_the_end(void **state)
     put_end(&file, rows, sizeof rows);
     put(&file, "anything", 8);
     assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_OK);
-    assert_true(image.values[2] == 3.0f / 255.0f);
+    assert_true(image_value(&image, 2) == 3.0f / 255.0f);
     image_deinit(&image);
     buffer_deinit(&file);
 }
@@ -313,7 +314,7 @@ static void png_turns_as_its_exif_block_says(void **state)
     assert_int_equal(image.width, 2);
     assert_int_equal(image.height, 3);
     for (size_t i = 0; i < 6; i++)
-        assert_true(image.values[i] == (float)expected[i] / 255.0f);
+        assert_true(image_value(&image, i) == (float)expected[i] / 255.0f);
     image_deinit(&image);
     buffer_deinit(&file);
 }
@@ -328,7 +329,7 @@ static void png_refuses_a_remark_that_claims_more_than_the_file(void **state)
     put_start(&file, &(struct header){3, 2, 8, 0, 0});
     put(&file, claim, sizeof claim);
     assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_INVALID);
-    assert_null(image.values);
+    assert_null(image.samples);
     buffer_deinit(&file);
 }
 
@@ -411,7 +412,7 @@ static void png_refuses_data_that_goes_on_after_the_last_row(void **state)
         put_chunk(&file, "IEND", "", 0);
         assert_int_equal(png_decode(file.data, file.size, &image, NULL, NULL), STATUS_INVALID);
         assert_int_equal(png_check(file.data, file.size, &facts, NULL), STATUS_INVALID);
-        assert_null(image.values);
+        assert_null(image.samples);
         buffer_deinit(&file);
     }
     buffer_deinit(&packed);
@@ -490,7 +491,7 @@ static enum status decode_once(void *context, struct error *err)
     const struct buffer *file = context;
     struct image image = {0};
     enum status status = png_decode(file->data, file->size, &image, NULL, err);
-    assert_true(status == STATUS_OK || image.values == NULL);
+    assert_true(status == STATUS_OK || image.samples == NULL);
     image_deinit(&image);
     return status;
 }

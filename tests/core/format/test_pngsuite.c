@@ -30,7 +30,7 @@ static void must_be_refused(void *context, const char *name, const uint8_t *byte
     if (png_decode(bytes, n, &image, NULL, &err) != STATUS_INVALID ||
         png_check(bytes, n, &facts, NULL) != STATUS_INVALID)
         fail_msg("%s was not refused", name);
-    assert_null(image.values);
+    assert_null(image.samples);
     assert_true(err.message[0] != '\0');
 }
 
@@ -113,7 +113,7 @@ static void png_refuses_files_made_broken(void **state)
         uint8_t *bytes = file_read(path, &n);
         if (png_decode(bytes, n, &image, NULL, NULL) != files[i].status)
             fail_msg("%s did not end as expected", files[i].name);
-        assert_null(image.values);
+        assert_null(image.samples);
         free(bytes);
         free(path);
     }
@@ -127,12 +127,13 @@ static void dump_values(void *context, const char *name, const uint8_t *bytes, s
     if (png_decode(bytes, n, &image, NULL, NULL) != STATUS_OK)
         fail_msg("%s was refused", name);
     uint32_t shape[] = {(uint32_t)image.width, (uint32_t)image.height, (uint32_t)image.channels};
-    size_t n_values = image.width * image.height * image.channels * sizeof *image.values;
+    const size_t n_all = image.width * image.height * image.channels;
+    const size_t n_values = n_all * sizeof(float);
     uint8_t *dump = malloc(sizeof shape + n_values);
     char *path;
     assert_non_null(dump);
     memcpy(dump, shape, sizeof shape);
-    memcpy(dump + sizeof shape, image.values, n_values);
+    image_read(&image, 0, n_all, (float *)(dump + sizeof shape));
     assert_true(asprintf(&path, "%s/%s.f32", (const char *)context, name) > 0);
     file_write(path, dump, sizeof shape + n_values);
     free(path);

@@ -178,9 +178,11 @@ static void image_task_measures_its_sets(void **state)
         for (int effort = EVALUATE_QUICK; effort <= EVALUATE_FULL; effort++) {
             struct task_metrics m[2] = {{0}, {0}};
             for (size_t i = 0; i < 2; i++)
-                assert_int_equal(
-                    t->class->evaluate(t, f, teams[i], (enum task_effort)effort, NULL, &m[i], NULL),
-                    STATUS_OK);
+                assert_int_equal(t->class->evaluate(
+                                     t, f, teams[i],
+                                     &(struct task_evaluation){.effort = (enum task_effort)effort},
+                                     &m[i], NULL),
+                                 STATUS_OK);
             assert_int_equal(m[0].n, m[1].n);
             for (size_t i = 0; i < m[0].n; i++)
                 assert_true(m[0].metric[i].value == m[1].metric[i].value);
@@ -207,6 +209,98 @@ static void image_task_measures_its_sets(void **state)
     image_deinit(&predicted);
 }
 
+/* Pictures that are cut into bands otherwise: wide, low, narrow, of one band more than threads. */
+static void image_task_measures_pictures_of_every_shape(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t width, height;
+    } sizes[] = {{40000, 50}, {9, 300}, {300, 9}, {13, 202}, {11, 75}, {1, 1}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct image image = small_picture(sizes[i].width, sizes[i].height, 1);
+        struct image predicted = small_picture(sizes[i].width, sizes[i].height, 1);
+        struct field_spec spec = small_field_spec(&image);
+        spec.encoding.n_frequencies = 1;
+        spec.network.width = 2;
+        struct field *f = small_field(&spec, 1);
+        struct task *t = task_of(&image, HOLDOUT_NONE, 0.0);
+        struct team *team = NULL;
+        struct task_metrics m = {0};
+        const size_t n = image.width * image.height;
+        float *unit = mem_alloc_floats(n * 2);
+        double ssim = 0.0;
+        assert_int_equal(team_create(&team, 2, NULL), STATUS_OK);
+        for (size_t p = 0; p < n; p++) {
+            unit[2 * p] = (float)(p % image.width) + 0.5f;
+            unit[2 * p + 1] = (float)(p / image.width) + 0.5f;
+        }
+        domain_unit_from_source(field_domain(f), n, unit, unit);
+        assert_int_equal(task_query(f, team, n, unit, predicted.values, NULL, NULL), STATUS_OK);
+        assert_int_equal(metrics_ssim(&image, &predicted, &ssim, NULL), STATUS_OK);
+        assert_int_equal(t->class->evaluate(t, f, team,
+                                            &(struct task_evaluation){.effort = EVALUATE_FULL}, &m,
+                                            NULL),
+                         STATUS_OK);
+        const double psnr =
+            metrics_psnr(metrics_squared_error(n, predicted.values, image.values), n);
+        assert_true(fabs(*task_metrics_find(&m, "psnr") - psnr) < 1e-9);
+        assert_true(fabs(*task_metrics_find(&m, "ssim") - ssim) < 1e-9);
+        mem_free(unit);
+        team_free(team);
+        task_free(t);
+        field_free(f);
+        image_deinit(&image);
+        image_deinit(&predicted);
+    }
+}
+
+static void note_progress(void *context, double done)
+{
+    double *last = context;
+    assert_true(done > *last && done <= 1.0);
+    *last = done;
+}
+
+static void image_task_tells_how_far_a_full_evaluation_has_come(void **state)
+{
+    (void)state;
+    struct image image = small_picture(16, 300, 1);
+    const struct field_spec spec = small_field_spec(&image);
+    struct field *f = small_field(&spec, 1);
+    struct task *t = task_of(&image, HOLDOUT_NONE, 0.0);
+    struct team *team = NULL;
+    struct task_metrics m = {0};
+    double last = 0.0;
+    const struct task_evaluation how = {
+        .effort = EVALUATE_FULL, .progress = note_progress, .context = &last};
+    assert_int_equal(team_create(&team, 2, NULL), STATUS_OK);
+    assert_int_equal(t->class->evaluate(t, f, team, &how, &m, NULL), STATUS_OK);
+    assert_true(last == 1.0);
+    team_free(team);
+    task_free(t);
+    field_free(f);
+    image_deinit(&image);
+}
+
+/* A picture of bytes trains as one of floats with the same values. */
+static void image_task_draws_the_same_values_however_they_are_kept(void **state)
+{
+    (void)state;
+    enum { SIDE = 10 };
+    struct image bytes, floats;
+    assert_int_equal(image_create(&bytes, SAMPLE_U8, SIDE, SIDE, 3, NULL), STATUS_OK);
+    assert_int_equal(image_create(&floats, SAMPLE_FLOAT, SIDE, SIDE, 3, NULL), STATUS_OK);
+    for (size_t i = 0; i < SIDE * SIDE * 3; i++)
+        bytes.u8[i] = (uint8_t)(i * 7);
+    image_read(&bytes, 0, SIDE * SIDE * 3, floats.values);
+    struct task *t = task_of(&bytes, HOLDOUT_NONE, 0.0);
+    size_t pixels[MLP_TILE];
+    draw_pixels(t, &floats, 3, 100, 0, MLP_TILE, pixels);
+    task_free(t);
+    image_deinit(&bytes);
+    image_deinit(&floats);
+}
+
 static void image_task_quick_evaluation_is_a_fair_sample(void **state)
 {
     (void)state;
@@ -217,9 +311,18 @@ static void image_task_quick_evaluation_is_a_fair_sample(void **state)
     struct team *team = NULL;
     struct task_metrics quick = {0}, again = {0}, full = {0};
     assert_int_equal(team_create(&team, 2, NULL), STATUS_OK);
-    assert_int_equal(t->class->evaluate(t, f, team, EVALUATE_QUICK, NULL, &quick, NULL), STATUS_OK);
-    assert_int_equal(t->class->evaluate(t, f, team, EVALUATE_QUICK, NULL, &again, NULL), STATUS_OK);
-    assert_int_equal(t->class->evaluate(t, f, team, EVALUATE_FULL, NULL, &full, NULL), STATUS_OK);
+    assert_int_equal(t->class->evaluate(t, f, team,
+                                        &(struct task_evaluation){.effort = EVALUATE_QUICK}, &quick,
+                                        NULL),
+                     STATUS_OK);
+    assert_int_equal(t->class->evaluate(t, f, team,
+                                        &(struct task_evaluation){.effort = EVALUATE_QUICK}, &again,
+                                        NULL),
+                     STATUS_OK);
+    assert_int_equal(t->class->evaluate(t, f, team,
+                                        &(struct task_evaluation){.effort = EVALUATE_FULL}, &full,
+                                        NULL),
+                     STATUS_OK);
     double a = *task_metrics_find(&quick, "psnr"), b = *task_metrics_find(&full, "psnr");
     assert_true(a == *task_metrics_find(&again, "psnr"));
     assert_true(a != b); /* 16,384 of 30,000 */
@@ -242,7 +345,10 @@ static void image_task_stops_evaluating_when_told(void **state)
     assert_int_equal(team_create(&team, 2, NULL), STATUS_OK);
     for (int effort = EVALUATE_QUICK; effort <= EVALUATE_FULL; effort++) {
         struct task_metrics m = {0};
-        assert_int_equal(t->class->evaluate(t, f, team, (enum task_effort)effort, &stop, &m, NULL),
+        assert_int_equal(t->class->evaluate(t, f, team,
+                                            &(struct task_evaluation){
+                                                .effort = (enum task_effort)effort, .stop = &stop},
+                                            &m, NULL),
                          STATUS_CANCELED);
         assert_int_equal(m.n, 0);
     }
@@ -320,6 +426,9 @@ int main(void)
         cmocka_unit_test(image_task_visits_each_training_sample_once_an_epoch),
         cmocka_unit_test(image_task_draws_epochs_in_different_orders),
         cmocka_unit_test(image_task_measures_its_sets),
+        cmocka_unit_test(image_task_measures_pictures_of_every_shape),
+        cmocka_unit_test(image_task_tells_how_far_a_full_evaluation_has_come),
+        cmocka_unit_test(image_task_draws_the_same_values_however_they_are_kept),
         cmocka_unit_test(image_task_quick_evaluation_is_a_fair_sample),
         cmocka_unit_test(image_task_stops_evaluating_when_told),
         cmocka_unit_test(image_task_loss_is_half_the_mean_square_of_the_batch),
