@@ -13,7 +13,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2 };
+enum { LANES = 8, TILE_ROWS = 6, TILE_VECTORS = 2, AHEAD = 16 };
 
 /* A strip of C: some rows of 16 columns. */
 struct strip {
@@ -54,9 +54,13 @@ INLINE void tile(const size_t rows, const struct gemm *g, const struct strip *s)
     UNROLL(6)
     for (size_t i = 0; i < rows; i++)
         sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+    UNROLL(6)
+    for (size_t i = 0; i < rows; i++) /* the lines come while the sums are made */
+        __builtin_prefetch(s->c + i * g->c_row, 1);
 
     const size_t a_row = g->a_row, a_step = g->a_step, b_step = g->b_step;
     const float *a = s->a, *b = s->b;
+    UNROLL(2)
     for (size_t p = g->k; p > 0; p--) {
         const __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + LANES);
         UNROLL(6)
@@ -65,6 +69,7 @@ INLINE void tile(const size_t rows, const struct gemm *g, const struct strip *s)
             sum[i][0] = _mm256_fmadd_ps(a_ip, b0, sum[i][0]);
             sum[i][1] = _mm256_fmadd_ps(a_ip, b1, sum[i][1]);
         }
+        _mm_prefetch((const char *)(a + AHEAD * a_step), _MM_HINT_T0);
         a += a_step;
         b += b_step;
     }
