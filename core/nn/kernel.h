@@ -55,7 +55,7 @@ struct gemm {
     size_t mask_row;
 };
 
-/* Rows and columns of a product of bfloat16 come in blocks of 32, and k in 16 pairs of it. */
+/* Rows and columns of a product of bfloat16 come in blocks of 32: of k, 16 pairs. */
 enum { KERNEL_BLOCK = 32, KERNEL_PAIRS = 16 };
 
 /* Where a matrix [m, n] of floats goes in bfloat16, in up to three forms (a form that is NULL is
@@ -70,7 +70,7 @@ struct bf16_matrix {
 };
 
 /*
- * C [m, n] from A [m, 2k] and B [2k, n]: n is a multiple of 16, k of KERNEL_PAIRS.
+ * C [m, n] from A [m, 2k] and B [2k, n]: n is a multiple of 16, k of the kernel's k_pairs.
  * A is row-major: pair p of row i at a[i * a_row + p].  B(p, j) = b[j / 32 * b_panel + p * b_step +
  * j % 32].  a is readable for whole blocks of rows, m rounded up to 32; what is there changes
  * nothing.
@@ -93,6 +93,7 @@ struct gemm_bf16 {
 };
 
 struct kernel_bf16 {
+    size_t k_pairs; /* 1 … KERNEL_PAIRS */
     void (*gemm)(const struct gemm_bf16 *g);
 
     /* Floats [m, n] (z_row apart) rounded into out; m is a multiple of KERNEL_BLOCK, n of 16. */

@@ -87,6 +87,7 @@ bool amx_enable(void)
 }
 
 const struct kernel_bf16 bf16_amx = {
+    .k_pairs = KERNEL_PAIRS,
     .gemm = gemm_bf16,
     .round = round_bf16,
     .pack = pack_bf16,

@@ -70,6 +70,7 @@ static void gemm_bf16(const struct gemm_bf16 *g)
 }
 
 const struct kernel_bf16 bf16_avx512 = {
+    .k_pairs = 1,
     .gemm = gemm_bf16,
     .round = round_bf16,
     .pack = pack_bf16,

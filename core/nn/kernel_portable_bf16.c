@@ -121,6 +121,7 @@ static void add_pairs(size_t k, size_t n_columns, const uint32_t *pairs, size_t 
 }
 
 const struct kernel_bf16 bf16_portable = {
+    .k_pairs = 1,
     .gemm = gemm,
     .round = round_rows,
     .pack = pack,

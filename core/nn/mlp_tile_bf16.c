@@ -19,6 +19,13 @@ static size_t blocks(size_t n)
     return (n + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_BLOCK;
 }
 
+/* Pairs that a product over n columns walks: what lies past n is zero. */
+static size_t pairs_of(const struct mlp *m, size_t n)
+{
+    const size_t step = m->kernel->bf16->k_pairs;
+    return ((n + 1) / 2 + step - 1) / step * step;
+}
+
 /* Where the outputs of layer l - 1, activations, are rounded to. */
 static struct bf16_matrix activations(const struct mlp_tile *t, size_t l)
 {
@@ -46,18 +53,17 @@ static void layer_forward(const struct mlp *m, const float *params, const uint32
                           struct mlp_tile *t, size_t n, size_t l)
 {
     const struct mlp_layer *layer = &m->layer[l];
-    const size_t n_pairs = blocks(layer->n_inputs) / 2;
     const bool is_hidden = l + 1 < m->n_layers;
     const bool is_rounded = is_hidden && m->spec.activation == ACTIVATION_RELU;
     struct gemm_bf16 g = {
         .m = n,
         .n = mlp_padded(layer->n_outputs),
-        .k = n_pairs,
+        .k = pairs_of(m, layer->n_inputs),
         .a = t->rows[l],
         .a_row = t->row_words[l],
         .b = derived + layer->pairs,
         .b_step = MLP_PANEL,
-        .b_panel = n_pairs * MLP_PANEL,
+        .b_panel = blocks(layer->n_inputs) / 2 * MLP_PANEL,
         .epilogue = is_rounded ? GEMM_RELU : GEMM_STORE,
         .bias = params + layer->bias,
         .c = t->h[l + 1],
@@ -116,16 +122,15 @@ static void inputs_backward(const struct mlp *m, const uint32_t *transposed,
                             size_t d_h_row)
 {
     const struct mlp_layer *layer = &m->layer[l];
-    const size_t n_pairs = blocks(layer->n_outputs) / 2;
     const struct gemm_bf16 g = {
         .m = n,
         .n = mlp_padded(layer->n_inputs),
-        .k = n_pairs,
+        .k = pairs_of(m, layer->n_outputs),
         .a = t->d_rows[side],
         .a_row = t->d_words,
         .b = transposed + layer->transposed_pairs,
         .b_step = MLP_PANEL,
-        .b_panel = n_pairs * MLP_PANEL,
+        .b_panel = blocks(layer->n_outputs) / 2 * MLP_PANEL,
         .epilogue = d_h ? GEMM_STORE : GEMM_MASK,
         .mask = (const uint16_t *)(const void *)t->rows[l],
         .mask_row = 2 * t->row_words[l],
