@@ -111,21 +111,31 @@ static void write_target(const struct task_image *t, size_t pixel, float *target
 
 /* --- training --- */
 
+/* So that the memory of all pixels of a tile is waited for together. */
+static void prefetch(const struct task_image *t, size_t pixel)
+{
+    const size_t bytes = t->image->channels * image_sample_size(t->image->type);
+    __builtin_prefetch((const uint8_t *)t->image->samples + pixel * bytes);
+}
+
 static void draw(const struct task *task, struct task_tile *tile)
 {
     const struct task_image *t = of(task);
     const uint64_t n = task->n_samples;
     const uint64_t place = tile->step * tile->batch_size + tile->first;
     uint64_t epoch = place / n, position = place % n;
+    size_t pixel[MLP_TILE];
     for (size_t i = 0; i < tile->n; i++) {
-        size_t pixel =
-            pixel_of(t, SET_TRAIN, rng_permute(t->spec.seed, RNG_BATCH, epoch, n, position));
-        write_centre(t, pixel, tile->coords + 2 * i);
-        write_target(t, pixel, tile->targets + task->n_targets * i);
+        pixel[i] = pixel_of(t, SET_TRAIN, rng_permute(t->spec.seed, RNG_BATCH, epoch, n, position));
+        prefetch(t, pixel[i]);
         if (++position == n) {
             position = 0;
             epoch++;
         }
+    }
+    for (size_t i = 0; i < tile->n; i++) {
+        write_centre(t, pixel[i], tile->coords + 2 * i);
+        write_target(t, pixel[i], tile->targets + task->n_targets * i);
     }
     domain_unit_from_source(&t->domain, tile->n, tile->coords, tile->coords);
 }
