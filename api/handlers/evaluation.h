@@ -19,31 +19,30 @@
  * thread, for disjoint ranges. */
 typedef void (*evaluation_points)(const void *context, size_t first, size_t n, float *coords);
 
+/* Take the values [n, C] of these points, and their gradient [n, C, D] with respect to the frame
+ * (NULL unless asked for); both are gone afterwards.  Called likewise. */
+typedef void (*evaluation_take)(void *context, size_t first, size_t n, const float *values,
+                                const float *gradient);
+
 struct evaluation {
-    const struct field *field;
+    const struct field_entry *entry;
     enum query_frame frame;
-    unsigned outputs; /* of enum query_output */
+    enum field_use use;
     size_t n_points;
     evaluation_points points;
-    const void *context;
-
-    /* Results, owned; NULL where not asked for.  The gradient is with respect to the frame. */
-    float *values;   /* [n_points, C] */
-    float *gradient; /* [n_points, C, D] */
+    evaluation_take take;
+    void *context; /* of both */
 };
 
-/* INVALID, with both figures, if it would take longer than a request may; NO_MEMORY; CANCELED when
- * the request's client is gone or the service stops. */
-enum status evaluation_run(struct evaluation *e, const struct service *service,
+/* INVALID, with both figures, if it would take longer than a request may: asked before there is
+ * room made for its results. */
+enum status evaluation_check(const struct evaluation *e, const struct service *service,
+                             struct error *err) WARN_UNUSED;
+
+/* NO_MEMORY; CANCELED when the request's client is gone or the service stops: some points may have
+ * been taken then. */
+enum status evaluation_run(const struct evaluation *e, const struct service *service,
                            const struct http_request *request, struct error *err) WARN_UNUSED;
-void evaluation_deinit(struct evaluation *e);
-
-/* Points of a list of coordinates [n_points, D]. */
-struct evaluation_list {
-    const float *coords;
-    size_t n_dims;
-};
-void evaluation_list_points(const void *context, size_t first, size_t n, float *coords);
 
 /* Borrow the field of a request's {id} until field_cache_release, or answer 404, or 409 before its
  * first snapshot. */

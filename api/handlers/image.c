@@ -123,9 +123,17 @@ static void make_image_etag(const struct image_query *q, const char *sha256, cha
 
 /* --- rendering --- */
 
+/* A picture that is being rendered: each pixel goes into its place as it is to be sent. */
+struct picture {
+    const struct image_query *query;
+    size_t channels;
+    uint8_t *pixels; /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
+    uint8_t *floats; /* the same as floats, for NPY: a place in the body */
+};
+
 static void pixel_points(const void *context, size_t first, size_t n, float *coords)
 {
-    const struct image_query *q = context;
+    const struct image_query *q = ((const struct picture *)context)->query;
     double step_x = (q->bbox[2] - q->bbox[0]) / (double)q->width;
     double step_y = (q->bbox[3] - q->bbox[1]) / (double)q->height;
     for (size_t k = 0; k < n; k++) {
@@ -135,23 +143,38 @@ static void pixel_points(const void *context, size_t first, size_t n, float *coo
     }
 }
 
-static enum status encode_image(const struct image_query *q, const float *values, size_t channels,
-                                struct buffer *out, struct error *err)
+static void take_pixels(void *context, size_t first, size_t n, const float *values,
+                        const float *gradient)
 {
-    const size_t shape[3] = {q->height, q->width, channels};
-    if (q->format == IMAGE_NPY)
-        return npy_encode_floats(values, shape, channels == 1 ? 2 : 3, out, err);
+    const struct picture *p = context;
+    (void)gradient;
+    if (p->pixels)
+        pixels_quantize(values, n * p->channels, p->pixels + first * p->channels);
+    else
+        memcpy(p->floats + first * p->channels * sizeof(float), values,
+               n * p->channels * sizeof(float));
+}
+
+/* Room for the pixels: of their own, or in the body. */
+static enum status make_room(struct picture *p, struct buffer *body, struct error *err)
+{
+    const struct image_query *q = p->query;
+    const size_t shape[3] = {q->height, q->width, p->channels};
     const size_t n = shape[0] * shape[1] * shape[2];
-    uint8_t *pixels = mem_alloc_array(n, 1);
-    if (!pixels)
-        return error_status(err, STATUS_NO_MEMORY);
-    pixels_quantize(values, n, pixels);
-    enum status st =
-        q->format == IMAGE_JPEG
-            ? jpeg_encode(pixels, q->width, q->height, channels, JPEG_QUALITY, out, err)
-            : png_encode(pixels, q->width, q->height, channels, PNG_FAST, out, err);
-    mem_free(pixels);
-    return st;
+    if (q->format != IMAGE_NPY) {
+        p->pixels = mem_alloc_array(n, 1);
+        return p->pixels ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    }
+    enum status st = npy_encode_header(shape, p->channels == 1 ? 2 : 3, body, err);
+    return st == STATUS_OK ? buffer_extend(body, n * sizeof(float), &p->floats, err) : st;
+}
+
+static enum status encode_pixels(const struct picture *p, struct buffer *body, struct error *err)
+{
+    const struct image_query *q = p->query;
+    if (q->format == IMAGE_JPEG)
+        return jpeg_encode(p->pixels, q->width, q->height, p->channels, JPEG_QUALITY, body, err);
+    return png_encode(p->pixels, q->width, q->height, p->channels, PNG_FAST, body, err);
 }
 
 /* What was rendered belongs to the weights that entry holds, which may be newer than those the
@@ -162,19 +185,23 @@ static void render(const struct service *service, const struct http_request *req
 {
     struct error err = {0};
     struct buffer body;
-    size_t channels = field_n_outputs(entry->field);
-    struct evaluation e = {
-        .field = entry->field,
+    struct picture picture = {.query = q, .channels = field_n_outputs(entry->field)};
+    const struct evaluation e = {
+        .entry = entry,
         .frame = q->frame,
-        .outputs = OUTPUT_VALUE,
         .n_points = q->width * q->height,
         .points = pixel_points,
-        .context = q,
+        .take = take_pixels,
+        .context = &picture,
     };
-    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * channels * sizeof(float));
-    enum status st = evaluation_run(&e, service, request, &err);
+    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * picture.channels * sizeof(float));
+    enum status st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
-        st = encode_image(q, e.values, channels, &body, &err);
+        st = make_room(&picture, &body, &err);
+    if (st == STATUS_OK)
+        st = evaluation_run(&e, service, request, &err);
+    if (st == STATUS_OK && picture.pixels)
+        st = encode_pixels(&picture, &body, &err);
     if (st == STATUS_OK) {
         char etag[ETAG_SIZE];
         make_image_etag(q, entry->weights_sha256, etag);
@@ -184,7 +211,7 @@ static void render(const struct service *service, const struct http_request *req
         reply_error(request, response, &err);
     }
     buffer_deinit(&body);
-    evaluation_deinit(&e);
+    mem_free(picture.pixels);
 }
 
 void fields_image(void *context, const struct http_request *request, struct http_response *response)

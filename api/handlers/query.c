@@ -14,6 +14,7 @@
 #include "api/handlers/reply.h"
 #include "api/service.h"
 #include "core/base/limits.h"
+#include "core/base/mem.h"
 #include "core/format/npy.h"
 
 /* Bodies and answers, in one order. */
@@ -95,30 +96,95 @@ static enum status read_query(const struct service *service, const struct http_r
                             config->query_points_json, out, problems);
 }
 
-/* One array as a file or as it is: [N, C], or [N, C, D] for a gradient. */
-static enum status encode_array(const struct evaluation *e, enum query_format format,
-                                struct buffer *out, struct error *err)
+/* The points of a query and what becomes of them: arrays, each whole, wherever they are to lie. */
+struct asked {
+    const float *coords; /* [N, D] */
+    size_t n_points, n_dims, n_outputs;
+    uint8_t *values;   /* floats [N, C], or NULL */
+    uint8_t *gradient; /* floats [N, C, D], or NULL */
+};
+
+static void asked_points(const void *context, size_t first, size_t n, float *coords)
 {
-    const size_t shape[3] = {e->n_points, field_n_outputs(e->field), field_n_inputs(e->field)};
-    const float *data = e->values ? e->values : e->gradient;
-    size_t n_dims = e->values ? 2 : 3;
-    if (format == QUERY_NPY)
-        return npy_encode_floats(data, shape, n_dims, out, err);
-    size_t n = shape[0] * shape[1] * (e->values ? 1 : shape[2]);
-    return buffer_append(out, data, n * sizeof(float), err);
+    const struct asked *a = context;
+    memcpy(coords, a->coords + first * a->n_dims, n * a->n_dims * sizeof(float));
 }
 
-static void reply_values(const struct http_request *request, struct http_response *response,
-                         const struct evaluation *e, enum query_format format)
+static void take_arrays(void *context, size_t first, size_t n, const float *values,
+                        const float *gradient)
 {
-    size_t n_outputs = field_n_outputs(e->field), n_dims = field_n_inputs(e->field);
+    const struct asked *a = context;
+    const size_t value_size = a->n_outputs * sizeof(float), gradient_size = value_size * a->n_dims;
+    if (a->values)
+        memcpy(a->values + first * value_size, values, n * value_size);
+    if (a->gradient)
+        memcpy(a->gradient + first * gradient_size, gradient, n * gradient_size);
+}
+
+/* The body is one array, as a file or as it is. */
+static enum status evaluate_array(struct asked *a, const struct evaluation *e,
+                                  const struct service *service, const struct http_request *request,
+                                  enum query_format format, struct buffer *body, struct error *err)
+{
+    const bool is_gradient = e->use == FIELD_GRADIENTS;
+    const size_t shape[3] = {a->n_points, a->n_outputs, a->n_dims};
+    const size_t n = shape[0] * shape[1] * (is_gradient ? shape[2] : 1);
+    enum status st = STATUS_OK;
+    if (format == QUERY_NPY)
+        st = npy_encode_header(shape, is_gradient ? 3 : 2, body, err);
+    if (st == STATUS_OK)
+        st = buffer_extend(body, n * sizeof(float), is_gradient ? &a->gradient : &a->values, err);
+    return st == STATUS_OK ? evaluation_run(e, service, request, err) : st;
+}
+
+static enum status evaluate_json(struct asked *a, const struct evaluation *e,
+                                 const struct service *service, const struct http_request *request,
+                                 unsigned outputs, struct buffer *body, struct error *err)
+{
+    const size_t n_values = a->n_points * a->n_outputs;
+    const bool has_values = outputs & OUTPUT_VALUE, has_gradient = outputs & OUTPUT_GRADIENT;
+    float *values = has_values ? mem_alloc_floats(n_values) : NULL;
+    float *gradient = has_gradient ? mem_alloc_floats(n_values * a->n_dims) : NULL;
+    enum status st = STATUS_OK;
+    if ((has_values && !values) || (has_gradient && !gradient))
+        st = error_status(err, STATUS_NO_MEMORY);
+    a->values = (uint8_t *)values;
+    a->gradient = (uint8_t *)gradient;
+    if (st == STATUS_OK)
+        st = evaluation_run(e, service, request, err);
+    if (st == STATUS_OK)
+        st = codec_query_answer(a->n_points, a->n_outputs, a->n_dims, values, gradient, body, err);
+    mem_free(values);
+    mem_free(gradient);
+    return st;
+}
+
+static void answer_query(const struct service *service, const struct http_request *request,
+                         struct http_response *response, const struct field_entry *entry,
+                         const struct query *query, enum query_format format)
+{
+    struct asked asked = {.coords = query->coords,
+                          .n_points = query->n_points,
+                          .n_dims = field_n_inputs(entry->field),
+                          .n_outputs = field_n_outputs(entry->field)};
+    const struct evaluation e = {
+        .entry = entry,
+        .frame = query->frame,
+        .use = query->outputs & OUTPUT_GRADIENT ? FIELD_GRADIENTS : FIELD_VALUES,
+        .n_points = query->n_points,
+        .points = asked_points,
+        .take = take_arrays,
+        .context = &asked,
+    };
     struct error err = {0};
     struct buffer body;
-    buffer_init(&body, ANSWER_OVERHEAD + e->n_points * n_outputs * (n_dims + 1) * JSON_FLOAT_BYTES +
-                           e->n_points * JSON_FLOAT_BYTES);
-    enum status st = format == QUERY_JSON ? codec_query_answer(e->n_points, n_outputs, n_dims,
-                                                               e->values, e->gradient, &body, &err)
-                                          : encode_array(e, format, &body, &err);
+    buffer_init(&body, ANSWER_OVERHEAD + asked.n_points * JSON_FLOAT_BYTES *
+                                             (asked.n_outputs * (asked.n_dims + 1) + 1));
+    enum status st = evaluation_check(&e, service, &err);
+    if (st == STATUS_OK)
+        st = format == QUERY_JSON
+                 ? evaluate_json(&asked, &e, service, request, query->outputs, &body, &err)
+                 : evaluate_array(&asked, &e, service, request, format, &body, &err);
     if (st == STATUS_OK) {
         http_response_take(response, 200, media_types[format], &body);
         http_response_header(response, "Cache-Control", "no-store");
@@ -134,29 +200,14 @@ static void run_query(const struct service *service, const struct http_request *
 {
     struct query query = {0};
     struct problem_list problems = {0};
-    struct error err = {0};
     enum query_format answer = QUERY_JSON;
-    size_t n_dims = field_n_inputs(entry->field);
-    if (read_query(service, request, body, n_dims, &query, &problems) != STATUS_OK) {
+    if (read_query(service, request, body, field_n_inputs(entry->field), &query, &problems) !=
+        STATUS_OK) {
         reply_problems(request, response, &problems);
         return;
     }
-    const struct evaluation_list list = {.coords = query.coords, .n_dims = n_dims};
-    struct evaluation e = {
-        .field = entry->field,
-        .frame = query.frame,
-        .outputs = query.outputs,
-        .n_points = query.n_points,
-        .points = evaluation_list_points,
-        .context = &list,
-    };
-    if (answer_format_or_reply(request, response, body, query.outputs, &answer)) {
-        if (evaluation_run(&e, service, request, &err) == STATUS_OK)
-            reply_values(request, response, &e, answer);
-        else
-            reply_error(request, response, &err);
-    }
-    evaluation_deinit(&e);
+    if (answer_format_or_reply(request, response, body, query.outputs, &answer))
+        answer_query(service, request, response, entry, &query, answer);
     query_deinit(&query);
 }
 
@@ -204,15 +255,15 @@ static bool read_point_or_reply(const struct http_request *request, struct http_
 
 /* {"value": [v, …]} */
 static void reply_value(const struct http_request *request, struct http_response *response,
-                        const struct evaluation *e)
+                        const float *values, size_t n_outputs)
 {
     struct error err = {0};
     struct buffer body;
     buffer_init(&body, ANSWER_OVERHEAD);
     enum status st = buffer_printf(&body, &err, "{\"value\":[");
-    for (size_t c = 0; st == STATUS_OK && c < field_n_outputs(e->field); c++) {
+    for (size_t c = 0; st == STATUS_OK && c < n_outputs; c++) {
         char text[FLOAT_TEXT_SIZE];
-        codec_float_text(e->values[c], text);
+        codec_float_text(values[c], text);
         st = buffer_printf(&body, &err, "%s%s", c ? "," : "", text);
     }
     if (st == STATUS_OK)
@@ -230,24 +281,30 @@ void fields_value(void *context, const struct http_request *request, struct http
 {
     const struct service *service = context;
     const struct field_entry *entry = NULL;
-    float coords[LIMIT_DIMS];
+    float coords[LIMIT_DIMS], values[MLP_MAX_OUTPUTS];
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;
-    struct evaluation_list list = {.coords = coords, .n_dims = field_n_inputs(entry->field)};
+    struct asked asked = {.coords = coords,
+                          .n_points = 1,
+                          .n_dims = field_n_inputs(entry->field),
+                          .n_outputs = field_n_outputs(entry->field),
+                          .values = (uint8_t *)values};
     struct evaluation e = {
-        .field = entry->field,
-        .outputs = OUTPUT_VALUE,
+        .entry = entry,
         .n_points = 1,
-        .points = evaluation_list_points,
-        .context = &list,
+        .points = asked_points,
+        .take = take_arrays,
+        .context = &asked,
     };
     struct error err = {0};
-    if (read_point_or_reply(request, response, list.n_dims, coords, &e.frame)) {
-        if (evaluation_run(&e, service, request, &err) == STATUS_OK)
-            reply_value(request, response, &e);
+    if (read_point_or_reply(request, response, asked.n_dims, coords, &e.frame)) {
+        enum status st = evaluation_check(&e, service, &err);
+        if (st == STATUS_OK)
+            st = evaluation_run(&e, service, request, &err);
+        if (st == STATUS_OK)
+            reply_value(request, response, values, asked.n_outputs);
         else
             reply_error(request, response, &err);
     }
-    evaluation_deinit(&e);
     field_cache_release(service->fields, entry);
 }

@@ -20,6 +20,7 @@ struct field {
 struct field_workspace {
     struct mlp_pass pass;
     struct mlp_tile *tile;
+    const uint32_t *rounded; /* weights of a pass in bf16; borrowed */
     /* FIELD_GRADIENTS only; of one tile but for the first: */
     float *derived;
     float *values;   /* [MLP_TILE, C] */
@@ -264,6 +265,31 @@ out:
     return status;
 }
 
+uint32_t *field_round(const struct field *f)
+{
+    const struct mlp_pass pass = {.precision = PRECISION_BF16};
+    void *rounded = mem_alloc_floats(mlp_n_derived(f->mlp, pass));
+    if (rounded)
+        mlp_derive(f->mlp, pass, f->params + f->n_encoding, rounded, 0, 1);
+    return rounded;
+}
+
+enum status field_workspace_create_rounded(struct field_workspace **out, const struct field *f,
+                                           const uint32_t *rounded, struct error *err)
+{
+    struct field_workspace *w = mem_alloc(sizeof *w);
+    if (!w)
+        return error_status(err, STATUS_NO_MEMORY);
+    w->pass.precision = PRECISION_BF16;
+    w->rounded = rounded;
+    enum status status = mlp_tile_create(&w->tile, f->mlp, w->pass, err);
+    if (status == STATUS_OK)
+        *out = w;
+    else
+        field_workspace_free(w);
+    return status;
+}
+
 void field_workspace_free(struct field_workspace *w)
 {
     if (!w)
@@ -285,7 +311,7 @@ static void query_tile(const struct field *f, struct field_workspace *w, size_t 
     size_t ld;
     float *input = mlp_tile_input(w->tile, &ld);
     encoding_forward(f->encoding, f->kernel, f->params, n, unit, input, ld);
-    mlp_forward(f->mlp, f->params + f->n_encoding, w->derived, w->tile, n, NULL, values);
+    mlp_forward(f->mlp, f->params + f->n_encoding, w->rounded, w->tile, n, NULL, values);
 }
 
 void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,

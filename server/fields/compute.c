@@ -4,9 +4,9 @@
  * size.  A slice is a whole number of the network's tiles and holds about the same work for every
  * field (SLICE_SECONDS of one thread), so that turns are short also when the field is large.
  *
- * Scratch memory belongs to the request: it is made when a thread first helps with it (a fraction
- * of a millisecond), handed from slice to slice, and freed with it.  So nothing outlives the field
- * that the caller holds.
+ * Scratch memory belongs to the request: a bench is made when a thread first helps with it (a
+ * fraction of a millisecond), handed from slice to slice, and freed with it.  So nothing outlives
+ * the field that the caller holds.
  */
 #include "server/fields/compute.h"
 
@@ -18,19 +18,13 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/nn/kernel.h"
+#include "server/fields/bench.h"
 
 /* Up to here the hand-over to another thread costs more than it gains. */
 enum { INLINE_POINTS = 512 };
 
 static const size_t max_slice_tiles = 64; /* 6,144 points */
 static const double slice_seconds = 0.005;
-
-/* Scratch of one thread for one request. */
-struct bench {
-    struct field_workspace *workspace;
-    float *unit; /* [slice, D] */
-    struct bench *next;
-};
 
 /* A request under way, on the stack of who asked. */
 struct work {
@@ -60,49 +54,30 @@ struct compute {
 
 /* --- slices --- */
 
-static enum field_use use_of(const struct compute_request *r)
+/* A gradient wants many points at once: all of a slice. */
+static struct bench *bench_for(const struct compute_request *r, size_t slice)
 {
-    return r->gradient ? FIELD_GRADIENTS : FIELD_VALUES;
-}
-
-static void bench_free(struct bench *b)
-{
-    if (!b)
-        return;
-    field_workspace_free(b->workspace);
-    mem_free(b->unit);
-    mem_free(b);
-}
-
-static struct bench *bench_create(const struct compute_request *r, size_t n_points)
-{
-    struct bench *b = mem_alloc(sizeof *b);
-    if (!b)
-        return NULL;
-    b->unit = mem_alloc_floats(n_points * field_n_inputs(r->field));
-    if (b->unit && field_workspace_create(&b->workspace, r->field, use_of(r), NULL) == STATUS_OK)
-        return b;
-    bench_free(b);
-    return NULL;
+    const size_t room = r->use == FIELD_GRADIENTS || slice < MLP_TILE ? slice : MLP_TILE;
+    return bench_create(r->field, r->use, r->rounded, room);
 }
 
 static void evaluate(const struct compute_request *r, struct bench *b, size_t first, size_t n)
 {
-    const size_t n_outputs = field_n_outputs(r->field), n_inputs = field_n_inputs(r->field);
-    float *values = r->values ? r->values + first * n_outputs : NULL;
-    r->points(r->context, first, n, b->unit);
-    if (r->gradient)
-        field_gradient(r->field, b->workspace, n, b->unit, values,
-                       r->gradient + first * n_outputs * n_inputs);
-    else
-        field_query(r->field, b->workspace, n, b->unit, values);
+    const size_t end = first + n;
+    while (first < end) {
+        const size_t count = end - first < b->n_room ? end - first : b->n_room;
+        r->points(r->context, first, count, b->unit);
+        bench_evaluate(b, r->field, count);
+        r->take(r->context, first, count, b->values, b->gradient);
+        first += count;
+    }
 }
 
 /* Operations of one point.  A gradient is one pass forward and, for each output, one back. */
 static double point_flops(const struct compute_request *r)
 {
     const double forward = 2.0 * (double)field_n_parameters(r->field);
-    return r->gradient ? forward * (double)(1 + field_n_outputs(r->field)) : forward;
+    return r->use == FIELD_GRADIENTS ? forward * (double)(1 + field_n_outputs(r->field)) : forward;
 }
 
 static size_t slice_of(const struct compute *c, const struct compute_request *r)
@@ -167,7 +142,7 @@ static void run_slice(struct compute *c)
         append(c, w);
     pthread_mutex_unlock(&c->lock);
     if (!b)
-        b = bench_create(r, w->slice);
+        b = bench_for(r, w->slice);
     if (b)
         evaluate(r, b, first, n);
     pthread_mutex_lock(&c->lock);
@@ -201,7 +176,7 @@ static void *thread_main(void *argument)
 
 static enum status run_inline(const struct compute_request *r, struct error *err)
 {
-    struct bench *b = bench_create(r, r->n_points);
+    struct bench *b = bench_for(r, r->n_points);
     if (!b)
         return error_status(err, STATUS_NO_MEMORY);
     evaluate(r, b, 0, r->n_points);
@@ -209,11 +184,28 @@ static enum status run_inline(const struct compute_request *r, struct error *err
     return STATUS_OK;
 }
 
+static bool fits_a_seat(const struct compute_request *r)
+{
+    return r->seats && !r->rounded && r->use == FIELD_VALUES && r->n_points <= SEATS_POINTS;
+}
+
+static enum status run_seated(const struct compute_request *r, struct error *err)
+{
+    float unit[SEATS_POINTS * LIMIT_DIMS], values[SEATS_POINTS * MLP_MAX_OUTPUTS];
+    r->points(r->context, 0, r->n_points, unit);
+    enum status status = seats_query(r->seats, r->n_points, unit, values, err);
+    if (status == STATUS_OK)
+        r->take(r->context, 0, r->n_points, values, NULL);
+    return status;
+}
+
 enum status compute_run(struct compute *c, const struct compute_request *request, struct error *err)
 {
     struct work w = {.request = request, .slice = slice_of(c, request)};
     if (request->n_points == 0)
         return STATUS_OK;
+    if (fits_a_seat(request))
+        return run_seated(request, err);
     if (request->n_points <= INLINE_POINTS && request->n_points <= w.slice)
         return run_inline(request, err);
     pthread_mutex_lock(&c->lock);
@@ -279,6 +271,15 @@ static void same_point(void *context, size_t first, size_t n, float *unit)
         unit[i] = 0.5f;
 }
 
+static void drop(void *context, size_t first, size_t n, float *values, float *gradient)
+{
+    (void)context;
+    (void)first;
+    (void)n;
+    (void)values;
+    (void)gradient;
+}
+
 /* What the whole pool does in a second, on a field of ordinary size; the first run only warms up.
  */
 static enum status measure(struct compute *c, struct error *err)
@@ -295,11 +296,9 @@ static enum status measure(struct compute *c, struct error *err)
                     .output_activation = ACTIVATION_SIGMOID},
         .domain = domain_of_image(64, 64)};
     struct field *field = NULL;
-    float *values = mem_alloc_floats(n_points * 3);
-    enum status status = values ? field_create(&field, &spec, kernel_find(NULL), err)
-                                : error_status(err, STATUS_NO_MEMORY);
+    enum status status = field_create(&field, &spec, kernel_find(NULL), err);
     const struct compute_request request = {
-        .field = field, .n_points = n_points, .points = same_point, .values = values};
+        .field = field, .n_points = n_points, .points = same_point, .take = drop};
     if (status == STATUS_OK)
         field_init(field, &spec, 0);
     const double begin = monotonic_seconds();
@@ -315,7 +314,6 @@ static enum status measure(struct compute *c, struct error *err)
         c->flops_per_second = c->pool_flops_per_second / (double)c->n_threads;
     }
     field_free(field);
-    mem_free(values);
     return status;
 }
 

@@ -3,17 +3,21 @@
  *
  * Work comes as a number of points and a function from a range of points to their coordinates.  It
  * is cut into slices of a few thousand points; slices of all requests under way are taken in turn,
- * so a small query does not wait for a large render.  Very small requests run on the caller's
- * thread. The same arithmetic everywhere: a point's value does not depend on how the work was cut.
+ * so a small query does not wait for a large render.  What becomes of the values is a function too,
+ * called by the thread that has just computed them: nothing is kept in floats that ends as bytes.
+ * Small requests run on the caller's thread, very small ones together (seats.h).  The same
+ * arithmetic everywhere: a point's value does not depend on how the work was cut.
  */
 #ifndef SERVER_FIELDS_COMPUTE_H
 #define SERVER_FIELDS_COMPUTE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/status.h"
 #include "core/field/field.h"
+#include "server/fields/seats.h"
 
 struct compute;
 
@@ -30,13 +34,20 @@ void compute_stop(struct compute *c);
  * disjoint ranges. */
 typedef void (*compute_points)(void *context, size_t first, size_t n, float *unit);
 
+/* Take the values [n, C] of these points, and their gradient [n, C, D] with respect to unit
+ * coordinates (NULL unless it was asked for).  Both may be changed and are gone afterwards.  Called
+ * on any thread, for disjoint ranges. */
+typedef void (*compute_take)(void *context, size_t first, size_t n, float *values, float *gradient);
+
 struct compute_request {
     const struct field *field;
+    struct seats *seats;     /* of the field, or NULL */
+    const uint32_t *rounded; /* as field_round gives it, for values in bfloat16, or NULL */
+    enum field_use use;
     size_t n_points;
     compute_points points;
+    compute_take take;
     void *context;
-    float *values;   /* [n_points, C], or NULL */
-    float *gradient; /* [n_points, C, D] with respect to unit coordinates, or NULL */
 };
 
 /* Evaluate and wait.  NO_MEMORY; CANCELED while the pool stops. */

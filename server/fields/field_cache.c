@@ -61,6 +61,7 @@ static void cached_free(struct cached *e)
 {
     if (!e)
         return;
+    seats_free(e->entry.seats);
     field_free(e->field);
     mem_free(e->summary_json);
     mem_free(e->weights);
@@ -78,6 +79,8 @@ static enum status cached_create(struct cached **out, const struct field_cache *
         return error_status(err, STATUS_NO_MEMORY);
     enum status status =
         c->opener(c->kernel, from->spec_json, from->weights, from->n_weights, &e->field, err);
+    if (status == STATUS_OK)
+        status = seats_create(&e->entry.seats, e->field, err);
     if (status != STATUS_OK)
         goto out;
     e->summary_json = mem_strdup(from->summary_json);
@@ -89,13 +92,14 @@ static enum status cached_create(struct cached **out, const struct field_cache *
     }
     if (keeps_weights && from->n_weights > 0)
         memcpy(e->weights, from->weights, from->n_weights);
-    e->entry = *facts;
+    memcpy(e->entry.weights_sha256, facts->weights_sha256, sizeof facts->weights_sha256);
+    e->entry.state = facts->state;
     e->entry.field = e->field;
     e->entry.step = from->step;
     e->entry.bytes = from->n_weights;
     e->entry.summary_json = e->summary_json;
     snprintf(e->id, sizeof e->id, "%s", field_id);
-    e->cost = sizeof *e + field_n_params(e->field) * sizeof(float) +
+    e->cost = sizeof *e + field_n_params(e->field) * sizeof(float) + seats_bytes(e->field) +
               (keeps_weights ? from->n_weights : 0) + strlen(e->summary_json);
     *out = e;
     e = NULL;

@@ -87,6 +87,43 @@ static void field_value_of_a_point_depends_on_the_point_alone(void **state)
         }
 }
 
+/* In bf16 too; and the rounding is of the size that eight bits make. */
+static void field_value_in_bf16_depends_on_the_point_alone_and_is_near(void **state)
+{
+    (void)state;
+    enum { N = 2 * MLP_TILE + 17 };
+    static float unit[N * D], exact[N * C], rounded[N * C];
+    some_points(N, unit);
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++) {
+        const struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+        struct field *f = NULL;
+        if (!kernels[k]->bf16)
+            continue;
+        assert_int_equal(field_create(&f, &spec, kernels[k], NULL), STATUS_OK);
+        field_init(f, &spec, 2);
+        uint32_t *weights = field_round(f);
+        struct field_workspace *w = workspace_of(f, FIELD_VALUES), *r = NULL;
+        assert_non_null(weights);
+        assert_int_equal(field_workspace_create_rounded(&r, f, weights, NULL), STATUS_OK);
+        field_query(f, w, N, unit, exact);
+        field_query(f, r, N, unit, rounded);
+        assert_memory_not_equal(exact, rounded, sizeof exact);
+        for (size_t i = 0; i < N * C; i++)
+            assert_true(fabsf(exact[i] - rounded[i]) < 0x1p-6f);
+        for (size_t i = 0; i < N; i += 13) {
+            float alone[C];
+            field_query(f, r, 1, unit + i * D, alone);
+            assert_memory_equal(alone, rounded + i * C, sizeof alone);
+        }
+        field_workspace_free(w);
+        field_workspace_free(r);
+        mem_free(weights);
+        field_free(f);
+    }
+}
+
 /* The gradient against central differences of the field itself: what single precision allows at
  * this distance is a hundredth of the largest slope. */
 static void field_gradient_matches_central_differences(void **state)
@@ -229,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(field_value_of_a_point_depends_on_the_point_alone),
+        cmocka_unit_test(field_value_in_bf16_depends_on_the_point_alone_and_is_near),
         cmocka_unit_test(field_gradient_matches_central_differences),
         cmocka_unit_test(field_gradient_needs_no_room_for_values),
         cmocka_unit_test(field_init_depends_on_the_seed_alone),

@@ -81,6 +81,19 @@ static enum status make_workspace(void *context, struct error *err)
     return status;
 }
 
+static enum status make_rounded_workspace(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct field_workspace *w = NULL;
+    uint32_t *weights = field_round(fit->field);
+    enum status status = weights ? field_workspace_create_rounded(&w, fit->field, weights, err)
+                                 : error_status(err, STATUS_NO_MEMORY);
+    assert_int_equal(w != NULL, status == STATUS_OK);
+    field_workspace_free(w);
+    mem_free(weights);
+    return status;
+}
+
 static enum status save_field(void *context, struct error *err)
 {
     const struct fit *fit = context;
@@ -164,9 +177,9 @@ static void running_out_of_memory_is_survived(void **state)
         alloc_attempt attempt;
         size_t least; /* allocations that it makes */
     } table[] = {
-        {make_field, 4},   {make_workspace, 7}, {save_field, 10},      {load_field, 8},
-        {make_task, 1},    {make_trainer, 20},  {save_trainer, 25},    {load_trainer, 20},
-        {measure_ssim, 1}, {evaluate_fully, 6}, {evaluate_quickly, 6},
+        {make_field, 4},    {make_workspace, 7}, {make_rounded_workspace, 4}, {save_field, 10},
+        {load_field, 8},    {make_task, 1},      {make_trainer, 20},          {save_trainer, 25},
+        {load_trainer, 20}, {measure_ssim, 1},   {evaluate_fully, 6},         {evaluate_quickly, 6},
     };
     const size_t n_bytes = field_n_params(fit->field) * sizeof(float);
     float *before = mem_alloc(n_bytes);

@@ -46,28 +46,52 @@ static void scattered(void *context, size_t first, size_t n, float *unit)
     }
 }
 
+/* Where values are collected. */
+struct collected {
+    size_t n_outputs;
+    float *values;   /* [N, C] */
+    float *gradient; /* [N, C, 2], or NULL */
+};
+
+static void collect(void *context, size_t first, size_t n, float *values, float *gradient)
+{
+    const struct collected *to = context;
+    const size_t start = first * to->n_outputs, count = n * to->n_outputs;
+    memcpy(to->values + start, values, count * sizeof *values);
+    if (to->gradient)
+        memcpy(to->gradient + 2 * start, gradient, 2 * count * sizeof *gradient);
+    else
+        assert_null(gradient);
+}
+
 /* Every way of cutting gives the bits that one long query gives. */
-static void expect_same_bits(struct compute *c, const struct field *f, size_t n, bool values,
-                             bool gradient)
+static void expect_same_bits(struct compute *c, const struct field *f, struct seats *seats,
+                             const uint32_t *rounded, size_t n, bool gradient)
 {
     const size_t n_outputs = field_n_outputs(f), n_values = n * n_outputs;
     struct field_workspace *w = NULL;
     float *unit = mem_alloc_floats(2 * n);
     float *expected_values = mem_alloc_floats(n_values), *got_values = mem_alloc_floats(n_values);
     float *expected = mem_alloc_floats(2 * n_values), *got = mem_alloc_floats(2 * n_values);
+    struct collected collected = {n_outputs, got_values, gradient ? got : NULL};
     const struct compute_request request = {.field = f,
+                                            .seats = seats,
+                                            .rounded = rounded,
+                                            .use = gradient ? FIELD_GRADIENTS : FIELD_VALUES,
                                             .n_points = n,
                                             .points = scattered,
-                                            .values = values ? got_values : NULL,
-                                            .gradient = gradient ? got : NULL};
-    assert_int_equal(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL), STATUS_OK);
+                                            .take = collect,
+                                            .context = &collected};
+    if (rounded)
+        assert_int_equal(field_workspace_create_rounded(&w, f, rounded, NULL), STATUS_OK);
+    else
+        assert_int_equal(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL), STATUS_OK);
     scattered(NULL, 0, n, unit);
     field_query(f, w, n, unit, expected_values);
     if (gradient)
         field_gradient(f, w, n, unit, NULL, expected);
     assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
-    if (values)
-        assert_memory_equal(got_values, expected_values, n_values * sizeof(float));
+    assert_memory_equal(got_values, expected_values, n_values * sizeof(float));
     if (gradient)
         assert_memory_equal(got, expected, 2 * n_values * sizeof(float));
     field_workspace_free(w);
@@ -85,13 +109,18 @@ static void values_do_not_depend_on_the_cut(void **state)
     for (size_t threads = 1; threads <= 3; threads += 2) {
         struct compute *c = start(threads);
         struct field *f = make_field(24, 3);
+        struct seats *seats = NULL;
+        uint32_t *rounded = field_kernel(f)->bf16 ? field_round(f) : NULL;
+        assert_int_equal(seats_create(&seats, f, NULL), STATUS_OK);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            expect_same_bits(c, f, sizes[i], true, false);
-            if (sizes[i] <= 6145) {
-                expect_same_bits(c, f, sizes[i], true, true);
-                expect_same_bits(c, f, sizes[i], false, true);
-            }
+            expect_same_bits(c, f, NULL, NULL, sizes[i], false);
+            expect_same_bits(c, f, seats, NULL, sizes[i], false);
+            expect_same_bits(c, f, seats, rounded, sizes[i], false);
+            if (sizes[i] <= 6145)
+                expect_same_bits(c, f, seats, NULL, sizes[i], true);
         }
+        seats_free(seats);
+        mem_free(rounded);
         field_free(f);
         compute_stop(c);
     }
@@ -102,7 +131,7 @@ static void a_large_field_is_cut_into_single_tiles(void **state)
     (void)state;
     struct compute *c = start(2);
     struct field *f = make_field(768, 1);
-    expect_same_bits(c, f, 300, true, true);
+    expect_same_bits(c, f, NULL, NULL, 300, true);
     field_free(f);
     compute_stop(c);
 }
@@ -112,17 +141,26 @@ static void no_points_are_no_work(void **state)
     (void)state;
     struct compute *c = start(1);
     struct field *f = make_field(8, 1);
-    const struct compute_request request = {.field = f, .points = scattered};
+    const struct compute_request request = {.field = f, .points = scattered, .take = collect};
     assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
     field_free(f);
     compute_stop(c);
 }
 
-/* Counts how often each point is asked for. */
+/* Counts how often each point is asked for, and its values taken. */
 struct census {
-    atomic_uint *count;
+    atomic_uint *count, *taken;
     atomic_size_t n_calls;
 };
+
+static void count_values(void *context, size_t first, size_t n, float *values, float *gradient)
+{
+    struct census *census = context;
+    (void)values;
+    (void)gradient;
+    for (size_t i = 0; i < n; i++)
+        atomic_fetch_add(&census->taken[first + i], 1);
+}
 
 static void count_points(void *context, size_t first, size_t n, float *unit)
 {
@@ -139,16 +177,21 @@ static void every_point_is_asked_for_once(void **state)
     enum { N = 50000 };
     struct compute *c = start(3);
     struct field *f = make_field(8, 1);
-    float *values = mem_alloc_floats(N);
-    struct census census = {.count = mem_alloc_array(N, sizeof *census.count)};
-    const struct compute_request request = {
-        .field = f, .n_points = N, .points = count_points, .context = &census, .values = values};
+    struct census census = {.count = mem_alloc_array(N, sizeof *census.count),
+                            .taken = mem_alloc_array(N, sizeof *census.taken)};
+    const struct compute_request request = {.field = f,
+                                            .n_points = N,
+                                            .points = count_points,
+                                            .take = count_values,
+                                            .context = &census};
     assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
-    for (size_t i = 0; i < N; i++)
+    for (size_t i = 0; i < N; i++) {
         assert_int_equal(census.count[i], 1);
+        assert_int_equal(census.taken[i], 1);
+    }
     assert_true(census.n_calls > 1);
     mem_free(census.count);
-    mem_free(values);
+    mem_free(census.taken);
     field_free(f);
     compute_stop(c);
 }
@@ -168,14 +211,16 @@ static void *call_compute(void *argument)
     return NULL;
 }
 
-/* Slices of a large and of a small request, as one thread takes them.  The large one halts before
- * each slice until it is allowed to go on, or the small one has had its first. */
+/* Turns of a large and of a small request, as one thread takes them, slice by slice.  The large one
+ * halts before each tile until it is allowed to go on, or the small one has had its first. */
 enum { MAX_TURNS = 64 };
 struct turns {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t n_large, n_small, allowed;
-    size_t large_before[MAX_TURNS]; /* large slices begun when small slice i began */
+    size_t n_large, allowed;        /* tiles */
+    size_t n_small;                 /* turns */
+    bool is_small;                  /* whose turn it is */
+    size_t large_before[MAX_TURNS]; /* large tiles begun when small turn i began */
 };
 
 static void take_large_turn(void *context, size_t first, size_t n, float *unit)
@@ -184,6 +229,7 @@ static void take_large_turn(void *context, size_t first, size_t n, float *unit)
     (void)first;
     pthread_mutex_lock(&t->lock);
     t->n_large++;
+    t->is_small = false;
     pthread_cond_broadcast(&t->changed);
     while (t->n_large > t->allowed && t->n_small == 0)
         pthread_cond_wait(&t->changed, &t->lock);
@@ -196,12 +242,21 @@ static void take_small_turn(void *context, size_t first, size_t n, float *unit)
     struct turns *t = context;
     (void)first;
     pthread_mutex_lock(&t->lock);
-    if (t->n_small < MAX_TURNS)
-        t->large_before[t->n_small] = t->n_large;
-    t->n_small++;
+    if (!t->is_small && t->n_small < MAX_TURNS)
+        t->large_before[t->n_small++] = t->n_large;
+    t->is_small = true;
     pthread_cond_broadcast(&t->changed);
     pthread_mutex_unlock(&t->lock);
     memset(unit, 0, 2 * n * sizeof *unit);
+}
+
+static void drop(void *context, size_t first, size_t n, float *values, float *gradient)
+{
+    (void)context;
+    (void)first;
+    (void)n;
+    (void)values;
+    (void)gradient;
 }
 
 static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
@@ -216,14 +271,13 @@ static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
     struct call small = {.c = c, .request = {.field = f, .n_points = SMALL, .context = &t}};
     large.request.points = take_large_turn;
     small.request.points = take_small_turn;
-    large.request.values = mem_alloc_floats(LARGE);
-    small.request.values = mem_alloc_floats(SMALL);
+    large.request.take = small.request.take = drop;
     pthread_create(&large_thread, NULL, call_compute, &large);
     pthread_mutex_lock(&t.lock);
     while (t.n_large == 0) /* the large one comes first */
         pthread_cond_wait(&t.changed, &t.lock);
     pthread_create(&small_thread, NULL, call_compute, &small);
-    while (t.n_small == 0) { /* let large slices pass until the small request is there */
+    while (t.n_small == 0) { /* let large tiles pass until the small request is there */
         t.allowed = t.n_large;
         pthread_cond_broadcast(&t.changed);
         while (t.n_small == 0 && t.n_large == t.allowed)
@@ -235,12 +289,11 @@ static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
     pthread_join(large_thread, NULL);
     assert_int_equal(small.status, STATUS_OK);
     assert_int_equal(large.status, STATUS_CANCELED);
-    assert_true(t.n_small > 1);
-    for (size_t i = 1; i < t.n_small && i < MAX_TURNS; i++)
-        assert_int_equal(t.large_before[i], t.large_before[i - 1] + 1);
+    assert_true(t.n_small > 2);
+    for (size_t i = 2; i < t.n_small; i++) /* one slice each time, all of one size */
+        assert_int_equal(t.large_before[i] - t.large_before[i - 1],
+                         t.large_before[1] - t.large_before[0]);
     assert_int_equal(compute_run(c, &small.request, NULL), STATUS_CANCELED);
-    mem_free(large.request.values);
-    mem_free(small.request.values);
     field_free(f);
     compute_stop(c);
 }
@@ -253,12 +306,18 @@ static void requests_at_the_same_time_keep_to_themselves(void **state)
     struct compute *c = start(2);
     struct field *fields[2] = {make_field(16, 3), make_field(40, 1)};
     struct call calls[N];
+    struct collected collected[N];
     pthread_t threads[N];
     for (size_t i = 0; i < N; i++) {
         const struct field *f = fields[i % 2];
-        calls[i] = (struct call){
-            .c = c, .request = {.field = f, .n_points = sizes[i], .points = scattered}};
-        calls[i].request.values = mem_alloc_floats(sizes[i] * field_n_outputs(f));
+        collected[i] = (struct collected){.n_outputs = field_n_outputs(f)};
+        collected[i].values = mem_alloc_floats(sizes[i] * field_n_outputs(f));
+        calls[i] = (struct call){.c = c,
+                                 .request = {.field = f,
+                                             .n_points = sizes[i],
+                                             .points = scattered,
+                                             .take = collect,
+                                             .context = &collected[i]}};
         pthread_create(&threads[i], NULL, call_compute, &calls[i]);
     }
     for (size_t i = 0; i < N; i++) {
@@ -271,11 +330,11 @@ static void requests_at_the_same_time_keep_to_themselves(void **state)
         field_query(f, w, sizes[i], unit, expected);
         pthread_join(threads[i], NULL);
         assert_int_equal(calls[i].status, STATUS_OK);
-        assert_memory_equal(calls[i].request.values, expected, n_values * sizeof(float));
+        assert_memory_equal(collected[i].values, expected, n_values * sizeof(float));
         field_workspace_free(w);
         mem_free(unit);
         mem_free(expected);
-        mem_free(calls[i].request.values);
+        mem_free(collected[i].values);
     }
     field_free(fields[0]);
     field_free(fields[1]);

@@ -1,0 +1,31 @@
+/*
+ * A bench: the scratch memory with which one thread evaluates one field, a tile of its network at a
+ * time (many tiles for gradients, where each call first transposes the weights).
+ */
+#ifndef SERVER_FIELDS_BENCH_H
+#define SERVER_FIELDS_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "core/field/field.h"
+
+struct bench {
+    struct field_workspace *workspace;
+    size_t n_room;   /* points that fit */
+    float *unit;     /* [n_room, D] */
+    float *values;   /* [n_room, C] */
+    float *gradient; /* [n_room, C, D]; NULL for values alone */
+    struct bench *next;
+};
+
+/* rounded: as field_round gives it, for values in bfloat16, or NULL.  NULL when out of memory. */
+struct bench *bench_create(const struct field *f, enum field_use use, const uint32_t *rounded,
+                           size_t n_room);
+void bench_free(struct bench *b);
+
+/* values, and gradient where there is room for it, at the first n <= n_room points of unit. */
+void bench_evaluate(struct bench *b, const struct field *f, size_t n);
+
+#endif
