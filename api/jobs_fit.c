@@ -327,7 +327,7 @@ static enum status finish(const struct fit *f, const json_t *metrics, enum train
 
 enum status job_fit(struct worker *w, struct error *err)
 {
-    static const struct trainer_intervals intervals = {0.25, 2.0, 30.0};
+    static const struct trainer_intervals intervals = {0.25, 2.0, 30.0, 0.02};
     struct fit f = {.worker = w};
     const struct trainer_sink sink = {&f, on_metric, on_progress, on_snapshot, on_checkpoint};
     enum trainer_stop stopped_by;

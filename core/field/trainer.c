@@ -10,12 +10,15 @@
 #include "core/field/precision.h"
 #include "core/field/stepper.h"
 
-/* The first snapshot comes as soon as there may be something to see. */
-static const double first_snapshot_seconds = 0.1;
+/* The first snapshot comes as soon as there may be something to see, the next ones when there is
+ * clearly more: after so many times the seconds that there are, until they come regularly. */
+static const double first_snapshot_seconds = 0.05, snapshot_growth = 3.0;
 /* Of Adam: still a normal float. */
 static const double min_epsilon = 1e-30;
-/* Evaluations take at most one in so many seconds. */
-static const double evaluation_share = 50.0;
+/* Parts of what snapshots and evaluations may cost together. */
+static const double evaluation_part = 0.75, snapshot_part = 0.25;
+/* Of what a step takes for a point, the part that a query takes: a third to two thirds. */
+static const double query_part = 0.5;
 
 struct trainer {
     struct train_spec spec;
@@ -160,8 +163,11 @@ struct run {
     const struct trainer_sink *sink;
     const volatile bool *stop;
     double clock_start; /* what the clock showed at second 0 of the training */
-    double loss;        /* of the last step */
-    bool sound;         /* the metrics of the last evaluation were finite */
+    double begin;       /* when the run began … */
+    uint64_t begin_step;
+    double loss; /* of the last step */
+    bool sound;  /* the metrics of the last evaluation were finite */
+    bool has_evaluated;
     /* When they are due. */
     double next_loss, next_snapshot, next_evaluation, next_checkpoint;
 };
@@ -204,17 +210,35 @@ static enum status check_parameters(const struct run *r, struct error *err)
     return STATUS_OK;
 }
 
-/* A snapshot is cheap, its metrics are not: they come as often as they may cost. */
 static enum status give_snapshot(struct run *r, struct error *err)
 {
     struct trainer *t = r->trainer;
     enum status status = check_parameters(r, err);
     if (status != STATUS_OK)
         return status;
+    const double begin = t->seconds;
     if (r->sink->snapshot && r->sound)
         r->sink->snapshot(r->sink->context, t->field, t->step);
-    r->next_snapshot = t->seconds + r->intervals->snapshot_seconds;
+    look_at_clock(r);
+    const double cost = t->seconds - begin;
+    const double wanted = fmin(r->intervals->snapshot_seconds, snapshot_growth * begin);
+    r->next_snapshot = begin + fmax(wanted, cost / (snapshot_part * r->intervals->share));
     return STATUS_OK;
+}
+
+/* A snapshot is cheap, its metrics are not: they come as often as they may cost, the first ones,
+ * too.  What those will cost is told by the steps so far. */
+static bool is_evaluation_due(const struct run *r)
+{
+    const struct trainer *t = r->trainer;
+    if (t->seconds < r->next_evaluation)
+        return false;
+    if (r->has_evaluated)
+        return true;
+    const double spent = t->seconds - r->begin;
+    const double n_points = (double)(t->step - r->begin_step) * (double)t->spec.batch_size;
+    const double cost = query_part * (double)t->task->n_evaluated * spent / n_points;
+    return cost <= spent * evaluation_part * r->intervals->share;
 }
 
 /* Evaluate and report.  *reached: whether the target is, if there is one. */
@@ -240,7 +264,9 @@ static enum status evaluate(struct run *r, bool *reached, struct error *err)
 
     look_at_clock(r);
     const double cost = t->seconds - begin;
-    r->next_evaluation = begin + fmax(r->intervals->snapshot_seconds, evaluation_share * cost);
+    r->has_evaluated = true;
+    r->next_evaluation = begin + fmax(r->intervals->snapshot_seconds,
+                                      cost / (evaluation_part * r->intervals->share));
     return STATUS_OK;
 }
 
@@ -288,7 +314,7 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     }
     look_at_clock(r);
     *over = is_over(t, stopped_by);
-    if (!*over && t->seconds >= r->next_evaluation) {
+    if (!*over && is_evaluation_due(r)) {
         status = evaluate(r, over, err);
         if (*over)
             *stopped_by = STOPPED_BY_TARGET_PSNR;
@@ -312,6 +338,8 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .sink = sink,
         .stop = stop,
         .clock_start = monotonic_seconds() - t->seconds,
+        .begin = t->seconds,
+        .begin_step = t->step,
         .sound = true,
         .next_loss = t->seconds,
         .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),

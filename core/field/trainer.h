@@ -55,12 +55,13 @@ struct trainer_sink {
     void (*checkpoint)(void *context, uint64_t step);
 };
 
-/* Seconds between what is told.  The first snapshot and the first evaluation come early;
- * evaluations are stretched so that they cost under 2 % of the time. */
+/* Seconds between what is told.  The first snapshots come early.  Snapshots and evaluations are
+ * stretched so that they cost no more than their share of the time. */
 struct trainer_intervals {
     double loss_seconds;       /* metric "loss" and progress; 0.25 */
     double snapshot_seconds;   /* snapshots, and quick evaluations with their metrics; 2 */
     double checkpoint_seconds; /* 30 */
+    double share;              /* of the time, for snapshots and quick evaluations together; 0.02 */
 };
 
 struct trainer;

@@ -156,13 +156,19 @@ static const char *psnr_key(enum set set)
     return set == SET_TRAIN ? "psnr" : "test_psnr";
 }
 
+static size_t quick_size(const struct task_image *t, enum set set)
+{
+    const size_t n = set_size(t, set);
+    return n < QUICK_SAMPLES ? n : QUICK_SAMPLES;
+}
+
 /* PSNR over a fixed, spread-out part of a set. */
 static enum status evaluate_quickly(const struct task_image *t, enum set set, const struct field *f,
                                     struct team *team, const volatile bool *stop,
                                     struct task_metrics *out, struct error *err)
 {
     const size_t channels = t->image->channels, n_set = set_size(t, set);
-    const size_t n = n_set < QUICK_SAMPLES ? n_set : QUICK_SAMPLES;
+    const size_t n = quick_size(t, set);
     float *coords = mem_alloc_floats(n * 2);
     float *targets = mem_alloc_floats(n * channels);
     float *values = mem_alloc_floats(n * channels);
@@ -487,6 +493,7 @@ enum status task_image_create(struct task **out, const struct image *image,
         .domain = domain_of_image(image->width, image->height),
     };
     status = divide(t, err);
+    t->task.n_evaluated = quick_size(t, SET_TRAIN) + quick_size(t, SET_TEST);
     if (status != STATUS_OK) {
         mem_free(t);
         return status;

@@ -62,7 +62,7 @@ void fuzz_seeds(void)
  * from it to its end or says that it diverged. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    static const struct trainer_intervals intervals = {1e9, 1e9, 1e9};
+    static const struct trainer_intervals intervals = {1e9, 1e9, 1e9, 0.02};
     static const struct trainer_sink sink = {NULL, NULL, NULL, NULL, NULL};
     enum trainer_stop stopped_by;
     struct error err = {.status = STATUS_OK};

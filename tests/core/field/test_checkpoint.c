@@ -234,7 +234,7 @@ static void stop_in_the_middle_of_a_step_leaves_the_state_as_before_it(void **st
     (void)state;
     enum { AT_STEP = 7, AFTER = 5 };
     static const size_t at_points[] = {0, 60, 119};
-    const struct trainer_intervals never = {1e9, 1e9, 1e9};
+    const struct trainer_intervals never = {1e9, 1e9, 1e9, 0.02};
     const struct trainer_sink silent = {0};
     for (size_t i = 0; i < N_SETTINGS; i++)
         for (size_t p = 0; p < sizeof at_points / sizeof *at_points; p++) {
