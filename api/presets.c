@@ -13,7 +13,7 @@ static const struct spec_facts estimate_facts = {
     .width = ESTIMATE_SIDE,
     .height = ESTIMATE_SIDE,
     .channels = ESTIMATE_CHANNELS,
-    .image_bytes = ESTIMATE_SIDE * ESTIMATE_SIDE * ESTIMATE_CHANNELS,
+    .image_bytes = (uint64_t)ESTIMATE_SIDE * ESTIMATE_SIDE * ESTIMATE_CHANNELS,
 };
 
 static const struct preset presets[] = {

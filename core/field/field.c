@@ -210,7 +210,7 @@ size_t field_train_bytes(const struct field_spec *spec, enum precision precision
     const size_t blocks = 1 + optimizer_n_moments(optimizer) + n_parts;
     const size_t points =
         MLP_TILE * (o.n_inputs + 4 * o.n_outputs +
-                    (spec->encoding.trainable ? o.n_features + 2 * MLP_LANES : 0));
+                    (spec->encoding.trainable ? o.n_features + 2UL * MLP_LANES : 0));
     const size_t tiles = o.tile_train + points + o.tile_query /* of an evaluation */;
     return (o.n_params * blocks + o.n_derived + tiles * n_threads) * sizeof(float) +
            overhead_bytes * (n_threads + 1);

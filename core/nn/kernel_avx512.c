@@ -151,7 +151,7 @@ static void gemm(const struct gemm *g)
                 .a = g->a + row * g->a_row,
                 .b = g->b + panel * g->b_panel,
                 .bias = g->bias ? g->bias + column : NULL,
-                .mask = g->mask ? g->mask + row * g->mask_row + column : NULL,
+                .mask = g->epilogue == GEMM_MASK ? g->mask + row * g->mask_row + column : NULL,
                 .c = g->c + panel * g->c_panel + row * g->c_row,
             };
             if (g->n - column >= KERNEL_PANEL)

@@ -148,7 +148,7 @@ INLINE void store_rounded(const struct gemm_bf16 *g, const struct block *b, size
         const struct finish f = {
             .epilogue = g->epilogue,
             .bias = g->bias ? g->bias + column + j : NULL,
-            .mask = g->mask ? g->mask + row * g->mask_row + column + j : NULL,
+            .mask = g->epilogue != GEMM_RELU ? g->mask + row * g->mask_row + column + j : NULL,
             .mask_row = g->mask_row,
         };
         if (g->epilogue == GEMM_RELU)

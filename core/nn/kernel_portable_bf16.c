@@ -60,19 +60,22 @@ static float dot(const struct gemm_bf16 *g, size_t i, size_t j)
     return sum;
 }
 
+static float *float_at(const struct gemm_bf16 *g, size_t i, size_t j)
+{
+    return g->c + j / KERNEL_PANEL * g->c_panel + i * g->c_row + j % KERNEL_PANEL;
+}
+
 static void gemm(const struct gemm_bf16 *g)
 {
     for (size_t i = 0; i < g->m; i++)
         for (size_t j = 0; j < g->n; j++) {
             float v = dot(g, i, j);
-            float *c = g->c ? g->c + j / KERNEL_PANEL * g->c_panel + i * g->c_row + j % KERNEL_PANEL
-                            : NULL;
             switch (g->epilogue) {
             case GEMM_STORE:
-                *c = g->bias ? v + g->bias[j] : v;
+                *float_at(g, i, j) = g->bias ? v + g->bias[j] : v;
                 break;
             case GEMM_ACCUMULATE:
-                *c += v;
+                *float_at(g, i, j) += v;
                 break;
             case GEMM_RELU:
                 v += g->bias ? g->bias[j] : 0;

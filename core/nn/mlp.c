@@ -199,15 +199,15 @@ static void store(float *to, quad q)
 static void transpose_quads(const float *from, float *to)
 {
     const quad a = load(from), b = load(from + MLP_PANEL);
-    const quad c = load(from + 2 * MLP_PANEL), d = load(from + 3 * MLP_PANEL);
+    const quad c = load(from + 2UL * MLP_PANEL), d = load(from + 3UL * MLP_PANEL);
     const quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
     const quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     const quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
     const quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
     store(to, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
     store(to + MLP_PANEL, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
-    store(to + 2 * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
-    store(to + 3 * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
+    store(to + 2UL * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
+    store(to + 3UL * MLP_PANEL, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
 }
 
 /* to(j, k) = from(k, j) for n_j rows of 16 of two panels; where k is not below n_k, 0. */
@@ -250,8 +250,8 @@ static void pack(const struct mlp *m, struct mlp_pass pass, const float *params,
     for (size_t l = 0; l < m->n_layers; l++) {
         const struct mlp_layer *layer = &m->layer[l];
         const size_t n_inputs = layer->n_inputs, n_outputs = layer->n_outputs;
-        const size_t pair_panel = blocks(n_inputs) / 2 * MLP_PANEL;
-        const size_t transposed_panel = blocks(n_outputs) / 2 * MLP_PANEL;
+        const size_t pair_panel = blocks(n_inputs) / 2UL * MLP_PANEL;
+        const size_t transposed_panel = blocks(n_outputs) / 2UL * MLP_PANEL;
         uint32_t *transposed = words + m->n_pairs + layer->transposed_pairs;
         const bool is_transposed = l >= first_transposed(m, pass);
         for (size_t p = 0; p * MLP_PANEL < n_outputs; p++)

@@ -208,7 +208,7 @@ size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels,
     const struct image image = {.width = width, .height = height};
     const size_t n_slab = n_threads * band_rows(&image) + SSIM_REACH;
     const size_t n_rows = n_slab < height && width > SSIM_REACH ? n_slab : height;
-    return n_rows * width * channels * sizeof(float) + SLAB_POINTS * 2 * sizeof(float) +
+    return n_rows * width * channels * sizeof(float) + 2UL * SLAB_POINTS * sizeof(float) +
            n_threads * METRICS_SSIM_BYTES + width * height / 8;
 }
 
@@ -252,7 +252,7 @@ static enum status evaluation_init(struct evaluation *e, struct error *err)
     e->n_bands = whole ? 1 : (e->n_windows + e->n_band - 1) / e->n_band;
     const size_t n_slab = n_members * e->n_band + SSIM_REACH;
     const size_t n_rows = whole || n_slab > image->height ? image->height : n_slab;
-    e->coords = mem_alloc_floats(SLAB_POINTS * 2);
+    e->coords = mem_alloc_floats(2UL * SLAB_POINTS);
     e->band = mem_alloc_array(e->n_bands, sizeof *e->band);
     if (t->spec.holdout == HOLDOUT_FRACTION) {
         e->held = mem_alloc_array((image->width * image->height + 7) / 8, 1);

@@ -160,7 +160,7 @@ static void bad_settings_are_refused_by_name(void **state)
         {"--listen ::1:80", "'listen'"},
         {"--listen []:80", "'listen'"},
         {"--listen [::1:80", "'listen'"},
-        {"--isa sse", "'isa' must be one of auto|avx512|avx2|portable, got 'sse'"},
+        {"--isa sse", "'isa' must be one of auto|amx|avx512_bf16|avx512|avx2|portable, got 'sse'"},
         {"--isa avx", "'isa'"},
         {"--isa auto|avx512", "'isa'"},
         {"--isa=", "'isa'"},
