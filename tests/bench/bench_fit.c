@@ -30,6 +30,14 @@
 #include "tests/support/bench.h"
 #include "tests/support/data_files.h"
 
+/* The service with as many threads as the core alone gets here. */
+static void start(struct service *s)
+{
+    char threads[24];
+    snprintf(threads, sizeof threads, "%zu", bench_cores());
+    service_start_under(s, NULL, "log", (const char *const[]){"--threads", threads, NULL});
+}
+
 /* --- a fit by the core alone --- */
 
 struct fit {
@@ -318,7 +326,7 @@ static void measure_service(struct team *team)
     struct service s = {0};
     snprintf(members, sizeof members, ",\"train\":{\"steps\":%llu}",
              (unsigned long long)count_steps(&file, PLAN_SECONDS, team));
-    service_start_under(&s, NULL, "log", NULL);
+    start(&s);
     upload(&s, &file, dataset);
     for (size_t i = 0; i < PAIRS; i++) {
         core[i] = fit_by_core(&file, members, team, &training[i]);
@@ -348,7 +356,7 @@ static void measure_snapshot(struct team *team)
     struct bytes file = sample_picture_png(512, 1);
     struct service s = {0};
     (void)team;
-    service_start_under(&s, NULL, "log", NULL);
+    start(&s);
     upload(&s, &file, dataset);
     for (size_t i = 0; i < RUNS; i++) {
         post(&s, dataset, "", job);
@@ -389,7 +397,7 @@ static void measure_memory_of(const char *name, const struct bytes *file, const 
     char dataset[ID_TEXT], job[ID_TEXT], what[64];
     struct service s = {0};
     double peak = 0.0;
-    service_start_under(&s, NULL, "log", NULL);
+    start(&s);
     upload(&s, file, dataset);
     post(&s, dataset, members, job);
     for (bool ended = false; !ended;) {
