@@ -26,7 +26,7 @@ static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
 static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
 
 enum {
-    IMAGE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    IMAGE_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
     JPEG_QUALITY = 92,
     FILE_OVERHEAD = 1 << 20,
 };

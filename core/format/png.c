@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdbool.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
@@ -310,9 +311,9 @@ static enum status write_image(struct writer *w, const uint8_t *pixels, size_t w
     png_set_compression_buffer_size(w->png, COMPRESSED_BLOCK);
     png_set_IHDR(w->png, w->info, (png_uint_32)width, (png_uint_32)height, 8, color_type[channels],
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    if (effort == PNG_FAST) {
-        png_set_compression_level(w->png, 1);
-        png_set_filter(w->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
+    if (effort == PNG_FAST) { /* measured by tests/bench/bench_png.c: docs/decisions/0011 */
+        png_set_compression_strategy(w->png, Z_RLE);
+        png_set_filter(w->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_AVG);
     }
     png_write_info(w->png, w->info);
     for (size_t y = 0; y < height; y++)

@@ -26,7 +26,8 @@ enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
 enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
                       struct error *err) WARN_UNUSED;
 
-/* Compression effort of png_encode: rendered answers are made once and thrown away. */
+/* Compression effort of png_encode.  FAST, for rendered answers, which are made once and thrown
+ * away: repeats of a byte alone are looked for, behind the average of two neighbours. */
 enum png_effort { PNG_FAST, PNG_SMALL };
 
 /* Append 8-bit pixels [height, width, channels], channels 1..4 as in struct image.  INVALID,

@@ -104,6 +104,23 @@ static void png_round_trips_every_channel_count_and_effort(void **state)
         }
 }
 
+/* A white page of 256 x 256: below a hundredth of its pixels, at either effort. */
+static void png_of_a_flat_picture_is_small(void **state)
+{
+    (void)state;
+    enum { SIDE = 256, N = SIDE * SIDE * 3 };
+    static uint8_t pixels[N];
+    memset(pixels, 255, sizeof pixels);
+    for (int effort = PNG_FAST; effort <= PNG_SMALL; effort++) {
+        struct buffer file;
+        buffer_init(&file, MAX_BYTES);
+        assert_int_equal(png_encode(pixels, SIDE, SIDE, 3, (enum png_effort)effort, &file, NULL),
+                         STATUS_OK);
+        assert_in_range(file.size, 1, N / 100);
+        buffer_deinit(&file);
+    }
+}
+
 static void png_keeps_16_bits_at_full_precision(void **state)
 {
     (void)state;
@@ -525,6 +542,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(png_round_trips_every_channel_count_and_effort),
+        cmocka_unit_test(png_of_a_flat_picture_is_small),
         cmocka_unit_test(png_keeps_16_bits_at_full_precision),
         cmocka_unit_test(png_scales_low_depths_to_their_range),
         cmocka_unit_test(png_expands_palette_and_gives_alpha_only_where_there_is_transparency),
