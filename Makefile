@@ -2,6 +2,7 @@
 #            make deps       packages to build and run            make demo    the main job, start to end
 #            make deps-test  packages to test and check           make test    every test (BUILD=asan|tsan too)
 #            make bench      timings, and build/bench.json        make check   what a change must pass
+#            make deps-peers bench-peers    the same work by PyTorch and JAX, and build/bench-peers.json
 #            make fuzz       a minute for each parser (T=png)      make format  lay out the source
 #            make crash N=300 (also crashpoints, oom, enospc, worker, slow): a harness of `make test`, made long
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
@@ -53,6 +54,7 @@ support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
 benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
 benches_http := $O/tests/bench/bench_http $O/tests/bench/bench_fit
+bench_peer := $O/tests/bench/peers/farfield_peer
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
@@ -60,7 +62,7 @@ harnesses := crash crashpoints oom enospc worker slow
 ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
            api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test install test tests bench fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -68,6 +70,12 @@ deps:
 	$(SUDO) apt-get install -y --no-install-recommends $(packages)
 deps-test: deps
 	$(SUDO) apt-get install -y --no-install-recommends $(packages_test)
+# Debian's PyTorch, and the newest PyTorch and JAX in a folder of their own (6 GB: the registry has no smaller build).
+PYTHON_DEBIAN ?= /usr/bin/python3
+deps-peers:
+	$(SUDO) apt-get install -y --no-install-recommends python3-torch python3-venv libopenblas0-openmp g++
+	$(PYTHON_DEBIAN) -m venv build/peers-venv
+	build/peers-venv/bin/pip install torch jax numpy
 
 $O/farfield: $O/server/main.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
@@ -104,8 +112,8 @@ $O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
 	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font && $(READ_ONLY) font.bin.o
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
-$(tests) $(benches): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
-$(filter $O/tests/core/%,$(tests)) $(filter-out $(benches_http),$(benches)): $O/%: $O/%.o $(support) $O/libcore.a
+$(tests) $(benches) $(bench_peer): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
+$(filter $O/tests/core/%,$(tests)) $(filter-out $(benches_http),$(benches)) $(bench_peer): $O/%: $O/%.o $(support) $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_server) $(LIBS_core)
@@ -138,6 +146,11 @@ $(harnesses): %: all $O/tests/harness/test_%
 	HARNESS_N=$(N) HARNESS_SEED=$(SEED) $O/tests/harness/test_$@
 bench: all $(benches)
 	tests/bench/run.sh $O build/bench.json $(benches)
+# WORK="check step_4x256_16384" ROUNDS=9 PEERS="torch jax"; WORK=fit PICTURE=x.png STEPS=6000 TARGET=30: tests/bench/peers/run.py
+bench-peers: $(bench_peer)
+	@$(PYTHON_DEBIAN) -B tests/bench/peers/run.py --farfield $(bench_peer) --debian $(PYTHON_DEBIAN) --venv build/peers-venv/bin/python \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS)) $(if $(PICTURE),--picture $(PICTURE)) \
+	  $(if $(STEPS),--steps $(STEPS)) $(if $(TARGET),--target $(TARGET)) --json build/bench-peers.json $(WORK)
 fuzz:
 	$(MAKE) BUILD=fuzz CC=clang fuzz-run
 fuzz-run: $(if $T,$O/tests/fuzz/fuzz_$T,$(fuzzers))

@@ -1,0 +1,269 @@
+"""The same work by farfield, PyTorch and JAX, in turns: what `make bench-peers` runs.
+
+usage: run.py --farfield PROGRAM --debian PYTHON --venv PYTHON [--rounds 7] [--peers NAME ...]
+              [--picture FILE] [--steps N] [--target 30] [--json FILE] [WORK ...]
+
+Each contestant is a process that lives through the whole run and does what a line asks
+(farfield_peer.c says which lines there are).  Round by round each gets its turn: one step to warm
+up, then as many as take about a quarter of a second, timed by itself; so what disturbs the machine
+disturbs all.  A ratio is the median over the rounds of (peer's time / ours in that round).  Before
+each round the machine is measured: multiply-adds in registers, and the hand-off between cores.
+
+WORK: names of WORK below, `check` (do all learn the same?) and `fit` (time to --target dB over all
+pixels, the rate a cosine over --steps; evaluations are not timed).  None: all but fit.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TURN_SECONDS, LOOK_SECONDS = 0.25, 0.5
+
+# command, frequencies, sigma, hidden layers, width, points
+WORK = {
+    "step_4x256_4096": ("train", 256, 10, 4, 256, 4096),
+    "step_4x256_16384": ("train", 256, 10, 4, 256, 16384),
+    "step_4x256_65536": ("train", 256, 10, 4, 256, 65536),
+    "step_3x128_16384": ("train", 256, 10, 3, 128, 16384),
+    "step_4x64_16384": ("train", 256, 10, 4, 64, 16384),
+    "step_2x64_16384": ("train", 256, 10, 2, 64, 16384),
+    "query_4x256_65536": ("query", 256, 10, 4, 256, 65536),
+}
+CHECK = ("train", 256, 10, 4, 256, 4096)
+CHECK_STEPS = 60
+FIT = (512, 20, 3, 128, 1024)  # the network and batch of the preset `fast`
+FIT_RATE = 3e-3
+
+# Debian's build wants the OpenMP OpenBLAS; memory that malloc keeps saves PyTorch up to a third.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+               "MALLOC_TOP_PAD_": str(1 << 28)}
+SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "LD_PRELOAD")
+
+
+def openmp_blas():
+    return f"/usr/lib/{platform.machine()}-linux-gnu/openblas-openmp"
+
+
+def kinds(a):
+    """name -> (command but for the precision, what comes after it, environment)."""
+    peer = os.path.join(HERE, "peer.py")
+    return {
+        "farfield": ([a.farfield], [], {}),
+        "torch-debian": ([a.debian, "-B", peer, "torch"], [], {"LD_LIBRARY_PATH": openmp_blas()}),
+        "torch": ([a.venv, "-B", peer, "torch"], [], {}),
+        "torch-compiled": ([a.venv, "-B", peer, "torch"], ["compiled"], {}),
+        "jax": ([a.venv, "-B", peer, "jax"], [], {}),
+    }
+
+
+def check_installed(a):
+    needed = {"torch-debian": (a.debian, "torch"), "torch": (a.venv, "torch"),
+              "torch-compiled": (a.venv, "torch"), "jax": (a.venv, "jax")}
+    missing = [f"  {name}: {python} has no module {module}" for name, (python, module) in needed.items()
+               if name in a.peers and (not os.path.exists(python) or subprocess.run(
+                   [python, "-c", f"import importlib.util as u, sys; sys.exit(not u.find_spec('{module}'))"],
+                   check=False).returncode)]
+    if "torch-debian" in a.peers and not os.path.isdir(openmp_blas()):
+        missing.append(f"  torch-debian: no {openmp_blas()} (package libopenblas0-openmp)")
+    if missing:
+        sys.exit("bench-peers: peers that are not installed:\n" + "\n".join(missing) +
+                 "\n`make deps-peers` installs them; PEERS=\"…\" names those to run")
+
+
+class Contestant:
+    def __init__(self, kind, precision, before, after, environment):
+        self.kind, self.precision, self.name = kind, precision, f"{kind} {precision}"
+        tuned = {} if kind == "farfield" else KEEP_MEMORY
+        clean = {k: v for k, v in os.environ.items() if k not in SLOWING}
+        self.process = subprocess.Popen(before + [precision] + after, text=True, bufsize=1,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env={**clean, **tuned, **environment})
+        self.about = self.process.stdout.readline().strip()
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        answer = self.process.stdout.readline().split()
+        if not answer:
+            sys.exit(f"bench-peers: {self.name} has ended")
+        return answer
+
+    def numbers(self, *words):
+        return [float(x) for x in self.ask(*words)]
+
+    def run(self, n):
+        """seconds, loss, cores busy; refuses another number of threads than there are cores."""
+        seconds, loss, threads, cpu = self.numbers("run", n)
+        assert threads == len(os.sched_getaffinity(0)), f"{self.name}: {threads} threads"
+        return seconds, loss, cpu / seconds
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def spread(numbers):
+    return {"median": statistics.median(numbers), "least": min(numbers), "most": max(numbers)}
+
+
+def ratios(rows):
+    """Against ours in the same precision, and bf16 against a peer's fp32."""
+    out = {}
+    for name, row in rows.items():
+        for ours, mine in rows.items():
+            if not ours.startswith("farfield") or name.startswith("farfield"):
+                continue
+            if row["precision"] == mine["precision"] or row["precision"] == "fp32":
+                out[f"{ours} / {name}"] = spread(
+                    [theirs / m for theirs, m in zip(row["ms"], mine["ms"])])
+    return out
+
+
+def timed(work, contestants, rounds, steps=0):
+    """Rounds of turns of one row of WORK."""
+    command, *numbers = WORK[work]
+    rows, machine = {}, []
+    for c in contestants:
+        c.ask(command, *numbers, *([1e-3, steps] if command == "train" else []))
+        c.run(2)  # compiles, touches memory
+        rows[c.name] = {"precision": c.precision, "about": c.about, "ms": [], "busy": []}
+        c.turn = max(1, round(TURN_SECONDS / c.run(1)[0]))
+    for _ in range(rounds):
+        machine.append(contestants[0].numbers("probe"))
+        for c in contestants:
+            c.run(1)
+            seconds, _, busy = c.run(c.turn)
+            rows[c.name]["ms"].append(seconds / c.turn * 1e3)
+            rows[c.name]["busy"].append(busy)
+    return {"rows": rows, "machine": machine_of(machine), "ratios": ratios(rows)}
+
+
+def machine_of(probes):
+    names = ("fp32_peak_gflops", "bf16_peak_gflops", "handoff_ns")
+    return {name: spread(values) for name, values in zip(names, zip(*probes))}
+
+
+def checked(contestants):
+    """Losses after some steps of the same work.  They start from weights of their own."""
+    losses = {}
+    for c in contestants:
+        c.ask(*CHECK, 1e-3, 0)
+        losses[c.name] = statistics.mean(c.run(1)[1] for _ in range(CHECK_STEPS))
+    return {"losses": losses}
+
+
+def fit(c, steps):
+    c.ask("train", *FIT, FIT_RATE, steps)
+    c.done, c.seconds, c.turn, c.offset, c.psnr, c.reached = 0, 0.0, 20, None, 0.0, None
+
+
+def look(c, target):
+    """PSNR over all pixels where it may have reached the target, else estimated."""
+    quick = c.numbers("psnr", "quick")[0]
+    c.psnr = quick + (c.offset or 0.0)
+    if c.psnr >= target - (0.3 if c.offset is None else 0.03):
+        c.psnr = c.numbers("psnr", "full")[0]
+        c.offset = c.psnr - quick
+        return c.psnr >= target
+    return False
+
+
+def fits(contestants, steps, target):
+    """Each trains for half a second in its turn, then is evaluated, until all are there."""
+    machine = [contestants[0].numbers("probe")]
+    for c in contestants:
+        fit(c, steps)
+    running = list(contestants)
+    while running:
+        for c in list(running):
+            n = min(c.turn, steps - c.done)
+            seconds = c.run(n)[0]
+            c.seconds, c.done = c.seconds + seconds, c.done + n
+            c.turn = max(1, round(LOOK_SECONDS * n / seconds))
+            c.reached = look(c, target)
+            if c.reached or c.done == steps:
+                c.psnr = c.numbers("psnr", "full")[0]
+                running.remove(c)
+        machine.append(contestants[0].numbers("probe"))
+    rows = {c.name: {"precision": c.precision, "about": c.about, "seconds": c.seconds,
+                     "steps": c.done, "psnr": c.psnr, "reached": c.reached} for c in contestants}
+    return {"rows": rows, "machine": machine_of(machine), "target": target, "steps": steps}
+
+
+def show(name, result):
+    print(f"\n== {name}")
+    if "machine" in result:
+        m = {key: value["median"] for key, value in result["machine"].items()}
+        print("machine: " + ", ".join(f"{key} {value:.4g}" for key, value in m.items()))
+    for c, row in result.get("rows", {}).items():
+        if "ms" in row:
+            t = spread(row["ms"])
+            print(f"{c:22} {t['median']:9.2f} ms  ({t['least']:.2f} to {t['most']:.2f})"
+                  f"  {statistics.median(row['busy']):.2f} cores   {row['about']}")
+        else:
+            print(f"{c:22} {row['seconds']:8.2f} s, {row['steps']} steps, {row['psnr']:.2f} dB"
+                  f"{'' if row['reached'] else ', not reached'}   {row['about']}")
+    for c, loss in result.get("losses", {}).items():
+        print(f"{c:22} mean loss of {CHECK_STEPS} steps {loss:.5f}")
+    for pair, r in result.get("ratios", {}).items():
+        print(f"{pair:42} {r['median']:6.2f} x  ({r['least']:.2f} to {r['most']:.2f})")
+    sys.stdout.flush()
+
+
+def save(path, results):
+    """Results of other work stay in the file."""
+    everything = {}
+    if os.path.exists(path):
+        with open(path) as f:
+            everything = json.load(f)
+    everything.update(results)
+    with open(path, "w") as f:
+        json.dump(everything, f, indent=1)
+    print("written:", path)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    for name in ("farfield", "debian", "venv"):
+        p.add_argument("--" + name, required=True)
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--peers", nargs="*", default=["torch-debian", "torch", "torch-compiled", "jax"])
+    p.add_argument("--precisions", nargs="*", default=["fp32", "bf16"])
+    p.add_argument("--picture", default="-")
+    p.add_argument("--steps", type=int, default=6000)
+    p.add_argument("--target", type=float, default=30.0)
+    p.add_argument("--json", default="build/bench-peers.json")
+    p.add_argument("work", nargs="*", default=["check", *WORK])
+    a = p.parse_args()
+    unknown = set(a.work) - set(WORK) - {"check", "fit"}
+    if unknown:
+        p.error(f"no such work: {', '.join(unknown)}; there is check, fit, {', '.join(WORK)}")
+    check_installed(a)
+    contestants = [Contestant(kind, precision, *how) for kind, how in kinds(a).items()
+                   for precision in a.precisions if kind == "farfield" or kind in a.peers]
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        picture = os.path.join(folder, "picture.f32")
+        shape = contestants[0].ask("decode", a.picture, picture)
+        for c in contestants:
+            c.ask("picture", picture, *shape)
+        for work in a.work:
+            name = work
+            if work == "fit":
+                name = f"fit_{os.path.splitext(os.path.basename(a.picture))[0]}_{a.steps}"
+                results[name] = fits(contestants, a.steps, a.target)
+            else:
+                results[work] = checked(contestants) if work == "check" else timed(
+                    work, contestants, a.rounds)
+            show(name, results[name])
+    for c in contestants:
+        c.end()
+    save(a.json, results)
+
+
+if __name__ == "__main__":
+    main()
