@@ -1,6 +1,6 @@
 /*
- * Timings of training and inference: bench_step [PART ...], parts steps, widths, queries, rest;
- * none: all.  Prints rows `name value unit`; lines with # are remarks.
+ * Timings of training and inference: bench_step [PART ...], parts peaks, steps, widths, queries,
+ * rest; none: all.  Prints rows `name value unit`; lines with # are remarks.
  *
  * Each figure is the median of several runs on all cores.  Beside it stands the peak of the
  * instructions it uses (tests/support/peak.h), measured just before and after, and what part of
@@ -106,6 +106,27 @@ static double training_flops(const struct field *f)
             first = all;
     }
     return 2.0 * (3.0 * all - first);
+}
+
+static void measure_peaks(struct team *team)
+{
+    size_t n_kernels;
+    char name[64];
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++) {
+        const struct {
+            const char *what;
+            double rate;
+        } rows[] = {{"fp32", peak_floats(kernels[k], team)},
+                    {"fp32_fed", peak_floats_fed(kernels[k], team)},
+                    {"bf16", peak_bf16(kernels[k], team)},
+                    {"bf16_fed", peak_bf16_fed(kernels[k], team)}};
+        for (size_t i = 0; i < 4; i++) {
+            snprintf(name, sizeof name, "peak_%s_%s", kernels[k]->name, rows[i].what);
+            if (rows[i].rate > 0.0)
+                bench_row(name, rows[i].rate, "GF/s");
+        }
+    }
 }
 
 static double peak_of(const struct kernel *kernel, enum precision precision, struct team *team)
@@ -281,7 +302,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*measure)(struct team *team);
-    } parts[] = {{"steps", measure_steps},
+    } parts[] = {{"peaks", measure_peaks},
+                 {"steps", measure_steps},
                  {"widths", measure_widths},
                  {"queries", measure_queries},
                  {"rest", measure_rest}};

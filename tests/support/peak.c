@@ -76,6 +76,105 @@ __attribute__((target("avx512f,avx512bf16"))) static double bf16_avx512(void)
     return 2.0 * 32 * ACCUMULATORS * ROUNDS;
 }
 
+/* --- with operands from the first-level cache --- */
+
+enum { FED_ROWS = 6, FED_STEPS = 64, FED_COLUMNS = 64, FED_ROUNDS = ROUNDS / FED_STEPS / 2 };
+
+/* Rows of A and of B, in words: floats, or pairs of bfloat16. */
+struct operands {
+    uint32_t a[FED_ROWS][FED_STEPS] __attribute__((aligned(64)));
+    uint32_t b[FED_STEPS][FED_COLUMNS] __attribute__((aligned(64)));
+};
+
+/* Numbers of both signs around 1, all bits in use: as floats and as pairs of bfloat16. */
+static void operands_fill(struct operands *o)
+{
+    uint32_t *word = &o->a[0][0], state = 1;
+    for (size_t i = 0; i < sizeof *o / sizeof *word; i++) {
+        state = state * 1664525 + 1013904223;
+        word[i] = 0x3f003f00 | (state & 0x80ff80ff);
+    }
+}
+
+__attribute__((target("avx512f"))) static double floats_avx512_fed(void)
+{
+    struct operands o;
+    operands_fill(&o);
+    __m512 sum[FED_ROWS][4] = {0};
+    for (size_t r = 0; r < FED_ROUNDS; r++)
+        for (size_t p = 0; p < FED_STEPS; p++) {
+            __m512 b[4];
+#pragma GCC unroll 4
+            for (size_t j = 0; j < 4; j++)
+                b[j] = _mm512_loadu_ps(&o.b[p][16 * j]);
+#pragma GCC unroll 6
+            for (size_t i = 0; i < FED_ROWS; i++) {
+                const __m512 a = (__m512)_mm512_set1_epi32((int)o.a[i][p]);
+#pragma GCC unroll 4
+                for (size_t j = 0; j < 4; j++)
+                    sum[i][j] = _mm512_fmadd_ps(a, b[j], sum[i][j]);
+            }
+        }
+    float total = 0.0f;
+    for (size_t i = 0; i < FED_ROWS; i++)
+        for (size_t j = 0; j < 4; j++)
+            total += _mm512_reduce_add_ps(sum[i][j]);
+    sink = total;
+    return 2.0 * 16 * 4 * FED_ROWS * FED_STEPS * FED_ROUNDS;
+}
+
+__attribute__((target("avx512f,avx512bf16"))) static double bf16_avx512_fed(void)
+{
+    struct operands o;
+    operands_fill(&o);
+    __m512 sum[FED_ROWS][4] = {0};
+    for (size_t r = 0; r < FED_ROUNDS; r++)
+        for (size_t p = 0; p < FED_STEPS; p++) {
+            __m512i b[4];
+#pragma GCC unroll 4
+            for (size_t j = 0; j < 4; j++)
+                b[j] = _mm512_loadu_si512(&o.b[p][16 * j]);
+#pragma GCC unroll 6
+            for (size_t i = 0; i < FED_ROWS; i++) {
+                const __m512bh a = (__m512bh)_mm512_set1_epi32((int)o.a[i][p]);
+#pragma GCC unroll 4
+                for (size_t j = 0; j < 4; j++)
+                    sum[i][j] = _mm512_dpbf16_ps(sum[i][j], a, (__m512bh)b[j]);
+            }
+        }
+    float total = 0.0f;
+    for (size_t i = 0; i < FED_ROWS; i++)
+        for (size_t j = 0; j < 4; j++)
+            total += _mm512_reduce_add_ps(sum[i][j]);
+    sink = total;
+    return 2.0 * 32 * 4 * FED_ROWS * FED_STEPS * FED_ROUNDS;
+}
+
+__attribute__((target("avx2,fma"))) static double floats_avx2_fed(void)
+{
+    struct operands o;
+    operands_fill(&o);
+    __m256 sum[FED_ROWS][2] = {0};
+    for (size_t r = 0; r < FED_ROUNDS * 2; r++)
+        for (size_t p = 0; p < FED_STEPS; p++) {
+            const __m256 b0 = _mm256_loadu_ps((const float *)(const void *)&o.b[p][0]);
+            const __m256 b1 = _mm256_loadu_ps((const float *)(const void *)&o.b[p][8]);
+#pragma GCC unroll 6
+            for (size_t i = 0; i < FED_ROWS; i++) {
+                const __m256 a = (__m256)_mm256_set1_epi32((int)o.a[i][p]);
+                sum[i][0] = _mm256_fmadd_ps(a, b0, sum[i][0]);
+                sum[i][1] = _mm256_fmadd_ps(a, b1, sum[i][1]);
+            }
+        }
+    float lanes[8], total = 0.0f;
+    for (size_t i = 0; i < FED_ROWS; i++) {
+        _mm256_storeu_ps(lanes, _mm256_add_ps(sum[i][0], sum[i][1]));
+        total += lanes[0] + lanes[7];
+    }
+    sink = total;
+    return 2.0 * 8 * 2 * FED_ROWS * FED_STEPS * FED_ROUNDS * 2;
+}
+
 struct tile_config {
     uint8_t palette, start_row;
     uint8_t reserved[14];
@@ -83,13 +182,14 @@ struct tile_config {
     uint8_t n_rows[16];
 };
 
+static const struct tile_config whole_tiles = {.palette = 1,
+                                               .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+                                               .n_rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+
 __attribute__((target("amx-tile,amx-bf16"))) static double bf16_amx(void)
 {
-    static const struct tile_config whole = {.palette = 1,
-                                             .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-                                             .n_rows = {16, 16, 16, 16, 16, 16, 16, 16}};
     static const uint32_t ones[16 * 16] = {0x3f803f80};
-    __asm__ volatile("ldtilecfg %0" : : "m"(whole));
+    __asm__ volatile("ldtilecfg %0" : : "m"(whole_tiles));
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -106,6 +206,44 @@ __attribute__((target("amx-tile,amx-bf16"))) static double bf16_amx(void)
     }
     _tile_release();
     return 2.0 * 16 * 16 * 32 * 4 * 4 * TILE_ROUNDS;
+}
+
+__attribute__((target("amx-tile,amx-bf16"))) static double bf16_amx_fed(void)
+{
+    struct operands o;
+    operands_fill(&o);
+    __asm__ volatile("ldtilecfg %0" : : "m"(whole_tiles));
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t i = 0; i < TILE_ROUNDS * 4; i++) { /* two blocks of 16 x 16 words of B for A, too */
+        const size_t step = i % 2 * 16;
+        _tile_loadd(4, &o.b[step][0], sizeof o.b[0]);
+        _tile_loadd(6, &o.b[step][32], sizeof o.b[0]);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, &o.b[step][48], sizeof o.b[0]);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, &o.b[step][16], sizeof o.b[0]);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_release();
+    return 2.0 * 16 * 16 * 32 * 4 * 4 * TILE_ROUNDS;
+}
+
+static loop floats_loop_fed(const char *name)
+{
+    if (strcmp(name, "avx2") == 0)
+        return floats_avx2_fed;
+    return strcmp(name, "portable") == 0 ? NULL : floats_avx512_fed;
+}
+
+static loop bf16_loop_fed(const char *name)
+{
+    if (strcmp(name, "amx") == 0)
+        return bf16_amx_fed;
+    return strcmp(name, "avx512_bf16") == 0 ? bf16_avx512_fed : NULL;
 }
 
 static loop floats_loop(const char *name)
@@ -131,6 +269,18 @@ static loop floats_loop(const char *name)
 }
 
 static loop bf16_loop(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static loop floats_loop_fed(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static loop bf16_loop_fed(const char *name)
 {
     (void)name;
     return NULL;
@@ -180,6 +330,16 @@ double peak_floats(const struct kernel *kernel, struct team *team)
 double peak_bf16(const struct kernel *kernel, struct team *team)
 {
     return peak(bf16_loop(kernel->name), team);
+}
+
+double peak_floats_fed(const struct kernel *kernel, struct team *team)
+{
+    return peak(floats_loop_fed(kernel->name), team);
+}
+
+double peak_bf16_fed(const struct kernel *kernel, struct team *team)
+{
+    return peak(bf16_loop_fed(kernel->name), team);
 }
 
 /* --- hand-off --- */

@@ -16,6 +16,11 @@
 double peak_floats(const struct kernel *kernel, struct team *team);
 double peak_bf16(const struct kernel *kernel, struct team *team);
 
+/* The same where operands of all bits come from the first-level cache, as those of any product do:
+ * a processor at the limit of its power does less of it. */
+double peak_floats_fed(const struct kernel *kernel, struct team *team);
+double peak_bf16_fed(const struct kernel *kernel, struct team *team);
+
 /* Nanoseconds that a word takes from one core to another; 0 on a machine of one core. */
 double peak_handoff(void);
 
