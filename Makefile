@@ -52,8 +52,9 @@ api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
            $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
-benches := $(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c)))
-benches_http := $O/tests/bench/bench_http $O/tests/bench/bench_fit
+bench_precision := $O/tests/bench/bench_precision
+benches := $(filter-out $(bench_precision),$(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c))))
+benches_http := $O/tests/bench/bench_http $O/tests/bench/bench_fit $(bench_precision)
 bench_peer := $O/tests/bench/peers/farfield_peer
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
@@ -62,7 +63,7 @@ harnesses := crash crashpoints oom enospc worker slow
 ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
            api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers bench-precision fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -112,7 +113,7 @@ $O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
 	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font && $(READ_ONLY) font.bin.o
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
-$(tests) $(benches) $(bench_peer): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
+$(tests) $(benches) $(bench_precision) $(bench_peer): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
 $(filter $O/tests/core/%,$(tests)) $(filter-out $(benches_http),$(benches)) $(bench_peer): $O/%: $O/%.o $(support) $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_test) $(LIBS_core)
 $(filter $O/tests/server/%,$(tests)): $O/%: $O/%.o $(support) $O/libserver.a $O/libcore.a
@@ -146,6 +147,8 @@ $(harnesses): %: all $O/tests/harness/test_%
 	HARNESS_N=$(N) HARNESS_SEED=$(SEED) $O/tests/harness/test_$@
 bench: all $(benches)
 	tests/bench/run.sh $O build/bench.json $(benches)
+bench-precision: all $(bench_precision)
+	tests/bench/run.sh $O build/bench-precision.json $(bench_precision)
 # WORK="check step_4x256_16384" ROUNDS=9 PEERS="torch jax"; WORK=fit PICTURE=x.png STEPS=6000 TARGET=30: tests/bench/peers/run.py
 bench-peers: $(bench_peer)
 	@$(PYTHON_DEBIAN) -B tests/bench/peers/run.py --farfield $(bench_peer) --debian $(PYTHON_DEBIAN) --venv build/peers-venv/bin/python \

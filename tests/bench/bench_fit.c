@@ -19,14 +19,12 @@
 
 #include <cmocka.h>
 
-#include "api/codec/codec_spec.h"
-#include "api/image_file.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/base/rng.h"
-#include "core/field/trainer.h"
 #include "core/nn/kernel.h"
 #include "tests/http/fit.h"
+#include "tests/http/lone_fit.h"
 #include "tests/support/bench.h"
 #include "tests/support/data_files.h"
 
@@ -38,96 +36,21 @@ static void start(struct service *s)
     service_start_under(s, NULL, "log", (const char *const[]){"--threads", threads, NULL});
 }
 
-/* --- a fit by the core alone --- */
-
-struct fit {
-    struct spec spec;
-    struct image image;
-    struct field *field;
-    struct task *task;
-    struct team *team; /* lent */
-    struct trainer *trainer;
-};
-
-#define DATASET "ds_01jd6v7m8rkq2w5x9c4t3b1nfe"
-
-/* What the service makes of a job's body: the preset's settings, and these. */
-static struct spec spec_of(const char *members, const struct image *image)
-{
-    char body[512], info[64];
-    struct problem_list problems = {0};
-    struct spec spec;
-    json_t *resolved = NULL, *labels = NULL;
-    snprintf(info, sizeof info, "{\"shape\":[%zu,%zu,%zu]}", image->height, image->width,
-             image->channels);
-    snprintf(body, sizeof body, "{\"dataset_id\":\"" DATASET "\"%s}", members);
-    const struct dataset_row row = {.id = DATASET, .kind = "image", .info_json = info};
-    json_t *asked = json_loads(body, 0, NULL);
-    struct error err = {0};
-    bench_must(codec_spec_resolve(asked, &row, &resolved, &labels, &spec, &problems), &err);
-    json_decref(asked);
-    json_decref(resolved);
-    json_decref(labels);
-    const struct arithmetic arithmetic = arithmetic_of(NULL);
-    spec.train.precision = precision_settle(spec.train.precision, &spec.field, &arithmetic);
-    return spec;
-}
-
-/* image: the fit's from here on. */
-static void fit_init(struct fit *fit, const char *members, struct image image, struct team *team)
-{
-    struct error err = {0};
-    *fit = (struct fit){.spec = spec_of(members, &image), .image = image, .team = team};
-    const struct task_image_spec task = spec_task_image(&fit->spec);
-    bench_must(field_create(&fit->field, &fit->spec.field, kernel_find(NULL), &err), &err);
-    field_init(fit->field, &fit->spec.field, fit->spec.train.seed);
-    bench_must(task_image_create(&fit->task, &fit->image, &task, &err), &err);
-    bench_must(
-        trainer_create(&fit->trainer, &fit->spec.train, fit->field, fit->task, fit->team, &err),
-        &err);
-}
-
-static void fit_deinit(struct fit *fit)
-{
-    trainer_free(fit->trainer);
-    task_free(fit->task);
-    field_free(fit->field);
-    image_deinit(&fit->image);
-    spec_deinit(&fit->spec);
-}
-
-static double psnr_of(const struct fit *fit, enum task_effort effort)
-{
-    struct error err = {0};
-    struct task_metrics m = {0};
-    const struct task_evaluation how = {.effort = effort};
-    bench_must(fit->task->class->evaluate(fit->task, fit->field, fit->team, &how, &m, &err), &err);
-    return *task_metrics_find(&m, "psnr");
-}
-
-static struct image decode(const struct bytes *file)
-{
-    struct error err = {0};
-    struct image image;
-    bench_must(image_file_decode(file->data, file->n, true, &image, &err), &err);
-    return image;
-}
-
 /* --- quality --- */
 
 /* The preset ends by time, and so does its schedule: the same with the steps that fit into it. */
 static uint64_t count_steps(const struct bytes *file, double seconds, struct team *team)
 {
     enum { WARM = 100, TIMED = 400 };
-    struct fit fit;
-    fit_init(&fit, "", decode(file), team);
+    struct lone_fit fit;
+    lone_fit_init(&fit, "", lone_fit_decode(file), team);
     for (size_t i = 0; i < WARM; i++)
         trainer_step(fit.trainer);
     const double begin = bench_now();
     for (size_t i = 0; i < TIMED; i++)
         trainer_step(fit.trainer);
     const double step = (bench_now() - begin) / TIMED;
-    fit_deinit(&fit);
+    lone_fit_deinit(&fit);
     return (uint64_t)(seconds / step);
 }
 
@@ -136,10 +59,10 @@ static void measure_quality_of(const char *name, const struct bytes *file, struc
     static const double targets[] = {25.0, 30.0}, look = 0.1;
     enum { N_TARGETS = 2, PLAN_SECONDS = 15 };
     char members[64], what[64];
-    struct fit fit;
+    struct lone_fit fit;
     const uint64_t steps = count_steps(file, PLAN_SECONDS, team);
     snprintf(members, sizeof members, ",\"train\":{\"steps\":%llu}", (unsigned long long)steps);
-    fit_init(&fit, members, decode(file), team);
+    lone_fit_init(&fit, members, lone_fit_decode(file), team);
     size_t n_reached = 0;
     double seconds = 0.0, next = look;
     for (uint64_t i = 0; i < steps && n_reached < N_TARGETS; i++) {
@@ -149,15 +72,17 @@ static void measure_quality_of(const char *name, const struct bytes *file, struc
         if (seconds < next)
             continue;
         next = seconds + look;
-        while (n_reached < N_TARGETS && psnr_of(&fit, EVALUATE_QUICK) > targets[n_reached] - 0.3 &&
-               psnr_of(&fit, EVALUATE_FULL) >= targets[n_reached]) {
+        while (n_reached < N_TARGETS &&
+               lone_fit_psnr(&fit, EVALUATE_QUICK) > targets[n_reached] - 0.3 &&
+               lone_fit_psnr(&fit, EVALUATE_FULL) >= targets[n_reached]) {
             snprintf(what, sizeof what, "fit_%s_to_%.0f_dB", name, targets[n_reached++]);
             bench_row(what, seconds, "s");
         }
     }
     if (n_reached < N_TARGETS)
-        printf("# fit_%s: %.2f dB after %.3g s\n", name, psnr_of(&fit, EVALUATE_FULL), seconds);
-    fit_deinit(&fit);
+        printf("# fit_%s: %.2f dB after %.3g s\n", name, lone_fit_psnr(&fit, EVALUATE_FULL),
+               seconds);
+    lone_fit_deinit(&fit);
 }
 
 static void measure_quality(struct team *team)
@@ -224,10 +149,10 @@ static void measure_draws_of(const char *name, size_t width, size_t height, size
 {
     enum { DRAWN = 1 << 18, RUNS = 9 };
     char members[96], what[96];
-    struct fit fit;
+    struct lone_fit fit;
     snprintf(members, sizeof members, ",\"train\":{\"steps\":100000,\"batch_size\":%zu}",
              batch_size);
-    fit_init(&fit, members, noise(width, height), team);
+    lone_fit_init(&fit, members, noise(width, height), team);
     struct drawing d = {.task = fit.task, .batch_size = batch_size, .n_drawn = DRAWN};
     d.coords = mem_alloc_floats((size_t)2 * DRAWN_AT_ONCE);
     d.targets = mem_alloc_floats((size_t)3 * DRAWN_AT_ONCE);
@@ -239,7 +164,7 @@ static void measure_draws_of(const char *name, size_t width, size_t height, size
     bench_row(what, 100 * point * (double)batch_size / (double)team_size(team) / step, "%");
     mem_free(d.coords);
     mem_free(d.targets);
-    fit_deinit(&fit);
+    lone_fit_deinit(&fit);
 }
 
 static void measure_draws(struct team *team)
@@ -304,16 +229,16 @@ static double fit_by_service(const struct service *s, const char *dataset, const
 static double fit_by_core(const struct bytes *file, const char *members, struct team *team,
                           double *training)
 {
-    struct fit fit;
+    struct lone_fit fit;
     const double begin = bench_now();
-    fit_init(&fit, members, decode(file), team);
+    lone_fit_init(&fit, members, lone_fit_decode(file), team);
     const double trained_from = bench_now();
     for (uint64_t i = 0; i < fit.spec.train.steps; i++)
         trainer_step(fit.trainer);
     *training = bench_now() - trained_from;
-    psnr_of(&fit, EVALUATE_FULL);
+    lone_fit_psnr(&fit, EVALUATE_FULL);
     const double seconds = bench_now() - begin;
-    fit_deinit(&fit);
+    lone_fit_deinit(&fit);
     return seconds;
 }
 
