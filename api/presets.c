@@ -17,8 +17,7 @@ static const struct spec_facts estimate_facts = {
 };
 
 static const struct preset presets[] = {
-    /* The best of nine settings of frequencies, sigma, width and batch, by PSNR after 10 s on two
-     * photographs (docs/decisions/0007). */
+    /* The best of those tried, by PSNR after 10 and 15 s on two photographs (docs/decisions/0007). */
     {"fast", TASK_IMAGE,
      "Best result in a short time: all pixels, 15 seconds of training, a network that two cores "
      "can train.",
@@ -27,7 +26,7 @@ static const struct preset presets[] = {
      "\"network\":{\"n_hidden_layers\":3,\"width\":128,\"activation\":\"relu\","
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":1024,\"learning_rate\":0.003,"
-     "\"optimizer\":\"adam\",\"schedule\":\"cosine\",\"loss\":\"mse\",\"precision\":\"fp32\","
+     "\"optimizer\":\"adam\",\"schedule\":\"cosine\",\"loss\":\"mse\",\"precision\":\"auto\","
      "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":15.0}}"},
     /* Tancik et al. 2020, 2D image regression (natural images): 4 layers are 3 hidden and 1 linear,
      * the full batch is the 256 x 256 even pixels of 512 x 512. */
