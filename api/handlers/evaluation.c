@@ -9,6 +9,7 @@ enum { PART_POINTS = 1 << 17 };
 
 struct part {
     const struct evaluation *e;
+    const uint32_t *split; /* weights of a draft, or NULL */
     size_t first;
 };
 
@@ -31,18 +32,19 @@ static void take_values(void *context, size_t first, size_t n, float *values, fl
     e->take(e->context, part->first + first, n, values, gradient);
 }
 
-static enum status run_part(const struct evaluation *e, const struct service *service, size_t first,
-                            size_t n, struct error *err)
+static enum status run_part(struct part *part, const struct service *service, size_t n,
+                            struct error *err)
 {
-    struct part part = {.e = e, .first = first};
+    const struct evaluation *e = part->e;
     const struct compute_request request = {
         .field = e->entry->field,
         .seats = e->entry->seats,
+        .split = part->split,
         .use = e->use,
         .n_points = n,
         .points = unit_points,
         .take = take_values,
-        .context = &part,
+        .context = part,
     };
     return compute_run(service->compute, &request, err);
 }
@@ -57,13 +59,16 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
 enum status evaluation_run(const struct evaluation *e, const struct service *service,
                            const struct http_request *request, struct error *err)
 {
+    struct part part = {.e = e};
     enum status st = STATUS_OK;
-    for (size_t first = 0; st == STATUS_OK && first < e->n_points; first += PART_POINTS) {
-        size_t left = e->n_points - first;
-        if (first > 0 && http_peer_is_gone(request))
+    if (e->for_bytes && e->n_points >= DRAFT_LEAST_POINTS)
+        st = draft_get(e->entry->draft, &part.split, err);
+    for (; st == STATUS_OK && part.first < e->n_points; part.first += PART_POINTS) {
+        size_t left = e->n_points - part.first;
+        if (part.first > 0 && http_peer_is_gone(request))
             st = error_set(err, STATUS_CANCELED, "", "the client is gone");
         else
-            st = run_part(e, service, first, left < PART_POINTS ? left : PART_POINTS, err);
+            st = run_part(&part, service, left < PART_POINTS ? left : PART_POINTS, err);
     }
     return st;
 }

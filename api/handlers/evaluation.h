@@ -28,6 +28,7 @@ struct evaluation {
     const struct field_entry *entry;
     enum query_frame frame;
     enum field_use use;
+    bool for_bytes; /* values become eight bits, and may be a little off (server/fields/draft.h) */
     size_t n_points;
     evaluation_points points;
     evaluation_take take;

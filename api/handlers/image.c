@@ -189,6 +189,7 @@ static void render(const struct service *service, const struct http_request *req
     const struct evaluation e = {
         .entry = entry,
         .frame = q->frame,
+        .for_bytes = q->format != IMAGE_NPY,
         .n_points = q->width * q->height,
         .points = pixel_points,
         .take = take_pixels,

@@ -20,6 +20,7 @@ enum rng_stream {
     RNG_HOLDOUT = 4,
     RNG_EVALUATION = 5,
     RNG_SAMPLE = 6,
+    RNG_PROBE = 7,
 };
 
 struct rng {

@@ -1,8 +1,10 @@
 #include "core/field/field.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/base/rng.h"
 #include "core/nn/kernel.h"
 
 struct field {
@@ -20,7 +22,7 @@ struct field {
 struct field_workspace {
     struct mlp_pass pass;
     struct mlp_tile *tile;
-    const uint32_t *rounded; /* weights of a pass in bf16; borrowed */
+    const uint32_t *split; /* weights of a pass in bf16; borrowed */
     /* FIELD_GRADIENTS only; of one tile but for the first: */
     float *derived;
     float *values;   /* [MLP_TILE, C] */
@@ -265,23 +267,29 @@ out:
     return status;
 }
 
-uint32_t *field_round(const struct field *f)
+static const struct mlp_pass split_pass = {.precision = PRECISION_BF16X2};
+
+size_t field_n_split(const struct field *f)
 {
-    const struct mlp_pass pass = {.precision = PRECISION_BF16};
-    void *rounded = mem_alloc_floats(mlp_n_derived(f->mlp, pass));
-    if (rounded)
-        mlp_derive(f->mlp, pass, f->params + f->n_encoding, rounded, 0, 1);
-    return rounded;
+    return mlp_n_derived(f->mlp, split_pass);
 }
 
-enum status field_workspace_create_rounded(struct field_workspace **out, const struct field *f,
-                                           const uint32_t *rounded, struct error *err)
+uint32_t *field_split(const struct field *f)
+{
+    void *split = mem_alloc_floats(field_n_split(f));
+    if (split)
+        mlp_derive(f->mlp, split_pass, f->params + f->n_encoding, split, 0, 1);
+    return split;
+}
+
+enum status field_workspace_create_split(struct field_workspace **out, const struct field *f,
+                                         const uint32_t *split, struct error *err)
 {
     struct field_workspace *w = mem_alloc(sizeof *w);
     if (!w)
         return error_status(err, STATUS_NO_MEMORY);
-    w->pass.precision = PRECISION_BF16;
-    w->rounded = rounded;
+    w->pass = split_pass;
+    w->split = split;
     enum status status = mlp_tile_create(&w->tile, f->mlp, w->pass, err);
     if (status == STATUS_OK)
         *out = w;
@@ -311,7 +319,7 @@ static void query_tile(const struct field *f, struct field_workspace *w, size_t 
     size_t ld;
     float *input = mlp_tile_input(w->tile, &ld);
     encoding_forward(f->encoding, f->kernel, f->params, n, unit, input, ld);
-    mlp_forward(f->mlp, f->params + f->n_encoding, w->rounded, w->tile, n, NULL, values);
+    mlp_forward(f->mlp, f->params + f->n_encoding, w->split, w->tile, n, NULL, values);
 }
 
 void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
@@ -321,6 +329,38 @@ void field_query(const struct field *f, struct field_workspace *w, size_t n, con
         size_t count = n - first < MLP_TILE ? n - first : MLP_TILE;
         query_tile(f, w, count, unit + first * f->n_inputs, values + first * f->n_outputs);
     }
+}
+
+enum status field_split_error(const struct field *f, const uint32_t *split, float *out,
+                              struct error *err)
+{
+    enum { N_POINTS = 1024 };
+    struct field_workspace *exact = NULL, *rough = NULL;
+    const size_t n_coords = N_POINTS * f->n_inputs, n_values = N_POINTS * f->n_outputs;
+    float *unit = mem_alloc_floats(n_coords + 2 * n_values);
+    enum status status = unit ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK)
+        status = field_workspace_create(&exact, f, FIELD_VALUES, err);
+    if (status == STATUS_OK)
+        status = field_workspace_create_split(&rough, f, split, err);
+    if (status != STATUS_OK)
+        goto out;
+    float *a = unit + n_coords, *b = a + n_values;
+    struct rng rng = rng_at(0, RNG_PROBE, 0);
+    for (size_t i = 0; i < n_coords; i++)
+        unit[i] = (float)rng_uniform(&rng);
+    field_query(f, exact, N_POINTS, unit, a);
+    field_query(f, rough, N_POINTS, unit, b);
+    *out = 0;
+    for (size_t i = 0; i < n_values && !isnan(*out); i++) {
+        const float error = fabsf(a[i] - b[i]);
+        *out = error <= *out ? *out : error; /* NaN is not */
+    }
+out:
+    field_workspace_free(exact);
+    field_workspace_free(rough);
+    mem_free(unit);
+    return status;
 }
 
 /* One tile back to its coordinates, once for each output.  gradient: [n, C, D] of this tile. */

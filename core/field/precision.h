@@ -5,7 +5,8 @@
  * its PSNR was within 0.06 dB of fp32's after the same steps, above as often as below
  * (docs/performance.md has the table).  Coordinates that go into a network as they are (none), or
  * as one turn (basic), are the exception: eight bits tell 256 places of a side apart, so neighbours
- * in a larger picture become one.  Queries are in fp32 whatever a field was trained in.
+ * in a larger picture become one.  Queries are in fp32 whatever a field was trained in, but for
+ * pictures of eight bits.
  */
 #ifndef CORE_FIELD_PRECISION_H
 #define CORE_FIELD_PRECISION_H
@@ -31,5 +32,11 @@ enum status precision_check(enum precision precision, const struct kernel *kerne
  * fp32. Others stand for themselves. */
 enum precision precision_settle(enum precision precision, const struct field_spec *spec,
                                 const struct arithmetic *arithmetic);
+
+/* Whether a field may be drawn in bf16x2 (core/nn/mlp.h) for eight bits: the processor computes
+ * that faster, the network is wide enough to gain by it (64), and its input is bounded (not none),
+ * so that what holds for some points holds for others.  Then field_split_error has the last word.
+ */
+bool precision_split_pays(const struct field *f);
 
 #endif

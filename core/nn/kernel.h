@@ -14,6 +14,11 @@
  * Their values depend on the instruction set: in which order a pair is added, what becomes of
  * subnormal numbers.  For one row of C they depend on that row alone, as above.
  *
+ * Two bfloat16 hold a float to 16 bits: the rounded number and its rest, what rounding left,
+ * rounded itself.  A product of such sums is three of the former: A B + rest(A) B + A rest(B),
+ * within 2^-16 of sum |a| |b| (Henry, Tang and Heinecke 2019, "Leveraging the bfloat16 artificial
+ * intelligence datatype for higher-precision computations").
+ *
  * Kernels are pure and keep no state: any number of threads may use them.  They cannot fail.
  */
 #ifndef CORE_NN_KERNEL_H
@@ -58,8 +63,8 @@ struct gemm {
 /* Rows and columns of a product of bfloat16 come in blocks of 32: of k, 16 pairs. */
 enum { KERNEL_BLOCK = 32, KERNEL_PAIRS = 16 };
 
-/* Where a matrix [m, n] of floats goes in bfloat16, in up to three forms (a form that is NULL is
- * not made).  m is even for the last two. */
+/* Where a matrix [m, n] of floats goes in bfloat16, in up to four forms (a form that is NULL is
+ * not made).  m is even for pairs and columns. */
 struct bf16_matrix {
     uint16_t *rows; /* element (i, j) at i * row_step + j */
     size_t row_step;
@@ -67,6 +72,7 @@ struct bf16_matrix {
     size_t pair_step;
     uint32_t *columns; /* the same pair at j * column_step + p: the matrix transposed */
     size_t column_step;
+    uint16_t *rest; /* the rests, as rows; then pairs and columns are NULL */
 };
 
 /*
@@ -75,7 +81,8 @@ struct bf16_matrix {
  * j % 32].  a is readable for whole blocks of rows, m rounded up to 32; what is there changes
  * nothing.
  *   GEMM_STORE, GEMM_ACCUMULATE   into c, in floats, as struct gemm says
- *   GEMM_RELU, GEMM_MASK          into out, rounded; m is a multiple of KERNEL_BLOCK
+ *   GEMM_RELU, GEMM_MASK          into out, rounded; m is a multiple of KERNEL_BLOCK; no rests of a
+ *                                 masked matrix
  */
 struct gemm_bf16 {
     size_t m, n, k; /* k: pairs */
@@ -83,6 +90,7 @@ struct gemm_bf16 {
     size_t a_row;
     const uint32_t *b;
     size_t b_step, b_panel;
+    const uint32_t *a_rest, *b_rest; /* laid out like a and b; NULL: of no sums */
     enum gemm_epilogue epilogue;
     const float *bias; /* [n], or NULL */
     float *c;
@@ -94,16 +102,18 @@ struct gemm_bf16 {
 
 struct kernel_bf16 {
     size_t k_pairs; /* 1 … KERNEL_PAIRS */
+    bool sums_pay;  /* a product of sums takes less time than one of floats */
     void (*gemm)(const struct gemm_bf16 *g);
 
     /* Floats [m, n] (z_row apart) rounded into out; m is a multiple of KERNEL_BLOCK, n of 16. */
     void (*round)(size_t m, size_t n, const float *z, size_t z_row, const struct bf16_matrix *out);
 
     /* One panel w [m, 32] of weights as operands B.  pairs [m / 2 rounded up to KERNEL_PAIRS, 32]:
-     * for products with W, zeros past m.  transposed, for products with W transposed: the pair q of
-     * columns of row k at transposed[k / 32 * panel + q * 32 + k % 32]; k is rounded up to 16,
-     * zeros past m.  NULL: not made. */
-    void (*pack)(size_t m, const float *w, uint32_t *pairs, uint32_t *transposed, size_t panel);
+     * for products with W, zeros past m.  rest: the rests, likewise.  transposed, for products with
+     * W transposed: the pair q of columns of row k at transposed[k / 32 * panel + q * 32 + k % 32];
+     * k is rounded up to 16, zeros past m.  rest, transposed NULL: not made. */
+    void (*pack)(size_t m, const float *w, uint32_t *pairs, uint32_t *rest, uint32_t *transposed,
+                 size_t panel);
 
     /* sum[j] += both halves of column j of pairs [k, pair_step], n_columns as in add_columns. */
     void (*add_pairs)(size_t k, size_t n_columns, const uint32_t *pairs, size_t pair_step,

@@ -68,11 +68,65 @@ INLINE void multiply(const struct gemm_bf16 *g, size_t row, size_t panel, size_t
     _tile_stored(2, &out->sum[LANES][0], out_bytes);
 }
 
+/* Of operands with rests: twelve products for eight loads. */
+INLINE void multiply_sums(const struct gemm_bf16 *g, size_t row, size_t panel, size_t columns,
+                          struct block *out)
+{
+    const size_t low = LANES * g->a_row;
+    const uint32_t *a = g->a + row * g->a_row, *a_rest = g->a_rest + row * g->a_row;
+    const uint32_t *b = g->b + panel * g->b_panel, *b_rest = g->b_rest + panel * g->b_panel;
+    const size_t a_bytes = g->a_row * sizeof *a, b_bytes = g->b_step * sizeof *b;
+    const size_t out_bytes = sizeof out->sum[0];
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t p = 0; p < g->k; p += KERNEL_PAIRS) {
+        _tile_loadd(4, a_rest + p, a_bytes);
+        _tile_loadd(6, b, b_bytes);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(5, a_rest + low + p, a_bytes);
+        _tile_dpbf16ps(2, 5, 6);
+        if (columns == BLOCK) {
+            _tile_loadd(7, b + LANES, b_bytes);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+        _tile_loadd(4, a + p, a_bytes);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(5, a + low + p, a_bytes);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_loadd(6, b_rest, b_bytes);
+        if (columns == BLOCK) {
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(3, 5, 7);
+            _tile_loadd(7, b_rest + LANES, b_bytes);
+        }
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(2, 5, 6);
+        if (columns == BLOCK) {
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+        b += KERNEL_PAIRS * g->b_step;
+        b_rest += KERNEL_PAIRS * g->b_step;
+    }
+    _tile_stored(0, &out->sum[0][0], out_bytes);
+    _tile_stored(2, &out->sum[LANES][0], out_bytes);
+    if (columns == BLOCK) {
+        _tile_stored(1, &out->sum[0][LANES], out_bytes);
+        _tile_stored(3, &out->sum[LANES][LANES], out_bytes);
+    }
+}
+
 static void gemm_bf16(const struct gemm_bf16 *g)
 {
     /* Not the intrinsic: gcc 12 takes it to read eight bytes of the configuration. */
     __asm__ volatile("ldtilecfg %0" : : "m"(whole_tiles));
-    each_block(g, multiply);
+    if (g->a_rest)
+        each_block(g, multiply_sums);
+    else
+        each_block(g, multiply);
     _tile_release();
 }
 
@@ -88,6 +142,7 @@ bool amx_enable(void)
 
 const struct kernel_bf16 bf16_amx = {
     .k_pairs = KERNEL_PAIRS,
+    .sums_pay = true,
     .gemm = gemm_bf16,
     .round = round_bf16,
     .pack = pack_bf16,

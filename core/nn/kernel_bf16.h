@@ -69,8 +69,8 @@ struct finish {
     size_t mask_row;
 };
 
-INLINE __m256bh finished(const enum gemm_epilogue epilogue, const struct finish *f, size_t i,
-                         __m512 z, __m512 bias)
+INLINE __m512 finished(const enum gemm_epilogue epilogue, const struct finish *f, size_t i,
+                       __m512 z, __m512 bias)
 {
     if (epilogue == GEMM_RELU) /* the second operand wins where it is NaN */
         z = _mm512_max_ps(_mm512_setzero_ps(), _mm512_add_ps(z, bias));
@@ -80,7 +80,29 @@ INLINE __m256bh finished(const enum gemm_epilogue epilogue, const struct finish 
                 _mm256_loadu_si256((const __m256i *)(f->mask + i * f->mask_row)),
                 _mm256_setzero_si256()),
             z);
-    return _mm512_cvtneps_pbh(z);
+    return z;
+}
+
+/* What rounding z left. */
+INLINE __m512 rest_of(__m512 z)
+{
+    const __m512i rounded = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(z));
+    return _mm512_sub_ps(z, (__m512)_mm512_slli_epi32(rounded, 16));
+}
+
+/* The same rows and columns as rows and rests alone. */
+INLINE void split_half_block(const enum gemm_epilogue epilogue, const struct finish *f,
+                             const float *z, size_t z_row, const struct bf16_matrix *out,
+                             size_t row, size_t column)
+{
+    const __m512 bias = f->bias ? _mm512_loadu_ps(f->bias) : _mm512_setzero_ps();
+    UNROLL(4)
+    for (size_t i = 0; i < BLOCK; i++) {
+        const __m512 v = finished(epilogue, f, i, _mm512_loadu_ps(z + i * z_row), bias);
+        const size_t at = (row + i) * out->row_step + column;
+        _mm256_storeu_si256((__m256i *)(out->rows + at), (__m256i)_mm512_cvtneps_pbh(v));
+        _mm256_storeu_si256((__m256i *)(out->rest + at), (__m256i)_mm512_cvtneps_pbh(rest_of(v)));
+    }
 }
 
 INLINE void round_half_block(const enum gemm_epilogue epilogue, const struct finish *f,
@@ -91,9 +113,11 @@ INLINE void round_half_block(const enum gemm_epilogue epilogue, const struct fin
     __m512i pair[LANES];
     UNROLL(16)
     for (size_t p = 0; p < LANES; p++) {
-        const __m256bh low = finished(epilogue, f, 2 * p, _mm512_loadu_ps(z + 2 * p * z_row), bias);
-        const __m256bh high =
-            finished(epilogue, f, 2 * p + 1, _mm512_loadu_ps(z + (2 * p + 1) * z_row), bias);
+        const float *even = z + 2 * p * z_row;
+        const __m256bh low =
+            _mm512_cvtneps_pbh(finished(epilogue, f, 2 * p, _mm512_loadu_ps(even), bias));
+        const __m256bh high = _mm512_cvtneps_pbh(
+            finished(epilogue, f, 2 * p + 1, _mm512_loadu_ps(even + z_row), bias));
         if (out->rows) {
             uint16_t *to = out->rows + (row + 2 * p) * out->row_step + column;
             _mm256_storeu_si256((__m256i *)to, (__m256i)low);
@@ -120,7 +144,10 @@ static void round_bf16(size_t m, size_t n, const float *z, size_t z_row,
     const struct finish f = {.epilogue = GEMM_STORE};
     for (size_t row = 0; row < m; row += BLOCK)
         for (size_t column = 0; column < n; column += LANES)
-            round_half_block(GEMM_STORE, &f, z + row * z_row + column, z_row, out, row, column);
+            if (out->rest)
+                split_half_block(GEMM_STORE, &f, z + row * z_row + column, z_row, out, row, column);
+            else
+                round_half_block(GEMM_STORE, &f, z + row * z_row + column, z_row, out, row, column);
 }
 
 /* --- the walk over C --- */
@@ -151,7 +178,9 @@ INLINE void store_rounded(const struct gemm_bf16 *g, const struct block *b, size
             .mask = g->epilogue != GEMM_RELU ? g->mask + row * g->mask_row + column + j : NULL,
             .mask_row = g->mask_row,
         };
-        if (g->epilogue == GEMM_RELU)
+        if (g->out.rest)
+            split_half_block(GEMM_RELU, &f, &b->sum[0][j], BLOCK, &g->out, row, column + j);
+        else if (g->epilogue == GEMM_RELU)
             round_half_block(GEMM_RELU, &f, &b->sum[0][j], BLOCK, &g->out, row, column + j);
         else
             round_half_block(GEMM_MASK, &f, &b->sum[0][j], BLOCK, &g->out, row, column + j);
@@ -183,16 +212,21 @@ INLINE __m512 row_or_zero(size_t row, size_t m, const float *w)
     return row < m ? _mm512_loadu_ps(w + row * KERNEL_PANEL) : _mm512_setzero_ps();
 }
 
-static void pack_bf16(size_t m, const float *w, uint32_t *pairs, uint32_t *transposed, size_t panel)
+static void pack_bf16(size_t m, const float *w, uint32_t *pairs, uint32_t *rest,
+                      uint32_t *transposed, size_t panel)
 {
     for (size_t row = 0; row < m; row += BLOCK)
         for (size_t p = 0; p < KERNEL_PAIRS; p++) {
-            uint32_t *to = pairs + (row / 2 + p) * KERNEL_PANEL;
-            const size_t even = row + 2 * p;
-            for (size_t j = 0; j < KERNEL_PANEL; j += LANES)
-                _mm512_storeu_si512(to + j,
-                                    words(_mm512_cvtneps_pbh(row_or_zero(even, m, w + j)),
-                                          _mm512_cvtneps_pbh(row_or_zero(even + 1, m, w + j))));
+            const size_t to = (row / 2 + p) * KERNEL_PANEL, even = row + 2 * p;
+            for (size_t j = 0; j < KERNEL_PANEL; j += LANES) {
+                const __m512 low = row_or_zero(even, m, w + j);
+                const __m512 high = row_or_zero(even + 1, m, w + j);
+                _mm512_storeu_si512(pairs + to + j,
+                                    words(_mm512_cvtneps_pbh(low), _mm512_cvtneps_pbh(high)));
+                if (rest)
+                    _mm512_storeu_si512(rest + to + j, words(_mm512_cvtneps_pbh(rest_of(low)),
+                                                             _mm512_cvtneps_pbh(rest_of(high))));
+            }
         }
     for (size_t row = 0; transposed && row < m; row += LANES) {
         __m512i word[LANES];

@@ -47,17 +47,27 @@ static void put(const struct bf16_matrix *out, size_t i, size_t j, float value)
         set_half(&out->pairs[i / 2 * out->pair_step + j], i, bits);
     if (out->columns)
         set_half(&out->columns[j * out->column_step + i / 2], i, bits);
+    if (out->rest)
+        out->rest[i * out->row_step + j] = bits_of(value - float_of(bits));
 }
 
-static float dot(const struct gemm_bf16 *g, size_t i, size_t j)
+static float dot(const struct gemm_bf16 *g, const uint32_t *a, const uint32_t *b)
 {
-    const uint32_t *a = g->a + i * g->a_row;
-    const uint32_t *b = g->b + j / KERNEL_PANEL * g->b_panel + j % KERNEL_PANEL;
     float sum = 0;
     for (size_t p = 0; p < g->k; p++)
         for (size_t step = 0; step < 2; step++)
             sum += float_of(half(a[p], step)) * float_of(half(b[p * g->b_step], step));
     return sum;
+}
+
+static float product(const struct gemm_bf16 *g, size_t i, size_t j)
+{
+    const size_t a_at = i * g->a_row;
+    const size_t b_at = j / KERNEL_PANEL * g->b_panel + j % KERNEL_PANEL;
+    const float sum = dot(g, g->a + a_at, g->b + b_at);
+    if (!g->a_rest)
+        return sum;
+    return sum + dot(g, g->a_rest + a_at, g->b + b_at) + dot(g, g->a + a_at, g->b_rest + b_at);
 }
 
 static float *float_at(const struct gemm_bf16 *g, size_t i, size_t j)
@@ -69,7 +79,7 @@ static void gemm(const struct gemm_bf16 *g)
 {
     for (size_t i = 0; i < g->m; i++)
         for (size_t j = 0; j < g->n; j++) {
-            float v = dot(g, i, j);
+            float v = product(g, i, j);
             switch (g->epilogue) {
             case GEMM_STORE:
                 *float_at(g, i, j) = g->bias ? v + g->bias[j] : v;
@@ -96,14 +106,18 @@ static void round_rows(size_t m, size_t n, const float *z, size_t z_row,
             put(out, i, j, z[i * z_row + j]);
 }
 
-static void pack(size_t m, const float *w, uint32_t *pairs, uint32_t *transposed, size_t panel)
+static void pack(size_t m, const float *w, uint32_t *pairs, uint32_t *rest, uint32_t *transposed,
+                 size_t panel)
 {
     const size_t n_pairs = (m + KERNEL_BLOCK - 1) / KERNEL_BLOCK * KERNEL_PAIRS;
     const size_t n_rows = (m + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
     for (size_t k = 0; k < 2 * n_pairs; k++)
         for (size_t j = 0; j < KERNEL_PANEL; j++) {
-            const uint16_t bits = k < m ? bits_of(w[k * KERNEL_PANEL + j]) : 0;
+            const float value = k < m ? w[k * KERNEL_PANEL + j] : 0;
+            const uint16_t bits = bits_of(value);
             set_half(&pairs[k / 2 * KERNEL_PANEL + j], k, bits);
+            if (rest)
+                set_half(&rest[k / 2 * KERNEL_PANEL + j], k, bits_of(value - float_of(bits)));
             if (transposed && k < n_rows)
                 set_half(
                     &transposed[k / KERNEL_PANEL * panel + j / 2 * KERNEL_PANEL + k % KERNEL_PANEL],

@@ -157,7 +157,8 @@ void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float 
 
 const char *precision_name(enum precision p)
 {
-    return p == PRECISION_BF16 ? "bf16" : "fp32";
+    static const char *const names[] = {"fp32", "bf16", "auto", "bf16x2"};
+    return names[p];
 }
 
 /* Layers below this one have no gradient of their inputs in a pass. */
@@ -168,6 +169,8 @@ static size_t first_transposed(const struct mlp *m, struct mlp_pass pass)
 
 size_t mlp_n_derived(const struct mlp *m, struct mlp_pass pass)
 {
+    if (pass.precision == PRECISION_BF16X2)
+        return 2 * m->n_pairs;
     const bool is_bf16 = pass.precision == PRECISION_BF16;
     const size_t n_pairs = is_bf16 ? m->n_pairs : 0;
     switch (first_transposed(m, pass)) {
@@ -253,21 +256,23 @@ static void pack(const struct mlp *m, struct mlp_pass pass, const float *params,
         const size_t pair_panel = blocks(n_inputs) / 2UL * MLP_PANEL;
         const size_t transposed_panel = blocks(n_outputs) / 2UL * MLP_PANEL;
         uint32_t *transposed = words + m->n_pairs + layer->transposed_pairs;
+        uint32_t *rest = words + m->n_pairs + layer->pairs;
         const bool is_transposed = l >= first_transposed(m, pass);
+        const bool has_rest = pass.precision == PRECISION_BF16X2;
         for (size_t p = 0; p * MLP_PANEL < n_outputs; p++)
             if (number++ % n_parts == part)
-                m->kernel->bf16->pack(n_inputs, params + layer->weight + p * n_inputs * MLP_PANEL,
-                                      words + layer->pairs + p * pair_panel,
-                                      is_transposed ? transposed + p * KERNEL_PAIRS * MLP_PANEL
-                                                    : NULL,
-                                      transposed_panel);
+                m->kernel->bf16->pack(
+                    n_inputs, params + layer->weight + p * n_inputs * MLP_PANEL,
+                    words + layer->pairs + p * pair_panel, has_rest ? rest + p * pair_panel : NULL,
+                    is_transposed ? transposed + p * KERNEL_PAIRS * MLP_PANEL : NULL,
+                    transposed_panel);
     }
 }
 
 void mlp_derive(const struct mlp *m, struct mlp_pass pass, const float *params, void *derived,
                 size_t part, size_t n_parts)
 {
-    if (pass.precision == PRECISION_BF16)
+    if (pass.precision != PRECISION_FP32)
         pack(m, pass, params, derived, part, n_parts);
     else
         transpose(m, pass, params, derived, part, n_parts);

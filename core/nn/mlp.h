@@ -73,8 +73,14 @@ void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float 
 
 /* What passes are for, and in which numbers.  bf16: weights, activations and their gradients are
  * rounded to bfloat16 (core/nn/kernel.h) where they are multiplied; sums, parameters, their
- * gradients, the input and the outputs are floats.  Only for kernels with bf16. */
-enum precision { PRECISION_FP32, PRECISION_BF16, PRECISION_AUTO /* for trainers only */ };
+ * gradients, the input and the outputs are floats.  bf16x2: likewise, but each operand is the sum
+ * of two bfloat16, 16 bits instead of 8.  Only for kernels with bf16. */
+enum precision {
+    PRECISION_FP32,
+    PRECISION_BF16,
+    PRECISION_AUTO,  /* for trainers only */
+    PRECISION_BF16X2 /* for passes forward only */
+};
 
 struct mlp_pass {
     bool training; /* also backward */
@@ -82,7 +88,7 @@ struct mlp_pass {
     enum precision precision;
 };
 
-/* "fp32", "bf16" */
+/* "fp32", "bf16", "bf16x2" */
 const char *precision_name(enum precision p);
 
 /* What passes need of the parameters in another form (transposed, rounded): a second block, aligned

@@ -31,7 +31,8 @@ struct mlp {
     const struct kernel *kernel;
     size_t n_layers;
     size_t n_params, n_transposed;
-    size_t n_pairs, n_transposed_pairs; /* words; the latter lie behind the former */
+    size_t n_pairs,
+        n_transposed_pairs; /* words; the latter lie behind the former, or the rests do */
     struct mlp_layer layer[MLP_MAX_LAYERS];
 };
 
@@ -52,6 +53,7 @@ struct mlp_tile {
     /* bf16 */
     size_t row_words[MLP_MAX_LAYERS];  /* words from a row of rows[l] to the next */
     uint32_t *rows[MLP_MAX_LAYERS];    /* [MLP_TILE, row_words[l]] pairs of columns of h[l] */
+    uint32_t *rest[MLP_MAX_LAYERS];    /* bf16x2: the rests of rows[l], likewise */
     uint32_t *columns[MLP_MAX_LAYERS]; /* training: [K filled up to 32, MLP_COLUMN], transposed */
     uint32_t *d_rows[2];               /* training: [MLP_TILE, d_words] pairs of columns of d_z */
     uint32_t *d_pairs[2];              /* training: [MLP_TILE / 2, d_row] pairs of rows of it */

@@ -54,6 +54,17 @@ static size_t lay_out_fp32(struct mlp_tile *t, const struct mlp *m, float *block
     return n;
 }
 
+/* Activations that no backward pass will read: of the input, and two that layers 1 … read and write
+ * in turns. */
+static size_t lay_out_in_turns(uint32_t **rows, const struct mlp_tile *t, size_t n_hidden,
+                               float *block)
+{
+    size_t n = 0;
+    for (size_t l = 0; l <= n_hidden; l++)
+        rows[l] = l < 3 ? take_words(block, &n, MLP_TILE * t->row_words[l]) : rows[l - 2];
+    return n;
+}
+
 static size_t lay_out_bf16(struct mlp_tile *t, const struct mlp *m, float *block)
 {
     const size_t n_hidden = m->spec.n_hidden_layers;
@@ -63,19 +74,15 @@ static size_t lay_out_bf16(struct mlp_tile *t, const struct mlp *m, float *block
              m->spec.activation == ACTIVATION_RELU || n_hidden == 0 ? 0 : MLP_TILE * t->row[1]);
     for (size_t l = 1; l <= n_hidden; l++)
         t->h[l] = scratch;
-    for (size_t l = 0; l <= n_hidden; l++) {
-        t->rows[l] = t->pass.training || l < 2 ? take_words(block, &n, MLP_TILE * t->row_words[l])
-                                               : t->rows[l - 1];
-        if (t->pass.training)
-            t->columns[l] = take_words(block, &n, (t->row_words[l] - MLP_LANES) * 2 * MLP_COLUMN);
-    }
-    if (!t->pass.training) { /* layers 1 … read and write two in turns */
-        uint32_t *other = take_words(block, &n, n_hidden > 1 ? MLP_TILE * t->row_words[1] : 0);
-        for (size_t l = 2; l <= n_hidden; l += 2)
-            t->rows[l] = other;
-        for (size_t l = 3; l <= n_hidden; l += 2)
-            t->rows[l] = t->rows[1];
+    if (!t->pass.training) {
+        n += lay_out_in_turns(t->rows, t, n_hidden, block ? block + n : NULL);
+        if (t->pass.precision == PRECISION_BF16X2)
+            n += lay_out_in_turns(t->rest, t, n_hidden, block ? block + n : NULL);
         return n;
+    }
+    for (size_t l = 0; l <= n_hidden; l++) {
+        t->rows[l] = take_words(block, &n, MLP_TILE * t->row_words[l]);
+        t->columns[l] = take_words(block, &n, (t->row_words[l] - MLP_LANES) * 2 * MLP_COLUMN);
     }
     t->d_z[0] = take(block, &n, MLP_TILE * t->d_row);
     for (size_t i = 0; i < 2; i++) {
@@ -94,10 +101,9 @@ static size_t lay_out(struct mlp_tile *t, const struct mlp *m, float *block)
     t->h[0] = take(block, &n, MLP_TILE * t->row[0]);
     for (size_t l = 0; l < n_slopes; l++)
         t->slope[l] = take(block, &n, MLP_TILE * t->row[1]);
-    float *rest = block ? block + n : NULL;
-    const size_t n_rest =
-        t->pass.precision == PRECISION_BF16 ? lay_out_bf16(t, m, rest) : lay_out_fp32(t, m, rest);
-    n += n_rest;
+    float *behind = block ? block + n : NULL;
+    n += t->pass.precision == PRECISION_FP32 ? lay_out_fp32(t, m, behind)
+                                             : lay_out_bf16(t, m, behind);
     t->h[m->n_layers] = take(block, &n, MLP_TILE * t->row[m->n_layers]);
     return n;
 }
@@ -199,7 +205,7 @@ void mlp_activate(const struct mlp *m, struct mlp_tile *t, size_t n, size_t l)
 void mlp_forward(const struct mlp *m, const float *params, const void *derived, struct mlp_tile *t,
                  size_t n, float *raw, float *values)
 {
-    if (t->pass.precision == PRECISION_BF16)
+    if (t->pass.precision != PRECISION_FP32)
         mlp_forward_bf16(m, params, derived, t, n);
     else
         for (size_t l = 0; l < m->n_layers; l++)

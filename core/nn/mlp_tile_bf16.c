@@ -1,5 +1,6 @@
 /*
- * The two passes over a tile in bfloat16: the products of mlp_tile.c with rounded operands.
+ * The two passes over a tile in bfloat16: the products of mlp_tile.c with rounded operands (forward
+ * in bf16x2, too: with their rests beside them).
  *
  *   forward    h[0] rounded; rows_l+1 = round(act(rows_l W^T + b))     rows: A of the next product
  *   backward   d_W_l += columns_l d_pairs_l                            columns: h transposed, A
@@ -34,6 +35,7 @@ static struct bf16_matrix activations(const struct mlp_tile *t, size_t l)
         .row_step = 2 * t->row_words[l],
         .columns = t->columns[l],
         .column_step = MLP_COLUMN,
+        .rest = (uint16_t *)(void *)t->rest[l],
     };
 }
 
@@ -72,6 +74,10 @@ static void layer_forward(const struct mlp *m, const float *params, const uint32
     };
     if (is_rounded)
         g.out = activations(t, l + 1);
+    if (t->pass.precision == PRECISION_BF16X2) {
+        g.a_rest = t->rest[l];
+        g.b_rest = derived + m->n_pairs + layer->pairs;
+    }
     m->kernel->bf16->gemm(&g);
     if (!is_hidden || is_rounded)
         return;

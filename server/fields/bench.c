@@ -3,13 +3,13 @@
 #include "core/base/mem.h"
 
 static enum status make_workspace(struct bench *b, const struct field *f, enum field_use use,
-                                  const uint32_t *rounded)
+                                  const uint32_t *split)
 {
-    return rounded ? field_workspace_create_rounded(&b->workspace, f, rounded, NULL)
-                   : field_workspace_create(&b->workspace, f, use, NULL);
+    return split ? field_workspace_create_split(&b->workspace, f, split, NULL)
+                 : field_workspace_create(&b->workspace, f, use, NULL);
 }
 
-struct bench *bench_create(const struct field *f, enum field_use use, const uint32_t *rounded,
+struct bench *bench_create(const struct field *f, enum field_use use, const uint32_t *split,
                            size_t n_room)
 {
     const size_t n_inputs = field_n_inputs(f), n_outputs = field_n_outputs(f);
@@ -22,7 +22,7 @@ struct bench *bench_create(const struct field *f, enum field_use use, const uint
     if (use == FIELD_GRADIENTS)
         b->gradient = mem_alloc_floats(n_room * n_outputs * n_inputs);
     if (b->unit && b->values && (b->gradient || use != FIELD_GRADIENTS) &&
-        make_workspace(b, f, use, rounded) == STATUS_OK)
+        make_workspace(b, f, use, split) == STATUS_OK)
         return b;
     bench_free(b);
     return NULL;

@@ -20,8 +20,8 @@ struct bench {
     struct bench *next;
 };
 
-/* rounded: as field_round gives it, for values in bfloat16, or NULL.  NULL when out of memory. */
-struct bench *bench_create(const struct field *f, enum field_use use, const uint32_t *rounded,
+/* split: as field_split gives it, for values in bf16x2, or NULL.  NULL when out of memory. */
+struct bench *bench_create(const struct field *f, enum field_use use, const uint32_t *split,
                            size_t n_room);
 void bench_free(struct bench *b);
 

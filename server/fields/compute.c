@@ -58,7 +58,7 @@ struct compute {
 static struct bench *bench_for(const struct compute_request *r, size_t slice)
 {
     const size_t room = r->use == FIELD_GRADIENTS || slice < MLP_TILE ? slice : MLP_TILE;
-    return bench_create(r->field, r->use, r->rounded, room);
+    return bench_create(r->field, r->use, r->split, room);
 }
 
 static void evaluate(const struct compute_request *r, struct bench *b, size_t first, size_t n)
@@ -186,7 +186,7 @@ static enum status run_inline(const struct compute_request *r, struct error *err
 
 static bool fits_a_seat(const struct compute_request *r)
 {
-    return r->seats && !r->rounded && r->use == FIELD_VALUES && r->n_points <= SEATS_POINTS;
+    return r->seats && !r->split && r->use == FIELD_VALUES && r->n_points <= SEATS_POINTS;
 }
 
 static enum status run_seated(const struct compute_request *r, struct error *err)

@@ -41,8 +41,8 @@ typedef void (*compute_take)(void *context, size_t first, size_t n, float *value
 
 struct compute_request {
     const struct field *field;
-    struct seats *seats;     /* of the field, or NULL */
-    const uint32_t *rounded; /* as field_round gives it, for values in bfloat16, or NULL */
+    struct seats *seats;   /* of the field, or NULL */
+    const uint32_t *split; /* as field_split gives it, for values in bf16x2, or NULL */
     enum field_use use;
     size_t n_points;
     compute_points points;

@@ -61,6 +61,7 @@ static void cached_free(struct cached *e)
 {
     if (!e)
         return;
+    draft_free(e->entry.draft);
     seats_free(e->entry.seats);
     field_free(e->field);
     mem_free(e->summary_json);
@@ -81,6 +82,8 @@ static enum status cached_create(struct cached **out, const struct field_cache *
         c->opener(c->kernel, from->spec_json, from->weights, from->n_weights, &e->field, err);
     if (status == STATUS_OK)
         status = seats_create(&e->entry.seats, e->field, err);
+    if (status == STATUS_OK)
+        status = draft_create(&e->entry.draft, e->field, err);
     if (status != STATUS_OK)
         goto out;
     e->summary_json = mem_strdup(from->summary_json);
@@ -100,7 +103,8 @@ static enum status cached_create(struct cached **out, const struct field_cache *
     e->entry.summary_json = e->summary_json;
     snprintf(e->id, sizeof e->id, "%s", field_id);
     e->cost = sizeof *e + field_n_params(e->field) * sizeof(float) + seats_bytes(e->field) +
-              (keeps_weights ? from->n_weights : 0) + strlen(e->summary_json);
+              draft_bytes(e->field) + (keeps_weights ? from->n_weights : 0) +
+              strlen(e->summary_json);
     *out = e;
     e = NULL;
 out:

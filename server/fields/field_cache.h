@@ -18,6 +18,7 @@
 
 #include "core/base/status.h"
 #include "core/field/field.h"
+#include "server/fields/draft.h"
 #include "server/fields/seats.h"
 #include "server/store/store.h"
 
@@ -35,6 +36,7 @@ enum field_state { FIELD_TRAINING, FIELD_FINAL };
 struct field_entry {
     const struct field *field;
     struct seats *seats; /* of the field, for whoever holds the entry */
+    struct draft *draft; /* likewise */
     enum field_state state;
     uint64_t step;
     uint64_t bytes;                        /* of the weights file */

@@ -12,6 +12,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/rng.h"
+#include "core/field/precision.h"
 #include "core/field/trainer.h"
 #include "core/nn/kernel.h"
 #include "core/task/task_image.h"
@@ -214,6 +215,51 @@ static void query_all(void *context)
     bench_must(task_query(q->field, q->team, q->n, q->unit, q->values, NULL, &err), &err);
 }
 
+/* In bf16x2, as the service draws for eight bits: each member its share of the tiles. */
+struct drawing {
+    struct inference *points;
+    struct field_workspace **workspaces; /* one for each member */
+};
+
+static void draw_share(void *context, size_t member)
+{
+    const struct drawing *d = context;
+    const struct inference *q = d->points;
+    size_t first, count;
+    team_share(q->n, MLP_TILE, team_size(q->team), member, &first, &count);
+    field_query(q->field, d->workspaces[member], count, q->unit + 2 * first, q->values + 3 * first);
+}
+
+static void draw_all(void *context)
+{
+    const struct drawing *d = context;
+    team_run(d->points->team, draw_share, context);
+}
+
+static double seconds_of_drawing(struct inference *q)
+{
+    struct error err = {0};
+    const size_t n_members = team_size(q->team);
+    uint32_t *split = field_split(q->field);
+    struct drawing d = {q, mem_alloc_array(n_members, sizeof *d.workspaces)};
+    for (size_t i = 0; i < n_members; i++)
+        bench_must(field_workspace_create_split(&d.workspaces[i], q->field, split, &err), &err);
+    const double seconds = median_seconds(9, draw_all, &d);
+    for (size_t i = 0; i < n_members; i++)
+        field_workspace_free(d.workspaces[i]);
+    mem_free(d.workspaces);
+    mem_free(split);
+    return seconds;
+}
+
+static void report_inference(const char *name, double flops, double seconds, size_t n)
+{
+    char row[64];
+    bench_row(name, (double)n / seconds * 1e-6, "Mpoints/s");
+    snprintf(row, sizeof row, "%s_rate", name);
+    bench_row(row, flops * (double)n / seconds * 1e-9, "GF/s");
+}
+
 static void measure_inference(const struct network *n, struct team *team)
 {
     struct image image = small_picture(IMAGE_SIDE, IMAGE_SIDE, 3);
@@ -225,11 +271,13 @@ static void measure_inference(const struct network *n, struct team *team)
     q.values = mem_alloc_floats(q.n * 3);
     for (size_t i = 0; i < q.n * 2; i++)
         q.unit[i] = (float)(i % 1021) / 1021.0f;
-    double seconds = median_seconds(5, query_all, &q);
+    const double flops = field_query_flops(&spec);
     snprintf(name, sizeof name, "query_%s", n->name);
-    bench_row(name, (double)q.n / seconds * 1e-6, "Mpoints/s");
-    snprintf(name, sizeof name, "query_%s_rate", n->name);
-    bench_row(name, field_query_flops(&spec) * (double)q.n / seconds * 1e-9, "GF/s");
+    report_inference(name, flops, median_seconds(9, query_all, &q), q.n);
+    if (precision_split_pays(f)) {
+        snprintf(name, sizeof name, "query_%s_bf16x2", n->name);
+        report_inference(name, flops, seconds_of_drawing(&q), q.n);
+    }
     mem_free(q.unit);
     mem_free(q.values);
     field_free(f);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/format/png.h"
 #include "tests/http/fit.h"
 
 static struct service service;
@@ -211,6 +212,49 @@ static void image_sizes_follow_from_the_data_and_the_aspect(void **state)
     assert_string_equal(answer_header(&a, "Content-Type"), "image/jpeg");
     assert_memory_equal(a.body.data, "\xff\xd8\xff", 3);
     answer_status(a, 200);
+}
+
+/* A field wide enough to be drawn in fewer bits, where the processor gains by it. */
+static void make_wide_field(char id[ID_TEXT])
+{
+    char dataset[ID_TEXT], body[512];
+    upload_picture(&service, SIZE, 1, dataset);
+    snprintf(body, sizeof(body),
+             "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":{\"type\":\"gaussian\","
+             "\"n_frequencies\":32,\"sigma\":4},\"network\":{\"n_hidden_layers\":3,"
+             "\"width\":64}},\"train\":{\"steps\":%d,\"batch_size\":256}}",
+             dataset, STEPS / 3);
+    json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
+    json_t *done = wait_for_job(&service, member_text(job, "id"), "succeeded");
+    snprintf(id, ID_TEXT, "%s", member_text(done, "field_id"));
+    json_decref(job);
+    json_decref(done);
+}
+
+static void a_png_is_within_a_level_of_the_values(void **state)
+{
+    (void)state;
+    enum { LARGE = 72, N = LARGE * LARGE * 3 };
+    static const unsigned sides[] = {20, LARGE};
+    static float values[N];
+    char id[ID_TEXT];
+    make_wide_field(id);
+    for (size_t s = 0; s < 2; s++) {
+        const size_t n = (size_t)sides[s] * sides[s] * 3;
+        struct image picture = {0};
+        struct answer png = service_get(&service, "/v1/fields/%s/image?width=%u", id, sides[s]);
+        struct answer npy =
+            service_get(&service, "/v1/fields/%s/image?format=npy&width=%u", id, sides[s]);
+        assert_int_equal(png_decode(png.body.data, png.body.n, &picture, NULL, NULL), STATUS_OK);
+        assert_int_equal(picture.width * picture.height * picture.channels, n);
+        assert_true(npy.body.n > n * sizeof(float));
+        memcpy(values, npy.body.data + npy.body.n - n * sizeof(float), n * sizeof(float));
+        for (size_t i = 0; i < n; i++)
+            assert_true(fabsf(image_value(&picture, i) - values[i]) <= 1.0F / 255);
+        image_deinit(&picture);
+        answer_free(&png);
+        answer_free(&npy);
+    }
 }
 
 static void bad_images_are_refused_with_the_place(void **state)
@@ -483,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_point_alone_has_the_bits_it_has_among_many),
         cmocka_unit_test(image_shows_the_values_at_pixel_centres),
         cmocka_unit_test(image_sizes_follow_from_the_data_and_the_aspect),
+        cmocka_unit_test(a_png_is_within_a_level_of_the_values),
         cmocka_unit_test(bad_images_are_refused_with_the_place),
         cmocka_unit_test(image_is_not_rendered_again_for_who_has_it),
         cmocka_unit_test(frames_are_the_same_points_in_other_units),

@@ -88,41 +88,78 @@ static void field_value_of_a_point_depends_on_the_point_alone(void **state)
         }
 }
 
-/* In bf16 too; and the rounding is of the size that eight bits make. */
-static void field_value_in_bf16_depends_on_the_point_alone_and_is_near(void **state)
+/* In bf16x2 too; and the rounding is of the size that sixteen bits make. */
+static void field_value_in_bf16x2_depends_on_the_point_alone_and_is_near(void **state)
 {
     (void)state;
     enum { N = 2 * MLP_TILE + 17 };
-    static float unit[N * D], exact[N * C], rounded[N * C];
+    static float unit[N * D], exact[N * C], near[N * C];
     some_points(N, unit);
     size_t n_kernels;
     const struct kernel *const *kernels = kernel_table(&n_kernels);
-    for (size_t k = 0; k < n_kernels; k++) {
-        const struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
-        struct field *f = NULL;
-        if (!kernels[k]->bf16)
-            continue;
-        assert_int_equal(field_create(&f, &spec, kernels[k], NULL), STATUS_OK);
-        field_init(f, &spec, 2);
-        uint32_t *weights = field_round(f);
-        struct field_workspace *w = workspace_of(f, FIELD_VALUES), *r = NULL;
-        assert_non_null(weights);
-        assert_int_equal(field_workspace_create_rounded(&r, f, weights, NULL), STATUS_OK);
-        field_query(f, w, N, unit, exact);
-        field_query(f, r, N, unit, rounded);
-        assert_memory_not_equal(exact, rounded, sizeof exact);
-        for (size_t i = 0; i < N * C; i++)
-            assert_true(fabsf(exact[i] - rounded[i]) < 0x1p-6f);
-        for (size_t i = 0; i < N; i += 13) {
-            float alone[C];
-            field_query(f, r, 1, unit + i * D, alone);
-            assert_memory_equal(alone, rounded + i * C, sizeof alone);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (int activation = ACTIVATION_RELU; activation <= ACTIVATION_SIN; activation++) {
+            struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+            struct field *f = NULL;
+            if (!kernels[k]->bf16 || !activation_is_hidden((enum activation)activation))
+                continue;
+            spec.network.n_hidden_layers = 4;
+            spec.network.activation = (enum activation)activation;
+            spec.network.omega = 1;
+            assert_int_equal(field_create(&f, &spec, kernels[k], NULL), STATUS_OK);
+            field_init(f, &spec, 2);
+            uint32_t *split = field_split(f);
+            struct field_workspace *w = workspace_of(f, FIELD_VALUES), *r = NULL;
+            assert_non_null(split);
+            assert_int_equal(field_workspace_create_split(&r, f, split, NULL), STATUS_OK);
+            field_query(f, w, N, unit, exact);
+            field_query(f, r, N, unit, near);
+            assert_memory_not_equal(exact, near, sizeof exact);
+            for (size_t i = 0; i < N * C; i++)
+                assert_true(fabsf(exact[i] - near[i]) < 0x1p-14f);
+            for (size_t i = 0; i < N; i += 13) {
+                float alone[C];
+                field_query(f, r, 1, unit + i * D, alone);
+                assert_memory_equal(alone, near + i * C, sizeof alone);
+            }
+            field_workspace_free(w);
+            field_workspace_free(r);
+            mem_free(split);
+            field_free(f);
         }
-        field_workspace_free(w);
-        field_workspace_free(r);
-        mem_free(weights);
-        field_free(f);
-    }
+}
+
+/* Grows with the values, and is NaN where a value is not a number. */
+static void split_error_is_that_of_the_values(void **state)
+{
+    (void)state;
+    struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    float error = 0, larger = 0;
+    struct field *f = NULL;
+    spec.network.activation = ACTIVATION_RELU;
+    spec.network.output_activation = ACTIVATION_LINEAR;
+    assert_int_equal(field_create(&f, &spec, kernel_find("portable"), NULL), STATUS_OK);
+    field_init(f, &spec, 2);
+    uint32_t *split = field_split(f);
+    assert_int_equal(field_split_error(f, split, &error, NULL), STATUS_OK);
+    assert_true(error > 0 && error < 0x1p-14f);
+    mem_free(split);
+
+    size_t first, count;
+    field_trainable_range(f, &first, &count);
+    for (size_t i = first; i < first + count; i++)
+        field_params(f)[i] *= 64;
+    split = field_split(f);
+    assert_int_equal(field_split_error(f, split, &larger, NULL), STATUS_OK);
+    assert_true(larger > 1000 * error);
+    mem_free(split);
+
+    field_params(f)[first] = NAN;
+    split = field_split(f);
+    assert_int_equal(field_split_error(f, split, &larger, NULL), STATUS_OK);
+    assert_true(isnan(larger));
+    mem_free(split);
+    field_free(f);
 }
 
 /* The gradient against central differences of the field itself: what single precision allows at
@@ -297,7 +334,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(field_value_of_a_point_depends_on_the_point_alone),
-        cmocka_unit_test(field_value_in_bf16_depends_on_the_point_alone_and_is_near),
+        cmocka_unit_test(field_value_in_bf16x2_depends_on_the_point_alone_and_is_near),
+        cmocka_unit_test(split_error_is_that_of_the_values),
         cmocka_unit_test(field_gradient_matches_central_differences),
         cmocka_unit_test(field_gradient_needs_no_room_for_values),
         cmocka_unit_test(field_init_depends_on_the_seed_alone),

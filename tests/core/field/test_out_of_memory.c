@@ -81,15 +81,26 @@ static enum status make_workspace(void *context, struct error *err)
     return status;
 }
 
-static enum status make_rounded_workspace(void *context, struct error *err)
+static enum status make_split_workspace(void *context, struct error *err)
 {
     const struct fit *fit = context;
     struct field_workspace *w = NULL;
-    uint32_t *weights = field_round(fit->field);
-    enum status status = weights ? field_workspace_create_rounded(&w, fit->field, weights, err)
+    uint32_t *weights = field_split(fit->field);
+    enum status status = weights ? field_workspace_create_split(&w, fit->field, weights, err)
                                  : error_status(err, STATUS_NO_MEMORY);
     assert_int_equal(w != NULL, status == STATUS_OK);
     field_workspace_free(w);
+    mem_free(weights);
+    return status;
+}
+
+static enum status measure_split(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    float error;
+    uint32_t *weights = field_split(fit->field);
+    enum status status = weights ? field_split_error(fit->field, weights, &error, err)
+                                 : error_status(err, STATUS_NO_MEMORY);
     mem_free(weights);
     return status;
 }
@@ -177,9 +188,11 @@ static void running_out_of_memory_is_survived(void **state)
         alloc_attempt attempt;
         size_t least; /* allocations that it makes */
     } table[] = {
-        {make_field, 4},    {make_workspace, 7}, {make_rounded_workspace, 4}, {save_field, 10},
-        {load_field, 8},    {make_task, 1},      {make_trainer, 20},          {save_trainer, 25},
-        {load_trainer, 20}, {measure_ssim, 1},   {evaluate_fully, 6},         {evaluate_quickly, 6},
+        {make_field, 4},       {make_workspace, 7}, {make_split_workspace, 4},
+        {measure_split, 8},    {save_field, 10},    {load_field, 8},
+        {make_task, 1},        {make_trainer, 20},  {save_trainer, 25},
+        {load_trainer, 20},    {measure_ssim, 1},   {evaluate_fully, 6},
+        {evaluate_quickly, 6},
     };
     const size_t n_bytes = field_n_params(fit->field) * sizeof(float);
     float *before = mem_alloc(n_bytes);

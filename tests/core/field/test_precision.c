@@ -29,10 +29,44 @@ static void precision_is_settled_by_processor_and_mapping(void **state)
     image_deinit(&image);
 }
 
+/* A processor of which it is said that products of sums pay. */
+static void split_pays_where_products_bound_a_bounded_input(void **state)
+{
+    (void)state;
+    struct image image = small_picture(8, 8, 3);
+    struct kernel_bf16 bf16 = *kernel_find("portable")->bf16;
+    struct kernel kernel = *kernel_find("portable");
+    kernel.bf16 = &bf16;
+    static const struct {
+        bool sums_pay;
+        size_t n_hidden_layers, width;
+        enum encoding_type encoding;
+        bool expected;
+    } cases[] = {
+        {true, 1, 64, ENCODING_GAUSSIAN, true},    {true, 3, 256, ENCODING_BASIC, true},
+        {false, 3, 256, ENCODING_GAUSSIAN, false}, {true, 3, 32, ENCODING_GAUSSIAN, false},
+        {true, 0, 256, ENCODING_GAUSSIAN, false},  {true, 3, 256, ENCODING_NONE, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct field_spec spec = small_field_spec(&image);
+        struct field *f = NULL;
+        spec.encoding.type = cases[i].encoding;
+        spec.encoding.input_range[1] = 1;
+        spec.network.n_hidden_layers = cases[i].n_hidden_layers;
+        spec.network.width = cases[i].width;
+        bf16.sums_pay = cases[i].sums_pay;
+        assert_int_equal(field_create(&f, &spec, &kernel, NULL), STATUS_OK);
+        assert_int_equal(precision_split_pays(f), cases[i].expected);
+        field_free(f);
+    }
+    image_deinit(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(precision_is_settled_by_processor_and_mapping),
+        cmocka_unit_test(split_pays_where_products_bound_a_bounded_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

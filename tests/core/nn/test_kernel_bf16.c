@@ -77,7 +77,7 @@ static struct gemm_bf16 bf16_product(const uint32_t *a, const uint32_t *b, const
         .c_panel = KERNEL_PANEL,
         .mask = mask,
         .mask_row = B_OUT,
-        .out = {r->rows, B_OUT, r->pairs, B_OUT, r->columns, B_M / 2},
+        .out = {r->rows, B_OUT, r->pairs, B_OUT, r->columns, B_M / 2, NULL},
     };
 }
 
@@ -201,7 +201,7 @@ static void rounding_to_bf16_is_to_nearest_even_in_every_form(void **state)
             continue;
         uint16_t rows[32 * 16];
         uint32_t pairs[16 * 16], columns[16 * 16];
-        const struct bf16_matrix out = {rows, 16, pairs, 16, columns, 16};
+        const struct bf16_matrix out = {rows, 16, pairs, 16, columns, 16, NULL};
         kernels[k]->bf16->round(32, 16, z, 16, &out);
         for (size_t i = 0; i < N_CASES; i++)
             assert_int_equal(rows[i * 16 + i], cases[i].to);
@@ -225,7 +225,7 @@ static void weights_are_packed_alike_and_columns_of_pairs_summed(void **state)
             uint32_t pairs[PAIR_ROWS * 32], transposed[3 * PANEL];
             memset(pairs, 0x5a, sizeof pairs);
             memset(transposed, 0x5a, sizeof transposed);
-            kernels[k]->bf16->pack(m, w, pairs, transposed, PANEL);
+            kernels[k]->bf16->pack(m, w, pairs, NULL, transposed, PANEL);
             for (size_t row = 0; row < (m + 31) / 32 * 32; row++)
                 for (size_t j = 0; j < 32; j++) {
                     const double value = row < m ? (double)w[row * 32 + j] : 0;
@@ -249,6 +249,108 @@ static void weights_are_packed_alike_and_columns_of_pairs_summed(void **state)
     mem_free(w);
 }
 
+/* --- sums of two --- */
+
+/* Operands of products of sums: A [S_M, 2 S_PAIRS] as rows, B [2 S_PAIRS, S_N] as panels. */
+enum { S_M = 64, S_N = 48, S_PAIRS = 48, S_K = 2 * S_PAIRS };
+struct sums {
+    uint32_t a[S_M * S_PAIRS], a_rest[S_M * S_PAIRS];
+    uint32_t b[2 * S_PAIRS * 32], b_rest[2 * S_PAIRS * 32];
+    uint16_t rows[S_M * S_N], rest[S_M * S_N];
+    float c[S_M * S_N];
+};
+
+static void split_operands(const struct kernel *k, const float *a, const float *b, struct sums *s)
+{
+    const struct bf16_matrix out = {
+        .rows = (uint16_t *)(void *)s->a, .row_step = S_K, .rest = (uint16_t *)(void *)s->a_rest};
+    k->bf16->round(S_M, S_K, a, S_K, &out);
+    for (size_t p = 0; p < 2; p++)
+        k->bf16->pack(S_K, b + p * S_K * 32, s->b + p * S_PAIRS * 32, s->b_rest + p * S_PAIRS * 32,
+                      NULL, 0);
+}
+
+static void a_float_and_its_sum_of_two_differ_by_its_last_bits(void **state)
+{
+    (void)state;
+    float *a = random_floats(S_M * S_K, 1), *b = random_floats((size_t)2 * S_K * 32, 2);
+    struct sums *s = mem_alloc(sizeof *s);
+    for (size_t k = 0; k < n_kernels; k++) {
+        if (!kernels[k]->bf16)
+            continue;
+        split_operands(kernels[k], a, b, s);
+        for (size_t i = 0; i < S_M * S_K; i++) {
+            const double sum = half_of(s->a[i / 2], i) + half_of(s->a_rest[i / 2], i);
+            assert_true(fabs(sum - (double)a[i]) <= 0x1p-17 * fabs((double)a[i]));
+        }
+        for (size_t row = 0; row < S_K; row++)
+            for (size_t j = 0; j < 64; j++) {
+                const size_t at = (j / 32 * S_PAIRS + row / 2) * 32 + j % 32;
+                const double value = (double)b[(j / 32 * S_K + row) * 32 + j % 32];
+                const double sum = half_of(s->b[at], row) + half_of(s->b_rest[at], row);
+                assert_true(fabs(sum - value) <= 0x1p-17 * fabs(value));
+            }
+    }
+    mem_free(s);
+    mem_free(b);
+    mem_free(a);
+}
+
+/* Of floats, by way of sums: within 2^-16 of the sum of the terms' sizes, and what floats lose. */
+static void products_of_sums_are_near_those_of_the_floats(void **state)
+{
+    (void)state;
+    float *a = random_floats(S_M * S_K, 1), *b = random_floats((size_t)2 * S_K * 32, 2);
+    float *bias = random_floats(S_N, 3);
+    struct sums *s = mem_alloc(sizeof *s);
+    for (size_t k = 0; k < n_kernels; k++) {
+        if (!kernels[k]->bf16)
+            continue;
+        split_operands(kernels[k], a, b, s);
+        struct gemm_bf16 g = {
+            .m = S_M,
+            .n = S_N,
+            .k = S_PAIRS,
+            .a = s->a,
+            .a_row = S_PAIRS,
+            .b = s->b,
+            .b_step = 32,
+            .b_panel = S_PAIRS * 32,
+            .a_rest = s->a_rest,
+            .b_rest = s->b_rest,
+            .epilogue = GEMM_STORE,
+            .bias = bias,
+            .c = s->c,
+            .c_row = S_N,
+            .c_panel = 32,
+        };
+        kernels[k]->bf16->gemm(&g);
+        g.epilogue = GEMM_RELU;
+        g.out = (struct bf16_matrix){.rows = s->rows, .row_step = S_N, .rest = s->rest};
+        kernels[k]->bf16->gemm(&g);
+        for (size_t i = 0; i < S_M; i++)
+            for (size_t j = 0; j < S_N; j++) {
+                double sum = (double)bias[j], size = fabs(sum);
+                for (size_t p = 0; p < S_K; p++) {
+                    const double term =
+                        (double)a[i * S_K + p] * (double)b[(j / 32 * S_K + p) * 32 + j % 32];
+                    sum += term;
+                    size += fabs(term);
+                }
+                const double bound = (0x1p-16 + S_K * 0x1p-24) * size,
+                             c = (double)s->c[i * S_N + j];
+                assert_true(fabs(c - sum) <= bound);
+                const double relu =
+                    half_of(s->rows[i * S_N + j], 0) + half_of(s->rest[i * S_N + j], 0);
+                assert_true(fabs(relu - fmax(c, 0)) <= 0x1p-17 * fabs(c));
+            }
+    }
+    mem_free(s);
+    mem_free(bias);
+    mem_free(b);
+    mem_free(a);
+}
+
 static void bf16_is_where_the_processor_has_it(void **state)
 {
     (void)state;
@@ -265,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_row_of_a_bf16_product_does_not_depend_on_the_others),
         cmocka_unit_test(rounding_to_bf16_is_to_nearest_even_in_every_form),
         cmocka_unit_test(weights_are_packed_alike_and_columns_of_pairs_summed),
+        cmocka_unit_test(a_float_and_its_sum_of_two_differ_by_its_last_bits),
+        cmocka_unit_test(products_of_sums_are_near_those_of_the_floats),
         cmocka_unit_test(bf16_is_where_the_processor_has_it),
     };
     return cmocka_run_group_tests(tests, find_kernels, NULL);

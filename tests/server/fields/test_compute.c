@@ -66,7 +66,7 @@ static void collect(void *context, size_t first, size_t n, float *values, float 
 
 /* Every way of cutting gives the bits that one long query gives. */
 static void expect_same_bits(struct compute *c, const struct field *f, struct seats *seats,
-                             const uint32_t *rounded, size_t n, bool gradient)
+                             const uint32_t *split, size_t n, bool gradient)
 {
     const size_t n_outputs = field_n_outputs(f), n_values = n * n_outputs;
     struct field_workspace *w = NULL;
@@ -76,14 +76,14 @@ static void expect_same_bits(struct compute *c, const struct field *f, struct se
     struct collected collected = {n_outputs, got_values, gradient ? got : NULL};
     const struct compute_request request = {.field = f,
                                             .seats = seats,
-                                            .rounded = rounded,
+                                            .split = split,
                                             .use = gradient ? FIELD_GRADIENTS : FIELD_VALUES,
                                             .n_points = n,
                                             .points = scattered,
                                             .take = collect,
                                             .context = &collected};
-    if (rounded)
-        assert_int_equal(field_workspace_create_rounded(&w, f, rounded, NULL), STATUS_OK);
+    if (split)
+        assert_int_equal(field_workspace_create_split(&w, f, split, NULL), STATUS_OK);
     else
         assert_int_equal(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL), STATUS_OK);
     scattered(NULL, 0, n, unit);
@@ -110,17 +110,17 @@ static void values_do_not_depend_on_the_cut(void **state)
         struct compute *c = start(threads);
         struct field *f = make_field(24, 3);
         struct seats *seats = NULL;
-        uint32_t *rounded = field_kernel(f)->bf16 ? field_round(f) : NULL;
+        uint32_t *split = field_kernel(f)->bf16 ? field_split(f) : NULL;
         assert_int_equal(seats_create(&seats, f, NULL), STATUS_OK);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             expect_same_bits(c, f, NULL, NULL, sizes[i], false);
             expect_same_bits(c, f, seats, NULL, sizes[i], false);
-            expect_same_bits(c, f, seats, rounded, sizes[i], false);
+            expect_same_bits(c, f, seats, split, sizes[i], false);
             if (sizes[i] <= 6145)
                 expect_same_bits(c, f, seats, NULL, sizes[i], true);
         }
         seats_free(seats);
-        mem_free(rounded);
+        mem_free(split);
         field_free(f);
         compute_stop(c);
     }
