@@ -338,12 +338,12 @@ enum status field_split_error(const struct field *f, const uint32_t *split, floa
     struct field_workspace *exact = NULL, *rough = NULL;
     const size_t n_coords = N_POINTS * f->n_inputs, n_values = N_POINTS * f->n_outputs;
     float *unit = mem_alloc_floats(n_coords + 2 * n_values);
-    enum status status = unit ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK)
-        status = field_workspace_create(&exact, f, FIELD_VALUES, err);
+    if (!unit)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = field_workspace_create(&exact, f, FIELD_VALUES, err);
     if (status == STATUS_OK)
         status = field_workspace_create_split(&rough, f, split, err);
-    if (status != STATUS_OK)
+    if (!exact || !rough)
         goto out;
     float *a = unit + n_coords, *b = a + n_values;
     struct rng rng = rng_at(0, RNG_PROBE, 0);

@@ -31,8 +31,8 @@ struct mlp {
     const struct kernel *kernel;
     size_t n_layers;
     size_t n_params, n_transposed;
-    size_t n_pairs,
-        n_transposed_pairs; /* words; the latter lie behind the former, or the rests do */
+    size_t n_pairs;            /* words; behind them lie the rests of bf16x2, or */
+    size_t n_transposed_pairs; /* what the backward pass needs */
     struct mlp_layer layer[MLP_MAX_LAYERS];
 };
 
