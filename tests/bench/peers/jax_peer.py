@@ -18,9 +18,29 @@ def about():
     return f"jax {jax.__version__}, {jax.devices()[0].platform}, {threads()} threads"
 
 
+def fit_sine(degree=11):
+    """Odd polynomial for sin(2 pi r), r in [-1/4, 1/4], by least squares at Chebyshev points."""
+    r = np.cos(np.linspace(0, math.pi / 2, 400)[:-1]) / 4
+    powers = np.arange(1, degree + 1, 2)
+    return np.linalg.lstsq(r[:, None] ** (powers - 1), np.sin(2 * math.pi * r) / r, rcond=None)[0]
+
+
+SINE = fit_sine()
+
+
+def sine(turns):
+    """XLA's own is scalar code on a CPU, 7 ns each: two thirds of a narrow network's step."""
+    r = turns - jnp.round(turns)
+    r = jnp.where(jnp.abs(r) > 0.25, jnp.sign(r) * 0.5 - r, r)
+    total = jnp.zeros_like(r)
+    for c in SINE[::-1]:
+        total = total * (r * r) + jnp.float32(c)
+    return total * r
+
+
 def create(frequencies, sigma, layers, width):
     keys = iter(jax.random.split(jax.random.PRNGKey(1), 2 * layers + 3))
-    b = 2 * math.pi * sigma * jax.random.normal(next(keys), (2, frequencies))
+    b = sigma * jax.random.normal(next(keys), (2, frequencies))
     sizes = [2 * frequencies] + [width] * layers + [3]
     normal = jax.nn.initializers.glorot_normal()
     return b, [(normal(next(keys), (k, m)), 0.01 * jax.random.normal(next(keys), (m,)))
@@ -29,8 +49,12 @@ def create(frequencies, sigma, layers, width):
 
 def forward(layers, b, points, dtype):
     u = points @ b
-    h = jnp.concatenate([jnp.sin(u), jnp.cos(u)], 1).astype(dtype)
-    for w, bias in layers[:-1]:
+    waves = jax.lax.optimization_barrier((sine(u), sine(u + 0.25)))  # computed once, not per use
+    half = b.shape[1]
+    w, bias = layers[0]
+    h = sum(part.astype(dtype) @ rows.astype(dtype) for part, rows in zip(waves, (w[:half], w[half:])))
+    h = jax.nn.relu(h + bias.astype(dtype))
+    for w, bias in layers[1:-1]:
         h = jax.nn.relu(h @ w.astype(dtype) + bias.astype(dtype))
     w, bias = layers[-1]
     return jax.nn.sigmoid((h @ w.astype(dtype) + bias.astype(dtype)).astype(jnp.float32))
@@ -47,7 +71,7 @@ def step(dtype, b, points, colours, state, index, t, rate):
 
     def loss_of(layers):
         values = forward(layers, b, points[index], dtype)
-        return jnp.mean((values - colours[index]) ** 2)
+        return 0.5 * jnp.mean((values - colours[index]) ** 2)
 
     loss, g = jax.value_and_grad(loss_of)(layers)
     leaves, tree = jax.tree.flatten(layers)

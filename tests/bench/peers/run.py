@@ -35,7 +35,7 @@ WORK = {
     "query_4x256_65536": ("query", 256, 10, 4, 256, 65536),
 }
 CHECK = ("train", 256, 10, 4, 256, 4096)
-CHECK_STEPS = 60
+CHECK_STEPS, CHECK_DB = 100, 1.0
 FIT = (512, 20, 3, 128, 1024)  # the network and batch of the preset `fast`
 FIT_RATE = 3e-3
 
@@ -148,12 +148,17 @@ def machine_of(probes):
 
 
 def checked(contestants):
-    """Losses after some steps of the same work.  They start from weights of their own."""
-    losses = {}
+    """The same steps from weights and frequencies of their own: about the same loss and PSNR."""
+    rows = {}
     for c in contestants:
         c.ask(*CHECK, 1e-3, 0)
-        losses[c.name] = statistics.mean(c.run(1)[1] for _ in range(CHECK_STEPS))
-    return {"losses": losses}
+        loss = c.run(CHECK_STEPS)[1]
+        rows[c.name] = {"loss": loss, "psnr": c.numbers("psnr", "quick")[0]}
+    middle = statistics.median(row["psnr"] for row in rows.values())
+    for name, row in rows.items():
+        if abs(row["psnr"] - middle) > CHECK_DB:
+            sys.exit(f"bench-peers: {name} does other work: {row['psnr']:.2f} dB, not {middle:.2f}")
+    return {"rows": rows}
 
 
 def fit(c, steps):
@@ -204,11 +209,11 @@ def show(name, result):
             t = spread(row["ms"])
             print(f"{c:22} {t['median']:9.2f} ms  ({t['least']:.2f} to {t['most']:.2f})"
                   f"  {statistics.median(row['busy']):.2f} cores   {row['about']}")
+        elif "loss" in row:
+            print(f"{c:22} loss {row['loss']:.6f}, {row['psnr']:.2f} dB after {CHECK_STEPS} steps")
         else:
             print(f"{c:22} {row['seconds']:8.2f} s, {row['steps']} steps, {row['psnr']:.2f} dB"
                   f"{'' if row['reached'] else ', not reached'}   {row['about']}")
-    for c, loss in result.get("losses", {}).items():
-        print(f"{c:22} mean loss of {CHECK_STEPS} steps {loss:.5f}")
     for pair, r in result.get("ratios", {}).items():
         print(f"{pair:42} {r['median']:6.2f} x  ({r['least']:.2f} to {r['most']:.2f})")
     sys.stdout.flush()

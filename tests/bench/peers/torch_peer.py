@@ -68,7 +68,7 @@ class Training:
                 features = self.network.encode(points)
             with arithmetic(precision):
                 values = self.network(features)
-            return torch.nn.functional.mse_loss(values, colours)
+            return 0.5 * torch.nn.functional.mse_loss(values, colours)
 
         self.loss_of = torch.compile(loss_of) if compiled else loss_of
 
