@@ -152,7 +152,7 @@ bench-precision: all $(bench_precision)
 # WORK="check step_4x256_16384" ROUNDS=9 PEERS="torch jax"; WORK=fit PICTURE=x.png STEPS=6000 TARGET=30: tests/bench/peers/run.py
 bench-peers: $(bench_peer)
 	@$(PYTHON_DEBIAN) -B tests/bench/peers/run.py --farfield $(bench_peer) --debian $(PYTHON_DEBIAN) --venv build/peers-venv/bin/python \
-	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS)) $(if $(PICTURE),--picture $(PICTURE)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers "$(PEERS)") $(if $(PICTURE),--picture $(PICTURE)) \
 	  $(if $(STEPS),--steps $(STEPS)) $(if $(TARGET),--target $(TARGET)) --json build/bench-peers.json $(WORK)
 fuzz:
 	$(MAKE) BUILD=fuzz CC=clang fuzz-run

@@ -17,7 +17,8 @@ static const struct spec_facts estimate_facts = {
 };
 
 static const struct preset presets[] = {
-    /* The best of those tried, by PSNR after 10 and 15 s on two photographs (docs/decisions/0007). */
+    /* The best of those tried, by PSNR after 10 and 15 s on two photographs (docs/decisions/0007).
+     */
     {"fast", TASK_IMAGE,
      "Best result in a short time: all pixels, 15 seconds of training, a network that two cores "
      "can train.",

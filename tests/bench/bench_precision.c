@@ -28,7 +28,7 @@ struct network {
 
 #define GAUSSIAN(n, sigma)                                                                         \
     "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":" n ",\"sigma\":" sigma "},"           \
-                                                                                    "\"network\":"
+    "\"network\":"
 
 static const struct network networks[] = {
     {"gaussian_10_3x256", GAUSSIAN("256", "10") "{\"n_hidden_layers\":3,\"width\":256}}"},

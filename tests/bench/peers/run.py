@@ -1,6 +1,6 @@
 """The same work by farfield, PyTorch and JAX, in turns: what `make bench-peers` runs.
 
-usage: run.py --farfield PROGRAM --debian PYTHON --venv PYTHON [--rounds 7] [--peers NAME ...]
+usage: run.py --farfield PROGRAM --debian PYTHON --venv PYTHON [--rounds 7] [--peers "NAME …"]
               [--picture FILE] [--steps N] [--target 30] [--json FILE] [WORK ...]
 
 Each contestant is a process that lives through the whole run and does what a line asks
@@ -10,7 +10,8 @@ disturbs all.  A ratio is the median over the rounds of (peer's time / ours in t
 each round the machine is measured: multiply-adds in registers, and the hand-off between cores.
 
 WORK: names of WORK below, `check` (do all learn the same?) and `fit` (time to --target dB over all
-pixels, the rate a cosine over --steps; evaluations are not timed).  None: all but fit.
+pixels, the rate a cosine over --steps, looked at 50 times; neither evaluations nor the first two
+steps, which compile, are timed).  None: all but fit.
 """
 import argparse
 import json
@@ -22,8 +23,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TURN_SECONDS, LOOK_SECONDS = 0.25, 0.5
+TURN_SECONDS, N_LOOKS = 0.25, 50
 
+PRECISIONS = ("fp32", "bf16")
 # command, frequencies, sigma, hidden layers, width, points
 WORK = {
     "step_4x256_4096": ("train", 256, 10, 4, 256, 4096),
@@ -61,14 +63,23 @@ def kinds(a):
     }
 
 
+def is_asked(a, kind, *precision):
+    """--peers names kinds, or one precision of a kind: torch:bf16.  Ours is always asked, but where
+    it is named so, too."""
+    named = [name for name in a.peers if name.split(":")[0] == kind]
+    if kind == "farfield" and not named:
+        return True
+    return kind in named or any(not precision or name.endswith(":" + precision[0]) for name in named)
+
+
 def check_installed(a):
     needed = {"torch-debian": (a.debian, "torch"), "torch": (a.venv, "torch"),
               "torch-compiled": (a.venv, "torch"), "jax": (a.venv, "jax")}
     missing = [f"  {name}: {python} has no module {module}" for name, (python, module) in needed.items()
-               if name in a.peers and (not os.path.exists(python) or subprocess.run(
+               if is_asked(a, name) and (not os.path.exists(python) or subprocess.run(
                    [python, "-c", f"import importlib.util as u, sys; sys.exit(not u.find_spec('{module}'))"],
                    check=False).returncode)]
-    if "torch-debian" in a.peers and not os.path.isdir(openmp_blas()):
+    if is_asked(a, "torch-debian") and not os.path.isdir(openmp_blas()):
         missing.append(f"  torch-debian: no {openmp_blas()} (package libopenblas0-openmp)")
     if missing:
         sys.exit("bench-peers: peers that are not installed:\n" + "\n".join(missing) +
@@ -110,16 +121,15 @@ def spread(numbers):
     return {"median": statistics.median(numbers), "least": min(numbers), "most": max(numbers)}
 
 
-def ratios(rows):
-    """Against ours in the same precision, and bf16 against a peer's fp32."""
+def ratios(rows, key):
+    """Against ours in the same precision, and bf16 against a peer's fp32, round by round."""
     out = {}
     for name, row in rows.items():
         for ours, mine in rows.items():
             if not ours.startswith("farfield") or name.startswith("farfield"):
                 continue
             if row["precision"] == mine["precision"] or row["precision"] == "fp32":
-                out[f"{ours} / {name}"] = spread(
-                    [theirs / m for theirs, m in zip(row["ms"], mine["ms"])])
+                out[f"{ours} / {name}"] = spread([t / m for t, m in zip(row[key], mine[key])])
     return out
 
 
@@ -139,7 +149,7 @@ def timed(work, contestants, rounds, steps=0):
             seconds, _, busy = c.run(c.turn)
             rows[c.name]["ms"].append(seconds / c.turn * 1e3)
             rows[c.name]["busy"].append(busy)
-    return {"rows": rows, "machine": machine_of(machine), "ratios": ratios(rows)}
+    return {"rows": rows, "machine": machine_of(machine), "ratios": ratios(rows, "ms")}
 
 
 def machine_of(probes):
@@ -161,11 +171,6 @@ def checked(contestants):
     return {"rows": rows}
 
 
-def fit(c, steps):
-    c.ask("train", *FIT, FIT_RATE, steps)
-    c.done, c.seconds, c.turn, c.offset, c.psnr, c.reached = 0, 0.0, 20, None, 0.0, None
-
-
 def look(c, target):
     """PSNR over all pixels where it may have reached the target, else estimated."""
     quick = c.numbers("psnr", "quick")[0]
@@ -177,26 +182,31 @@ def look(c, target):
     return False
 
 
-def fits(contestants, steps, target):
-    """Each trains for half a second in its turn, then is evaluated, until all are there."""
-    machine = [contestants[0].numbers("probe")]
-    for c in contestants:
-        fit(c, steps)
-    running = list(contestants)
-    while running:
-        for c in list(running):
-            n = min(c.turn, steps - c.done)
-            seconds = c.run(n)[0]
-            c.seconds, c.done = c.seconds + seconds, c.done + n
-            c.turn = max(1, round(LOOK_SECONDS * n / seconds))
-            c.reached = look(c, target)
-            if c.reached or c.done == steps:
-                c.psnr = c.numbers("psnr", "full")[0]
-                running.remove(c)
-        machine.append(contestants[0].numbers("probe"))
-    rows = {c.name: {"precision": c.precision, "about": c.about, "seconds": c.seconds,
-                     "steps": c.done, "psnr": c.psnr, "reached": c.reached} for c in contestants}
-    return {"rows": rows, "machine": machine_of(machine), "target": target, "steps": steps}
+def fits(contestants, steps, target, rounds):
+    """Each trains in its turn, then is evaluated, until all are there or have done their steps."""
+    machine = []
+    rows = {c.name: {"precision": c.precision, "about": c.about, "seconds": [], "steps": [],
+                     "psnr": []} for c in contestants}
+    for _ in range(rounds):
+        for c in contestants:
+            c.ask("train", *FIT, FIT_RATE, steps)
+            c.run(2)
+            c.done, c.seconds, c.offset = 2, 0.0, None
+        running = list(contestants)
+        while running:
+            machine.append(contestants[0].numbers("probe"))
+            for c in list(running):
+                n = min(max(1, steps // N_LOOKS), steps - c.done)
+                c.seconds, c.done = c.seconds + c.run(n)[0], c.done + n
+                if look(c, target) or c.done == steps:
+                    running.remove(c)
+                    row = rows[c.name]
+                    row["seconds"].append(c.seconds)
+                    row["steps"].append(c.done)
+                    row["psnr"].append(c.numbers("psnr", "full")[0])
+    reached = {name: row for name, row in rows.items() if min(row["psnr"]) >= target}
+    return {"rows": rows, "target": target, "machine": machine_of(machine),
+            "ratios": ratios(reached, "seconds")}
 
 
 def show(name, result):
@@ -205,30 +215,31 @@ def show(name, result):
         m = {key: value["median"] for key, value in result["machine"].items()}
         print("machine: " + ", ".join(f"{key} {value:.4g}" for key, value in m.items()))
     for c, row in result.get("rows", {}).items():
-        if "ms" in row:
-            t = spread(row["ms"])
-            print(f"{c:22} {t['median']:9.2f} ms  ({t['least']:.2f} to {t['most']:.2f})"
-                  f"  {statistics.median(row['busy']):.2f} cores   {row['about']}")
-        elif "loss" in row:
+        if "loss" in row:
             print(f"{c:22} loss {row['loss']:.6f}, {row['psnr']:.2f} dB after {CHECK_STEPS} steps")
+            continue
+        key = "ms" if "ms" in row else "seconds"
+        t = spread(row[key])
+        text = f"{c:22} {t['median']:9.2f} {key} ({t['least']:.2f} to {t['most']:.2f})"
+        if key == "ms":
+            text += f", {statistics.median(row['busy']):.2f} cores"
         else:
-            print(f"{c:22} {row['seconds']:8.2f} s, {row['steps']} steps, {row['psnr']:.2f} dB"
-                  f"{'' if row['reached'] else ', not reached'}   {row['about']}")
+            text += f", {statistics.median(row['steps']):.0f} steps, {min(row['psnr']):.2f} dB"
+        print(f"{text:72} {row['about']}")
     for pair, r in result.get("ratios", {}).items():
         print(f"{pair:42} {r['median']:6.2f} x  ({r['least']:.2f} to {r['most']:.2f})")
     sys.stdout.flush()
 
 
-def save(path, results):
+def save(path, name, result):
     """Results of other work stay in the file."""
     everything = {}
     if os.path.exists(path):
         with open(path) as f:
             everything = json.load(f)
-    everything.update(results)
+    everything[name] = result
     with open(path, "w") as f:
         json.dump(everything, f, indent=1)
-    print("written:", path)
 
 
 def main():
@@ -236,8 +247,7 @@ def main():
     for name in ("farfield", "debian", "venv"):
         p.add_argument("--" + name, required=True)
     p.add_argument("--rounds", type=int, default=7)
-    p.add_argument("--peers", nargs="*", default=["torch-debian", "torch", "torch-compiled", "jax"])
-    p.add_argument("--precisions", nargs="*", default=["fp32", "bf16"])
+    p.add_argument("--peers", type=str.split, default=["torch-debian", "torch", "torch-compiled", "jax"])
     p.add_argument("--picture", default="-")
     p.add_argument("--steps", type=int, default=6000)
     p.add_argument("--target", type=float, default=30.0)
@@ -249,8 +259,7 @@ def main():
         p.error(f"no such work: {', '.join(unknown)}; there is check, fit, {', '.join(WORK)}")
     check_installed(a)
     contestants = [Contestant(kind, precision, *how) for kind, how in kinds(a).items()
-                   for precision in a.precisions if kind == "farfield" or kind in a.peers]
-    results = {}
+                   for precision in PRECISIONS if is_asked(a, kind, precision)]
     with tempfile.TemporaryDirectory() as folder:
         picture = os.path.join(folder, "picture.f32")
         shape = contestants[0].ask("decode", a.picture, picture)
@@ -260,14 +269,16 @@ def main():
             name = work
             if work == "fit":
                 name = f"fit_{os.path.splitext(os.path.basename(a.picture))[0]}_{a.steps}"
-                results[name] = fits(contestants, a.steps, a.target)
+                result = fits(contestants, a.steps, a.target, a.rounds)
+            elif work == "check":
+                result = checked(contestants)
             else:
-                results[work] = checked(contestants) if work == "check" else timed(
-                    work, contestants, a.rounds)
-            show(name, results[name])
+                result = timed(work, contestants, a.rounds)
+            show(name, result)
+            save(a.json, name, result)
     for c in contestants:
         c.end()
-    save(a.json, results)
+    print("written:", a.json)
 
 
 if __name__ == "__main__":
