@@ -9,7 +9,8 @@
  *   train FREQUENCIES SIGMA LAYERS WIDTH BATCH RATE STEPS
  *                         a new fit: Gaussian features, LAYERS hidden layers of relu, sigmoid, mse,
  *                         Adam, the rate a cosine down to 0 over STEPS, constant if 0 -> ok
- *   query FREQUENCIES SIGMA LAYERS WIDTH POINTS      a field, and so many points to ask it -> ok
+ *   query FREQUENCIES SIGMA LAYERS WIDTH POINTS      a field, and so many points to ask it (bf16:
+ *                         in bf16x2, as the service draws pictures; fields answer in no less) -> ok
  *   run N                 N steps, or N times all points -> SECONDS LOSS THREADS CPU_SECONDS, loss
  *                         of the last batch, 0 of queries
  *   psnr quick|full       of the fit, over a subsample or all pixels, in floats -> PSNR
@@ -45,7 +46,7 @@ struct peer {
     struct task *task;                  /* of training, with the trainer */
     struct trainer *trainer;            /* NULL: queries */
     struct field_workspace **workspace; /* of queries, [team_size]; NULL: training */
-    uint32_t *rounded;
+    uint32_t *split;
     size_t n_points;
     float *unit, *values;
 };
@@ -62,7 +63,7 @@ static void clear(struct peer *p)
     for (size_t i = 0; p->workspace && i < team_size(p->team); i++)
         field_workspace_free(p->workspace[i]);
     mem_free(p->workspace);
-    mem_free(p->rounded);
+    mem_free(p->split);
     mem_free(p->unit);
     mem_free(p->values);
     field_free(p->field);
@@ -159,11 +160,10 @@ static void set_queries(struct peer *p, const struct field_spec *spec, size_t n_
         p->unit[i] = (float)rng_uniform(&rng);
     p->workspace = mem_alloc_array(team_size(p->team), sizeof *p->workspace);
     if (p->precision == PRECISION_BF16)
-        p->rounded = field_round(p->field);
+        p->split = field_split(p->field);
     for (size_t i = 0; i < team_size(p->team); i++)
-        must(p->rounded
-                 ? field_workspace_create_rounded(&p->workspace[i], p->field, p->rounded, &err)
-                 : field_workspace_create(&p->workspace[i], p->field, FIELD_VALUES, &err),
+        must(p->split ? field_workspace_create_split(&p->workspace[i], p->field, p->split, &err)
+                      : field_workspace_create(&p->workspace[i], p->field, FIELD_VALUES, &err),
              &err);
 }
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from peer import Batches, cosine
+from peer import CHUNK, Batches, cosine
 
 
 def threads():
@@ -111,12 +111,11 @@ class Training:
 class Queries:
     def __init__(self, points, network, precision, compiled):
         self.b, self.layers = create(*network)
-        self.points = jnp.asarray(points)
+        self.parts = [jnp.asarray(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
         self.ask = jax.jit(functools.partial(forward, dtype=TYPES[precision]))
 
     def step(self):
-        self.last = self.ask(self.layers, self.b, self.points)
-        self.last.block_until_ready()
+        jax.block_until_ready([self.ask(self.layers, self.b, points) for points in self.parts])
 
     def loss(self):
         return 0.0

@@ -4,7 +4,8 @@ usage: run.py --farfield PROGRAM --debian PYTHON --venv PYTHON [--rounds 7] [--p
               [--picture FILE] [--steps N] [--target 30] [--json FILE] [WORK ...]
 
 Each contestant is a process that lives through the whole run and does what a line asks
-(farfield_peer.c says which lines there are).  Round by round each gets its turn: one step to warm
+(farfield_peer.c says which lines there are; ours in bf16 answers queries in bf16x2, close to fp32,
+where the peers round to bf16).  Round by round each gets its turn: one step to warm
 up, then as many as take about a quarter of a second, timed by itself; so what disturbs the machine
 disturbs all.  A ratio is the median over the rounds of (peer's time / ours in that round).  Before
 each round the machine is measured: multiply-adds in registers, and the hand-off between cores.

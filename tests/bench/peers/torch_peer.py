@@ -5,7 +5,7 @@ import os
 
 import torch
 
-from peer import Batches, cosine
+from peer import CHUNK, Batches, cosine
 
 IS_2 = int(torch.__version__.split(".")[0]) >= 2
 torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -93,7 +93,8 @@ class Training:
 
 class Queries:
     def __init__(self, points, network, precision, compiled):
-        self.points, self.network = torch.from_numpy(points), Network(*network)
+        self.parts = torch.from_numpy(points).split(CHUNK)
+        self.network = Network(*network)
 
         def values(points):
             features = self.network.encode(points)
@@ -104,7 +105,8 @@ class Queries:
 
     def step(self):
         with torch.no_grad():
-            self.values(self.points)
+            for points in self.parts:
+                self.values(points)
 
     def loss(self):
         return 0.0
