@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def kinds(a):
         "farfield": ([a.farfield], [], {}),
         "torch-debian": ([a.debian, "-B", peer, "torch"], [], {"LD_LIBRARY_PATH": openmp_blas()}),
         "torch": ([a.venv, "-B", peer, "torch"], [], {}),
-        "torch-compiled": ([a.venv, "-B", peer, "torch"], ["compiled"], {}),
+        "torch-compiled": ([a.venv, "-B", peer, "torch"], ["compiled"],
+                           {"TORCHINDUCTOR_CACHE_DIR": os.path.abspath("build/peers-inductor")}),
         "jax": ([a.venv, "-B", peer, "jax"], [], {}),
     }
 
@@ -172,15 +174,15 @@ def checked(contestants):
     return {"rows": rows}
 
 
-def look(c, target):
-    """PSNR over all pixels where it may have reached the target, else estimated."""
+def look(c, target, is_last):
+    """PSNR over all pixels where it may have reached the target or ends, else None."""
     quick = c.numbers("psnr", "quick")[0]
-    c.psnr = quick + (c.offset or 0.0)
-    if c.psnr >= target - (0.3 if c.offset is None else 0.03):
-        c.psnr = c.numbers("psnr", "full")[0]
-        c.offset = c.psnr - quick
-        return c.psnr >= target
-    return False
+    near = target - (0.3 if c.offset is None else 0.03)
+    if quick + (c.offset or 0.0) < near and not is_last:
+        return None
+    full = c.numbers("psnr", "full")[0]
+    c.offset = full - quick
+    return full
 
 
 def fits(contestants, steps, target, rounds):
@@ -199,12 +201,13 @@ def fits(contestants, steps, target, rounds):
             for c in list(running):
                 n = min(max(1, steps // N_LOOKS), steps - c.done)
                 c.seconds, c.done = c.seconds + c.run(n)[0], c.done + n
-                if look(c, target) or c.done == steps:
+                psnr = look(c, target, c.done == steps)
+                if psnr and (psnr >= target or c.done == steps):
                     running.remove(c)
                     row = rows[c.name]
                     row["seconds"].append(c.seconds)
                     row["steps"].append(c.done)
-                    row["psnr"].append(c.numbers("psnr", "full")[0])
+                    row["psnr"].append(psnr)
     reached = {name: row for name, row in rows.items() if min(row["psnr"]) >= target}
     return {"rows": rows, "target": target, "machine": machine_of(machine),
             "ratios": ratios(reached, "seconds")}
@@ -259,6 +262,7 @@ def main():
     if unknown:
         p.error(f"no such work: {', '.join(unknown)}; there is check, fit, {', '.join(WORK)}")
     check_installed(a)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench-peers: ended"))  # the folder goes
     contestants = [Contestant(kind, precision, *how) for kind, how in kinds(a).items()
                    for precision in PRECISIONS if is_asked(a, kind, precision)]
     with tempfile.TemporaryDirectory() as folder:
