@@ -1,6 +1,6 @@
 /*
- * What bfloat16 costs in quality: bench_precision [SEEDS].  Whole fits of a crop of 128 x 128
- * pixels, each once in fp32 and once in bf16 from the same weights over the same batches, of so
+ * What bfloat16 costs in quality: bench_precision [SEEDS [NETWORK]].  Whole fits of a crop of 128 x
+ * 128 pixels, each once in fp32 and once in bf16 from the same weights over the same batches, of so
  * many steps that the best reach 25, 30, 35, 40 and more dB: a fit ends with its learning rate, so
  * each length is a fit of its own.  Rows are means over the seeds (3, unless it is said): PSNR over
  * all pixels in fp32, and what bf16 adds to it; a remark has the least and the most that it added.
@@ -37,10 +37,10 @@ static const struct network networks[] = {
     {"gaussian_10_6x64", GAUSSIAN("256", "10") "{\"n_hidden_layers\":6,\"width\":64}}"},
     {"gaussian_10_tanh", GAUSSIAN("256", "10") "{\"n_hidden_layers\":3,\"width\":256,"
                                                "\"activation\":\"tanh\"}}"},
-    {"positional_6_3x256",
-     "{\"encoding\":{\"type\":\"positional\",\"n_frequencies\":256,\"sigma\":6},"
+    {"positional_7_3x256",
+     "{\"encoding\":{\"type\":\"positional\",\"n_frequencies\":128,\"scale\":7},"
      "\"network\":{\"n_hidden_layers\":3,\"width\":256}}"},
-    {"octave_8_3x256", "{\"encoding\":{\"type\":\"octave\",\"n_frequencies\":8},"
+    {"octave_8_3x256", "{\"encoding\":{\"type\":\"octave\",\"n_octaves\":8},"
                        "\"network\":{\"n_hidden_layers\":3,\"width\":256}}"},
 };
 
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
     struct image whole = picture();
     printf("# kernel %s, %zu seeds\n", kernel_find(NULL)->name, n_seeds);
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
-        for (size_t l = 0; l < N_LENGTHS; l++)
+        for (size_t l = 0; l < N_LENGTHS && (argc < 3 || !strcmp(argv[2], networks[i].name)); l++)
             measure(&networks[i], lengths[l], n_seeds, &whole, team);
     image_deinit(&whole);
     team_free(team);

@@ -23,7 +23,11 @@ static struct spec spec_of(const char *members, const struct image *image)
     const struct dataset_row row = {.id = DATASET, .kind = "image", .info_json = info};
     json_t *asked = json_loads(body, 0, NULL);
     struct error err = {0};
-    bench_must(codec_spec_resolve(asked, &row, &resolved, &labels, &spec, &problems), &err);
+    const enum status status =
+        codec_spec_resolve(asked, &row, &resolved, &labels, &spec, &problems);
+    if (problems.n > 0)
+        error_set(&err, status, problems.item[0].pointer, "%s", problems.item[0].detail);
+    bench_must(status, &err);
     json_decref(asked);
     json_decref(resolved);
     json_decref(labels);
