@@ -84,7 +84,10 @@ static void events_count_up_from_one_and_end_with_done(void **state)
 {
     (void)state;
     char id[ID_TEXT], type[16] = "";
-    start_job(&service, dataset, STEPS, "", id);
+    start_job(&service, dataset, ENDLESS, "", id);
+    struct bytes begun = read_events(id, 0, "event: snapshot\n", 1);
+    bytes_free(&begun);
+    cancel(id);
     struct bytes text = read_events(id, 0, "no such mark", 1);
     assert_true(check_ids(&text, 0, type) > 3);
     assert_string_equal(type, "done");
