@@ -1,12 +1,12 @@
 /*
  * Which numbers a fit is trained in: what a processor can do, and what a field bears.
  *
- * bf16 rounds what is multiplied to eight significant bits.  In fits of pictures from 14 to 45 dB
+ * bf16 rounds what is multiplied to eight significant bits.  In fits of pictures up to 42 dB
  * its PSNR, a mean of three seeds, was within 0.1 dB of fp32's after the same steps, above as often
- * as below (docs/performance.md has the table).  Coordinates that go into a network as they are
- * (none), or as one turn (basic), are the exception: eight bits tell 256 places of a side apart, so
- * neighbours in a larger picture become one.  Queries are in fp32 whatever a field was trained in,
- * but for pictures of eight bits.
+ * as below; at 60 dB it was one dB less (docs/performance.md has the table).  Coordinates that go
+ * into a network as they are (none), or as one turn (basic), are the exception: eight bits tell 256
+ * places of a side apart, so neighbours in a larger picture become one.  Queries are in fp32
+ * whatever a field was trained in, but for pictures of eight bits.
  */
 #ifndef CORE_FIELD_PRECISION_H
 #define CORE_FIELD_PRECISION_H
