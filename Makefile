@@ -60,8 +60,8 @@ fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
 harnesses := crash crashpoints oom enospc worker slow
-ours    := $(call sources,core server api tests tests/core tests/server) $(sort $(foreach d,core server \
-           api tests tests/core tests/server,$(wildcard $d/*.h $d/*/*.h)))
+folders := core server api tests tests/core tests/server tests/bench
+ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
 .PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers bench-precision fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
