@@ -29,17 +29,33 @@ static const struct tile_config whole_tiles = {
     .n_rows = {16, 16, 16, 16, 16, 16, 16, 16},
 };
 
+/* The sums of a block are registers 0 … 3: two rows of two. */
+INLINE void zero_sums(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+INLINE void store_sums(size_t columns, struct block *out)
+{
+    const size_t row_bytes = sizeof out->sum[0];
+    _tile_stored(0, &out->sum[0][0], row_bytes);
+    _tile_stored(2, &out->sum[LANES][0], row_bytes);
+    if (columns == BLOCK) {
+        _tile_stored(1, &out->sum[0][LANES], row_bytes);
+        _tile_stored(3, &out->sum[LANES][LANES], row_bytes);
+    }
+}
+
 INLINE void multiply(const struct gemm_bf16 *g, size_t row, size_t panel, size_t columns,
                      struct block *out)
 {
     const uint32_t *a = g->a + row * g->a_row, *a_low = a + LANES * g->a_row;
     const uint32_t *b = g->b + panel * g->b_panel;
     const size_t a_bytes = g->a_row * sizeof *a, b_bytes = g->b_step * sizeof *b;
-    const size_t out_bytes = sizeof out->sum[0];
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    zero_sums();
     if (columns == BLOCK) {
         for (size_t p = 0; p < g->k; p += KERNEL_PAIRS) {
             _tile_loadd(4, a + p, a_bytes);
@@ -52,8 +68,6 @@ INLINE void multiply(const struct gemm_bf16 *g, size_t row, size_t panel, size_t
             _tile_dpbf16ps(3, 5, 7);
             b += KERNEL_PAIRS * g->b_step;
         }
-        _tile_stored(1, &out->sum[0][LANES], out_bytes);
-        _tile_stored(3, &out->sum[LANES][LANES], out_bytes);
     } else {
         for (size_t p = 0; p < g->k; p += KERNEL_PAIRS) {
             _tile_loadd(4, a + p, a_bytes);
@@ -64,8 +78,7 @@ INLINE void multiply(const struct gemm_bf16 *g, size_t row, size_t panel, size_t
             b += KERNEL_PAIRS * g->b_step;
         }
     }
-    _tile_stored(0, &out->sum[0][0], out_bytes);
-    _tile_stored(2, &out->sum[LANES][0], out_bytes);
+    store_sums(columns, out);
 }
 
 /* Of operands with rests: twelve products for eight loads. */
@@ -76,11 +89,7 @@ INLINE void multiply_sums(const struct gemm_bf16 *g, size_t row, size_t panel, s
     const uint32_t *a = g->a + row * g->a_row, *a_rest = g->a_rest + row * g->a_row;
     const uint32_t *b = g->b + panel * g->b_panel, *b_rest = g->b_rest + panel * g->b_panel;
     const size_t a_bytes = g->a_row * sizeof *a, b_bytes = g->b_step * sizeof *b;
-    const size_t out_bytes = sizeof out->sum[0];
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
+    zero_sums();
     for (size_t p = 0; p < g->k; p += KERNEL_PAIRS) {
         _tile_loadd(4, a_rest + p, a_bytes);
         _tile_loadd(6, b, b_bytes);
@@ -111,12 +120,7 @@ INLINE void multiply_sums(const struct gemm_bf16 *g, size_t row, size_t panel, s
         b += KERNEL_PAIRS * g->b_step;
         b_rest += KERNEL_PAIRS * g->b_step;
     }
-    _tile_stored(0, &out->sum[0][0], out_bytes);
-    _tile_stored(2, &out->sum[LANES][0], out_bytes);
-    if (columns == BLOCK) {
-        _tile_stored(1, &out->sum[0][LANES], out_bytes);
-        _tile_stored(3, &out->sum[LANES][LANES], out_bytes);
-    }
+    store_sums(columns, out);
 }
 
 static void gemm_bf16(const struct gemm_bf16 *g)

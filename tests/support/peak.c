@@ -96,59 +96,36 @@ static void operands_fill(struct operands *o)
     }
 }
 
-__attribute__((target("avx512f"))) static double floats_avx512_fed(void)
-{
-    struct operands o;
-    operands_fill(&o);
-    __m512 sum[FED_ROWS][4] = {0};
-    for (size_t r = 0; r < FED_ROUNDS; r++)
-        for (size_t p = 0; p < FED_STEPS; p++) {
-            __m512 b[4];
-#pragma GCC unroll 4
-            for (size_t j = 0; j < 4; j++)
-                b[j] = _mm512_loadu_ps(&o.b[p][16 * j]);
-#pragma GCC unroll 6
-            for (size_t i = 0; i < FED_ROWS; i++) {
-                const __m512 a = (__m512)_mm512_set1_epi32((int)o.a[i][p]);
-#pragma GCC unroll 4
-                for (size_t j = 0; j < 4; j++)
-                    sum[i][j] = _mm512_fmadd_ps(a, b[j], sum[i][j]);
-            }
-        }
-    float total = 0.0f;
-    for (size_t i = 0; i < FED_ROWS; i++)
-        for (size_t j = 0; j < 4; j++)
-            total += _mm512_reduce_add_ps(sum[i][j]);
-    sink = total;
-    return 2.0 * 16 * 4 * FED_ROWS * FED_STEPS * FED_ROUNDS;
-}
+/* 6 x 4 registers of sums; a step of k is a word of A and of B, `operations` for each lane. */
+#define FED_AVX512(name, isa, operand, multiply_add, operations)                                   \
+    __attribute__((target(isa))) static double name(void)                                          \
+    {                                                                                              \
+        struct operands o;                                                                         \
+        operands_fill(&o);                                                                         \
+        __m512 sum[FED_ROWS][4] = {0};                                                             \
+        for (size_t r = 0; r < FED_ROUNDS; r++)                                                    \
+            for (size_t p = 0; p < FED_STEPS; p++) {                                               \
+                operand b[4];                                                                      \
+                _Pragma("GCC unroll 4") for (size_t j = 0; j < 4; j++) b[j] =                      \
+                    (operand)_mm512_loadu_si512(&o.b[p][16 * j]);                                  \
+                _Pragma("GCC unroll 6") for (size_t i = 0; i < FED_ROWS; i++)                      \
+                {                                                                                  \
+                    const operand a = (operand)_mm512_set1_epi32((int)o.a[i][p]);                  \
+                    _Pragma("GCC unroll 4") for (size_t j = 0; j < 4; j++) sum[i][j] =             \
+                        multiply_add(sum[i][j], a, b[j]);                                          \
+                }                                                                                  \
+            }                                                                                      \
+        float total = 0.0f;                                                                        \
+        for (size_t i = 0; i < FED_ROWS; i++)                                                      \
+            for (size_t j = 0; j < 4; j++)                                                         \
+                total += _mm512_reduce_add_ps(sum[i][j]);                                          \
+        sink = total;                                                                              \
+        return (operations)*16.0 * 4 * FED_ROWS * FED_STEPS * FED_ROUNDS;                          \
+    }
 
-__attribute__((target("avx512f,avx512bf16"))) static double bf16_avx512_fed(void)
-{
-    struct operands o;
-    operands_fill(&o);
-    __m512 sum[FED_ROWS][4] = {0};
-    for (size_t r = 0; r < FED_ROUNDS; r++)
-        for (size_t p = 0; p < FED_STEPS; p++) {
-            __m512i b[4];
-#pragma GCC unroll 4
-            for (size_t j = 0; j < 4; j++)
-                b[j] = _mm512_loadu_si512(&o.b[p][16 * j]);
-#pragma GCC unroll 6
-            for (size_t i = 0; i < FED_ROWS; i++) {
-                const __m512bh a = (__m512bh)_mm512_set1_epi32((int)o.a[i][p]);
-#pragma GCC unroll 4
-                for (size_t j = 0; j < 4; j++)
-                    sum[i][j] = _mm512_dpbf16_ps(sum[i][j], a, (__m512bh)b[j]);
-            }
-        }
-    float total = 0.0f;
-    for (size_t i = 0; i < FED_ROWS; i++)
-        for (size_t j = 0; j < 4; j++)
-            total += _mm512_reduce_add_ps(sum[i][j]);
-    sink = total;
-    return 2.0 * 32 * 4 * FED_ROWS * FED_STEPS * FED_ROUNDS;
-}
+#define ADD_PRODUCT(sum, a, b) _mm512_fmadd_ps(a, b, sum)
+FED_AVX512(floats_avx512_fed, "avx512f", __m512, ADD_PRODUCT, 2)
+FED_AVX512(bf16_avx512_fed, "avx512f,avx512bf16", __m512bh, _mm512_dpbf16_ps, 4)
 
 __attribute__((target("avx2,fma"))) static double floats_avx2_fed(void)
 {
