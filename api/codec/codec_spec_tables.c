@@ -146,9 +146,15 @@ static const struct member cosine_rows[] = {
     {"floor", MEMBER_NUMBER, 0.0, 1.0, AT(floor), .fallback = "0.0"},
     WARMUP,
 };
+static const struct member hold_rows[] = {
+    {"hold", MEMBER_NUMBER, 0.0, 1.0, .is_max_open = true, AT(hold), .fallback = "0.8"},
+    {"floor", MEMBER_NUMBER, 0.0, 1.0, AT(floor), .fallback = "0.0"},
+    WARMUP,
+};
 static const struct variant schedule_rows[] = {
     [SCHEDULE_CONSTANT] = {"constant", {ROWS(constant_rows)}},
     [SCHEDULE_EXPONENTIAL] = {"exponential", {ROWS(exponential_rows)}},
     [SCHEDULE_COSINE] = {"cosine", {ROWS(cosine_rows)}},
+    [SCHEDULE_HOLD] = {"hold", {ROWS(hold_rows)}},
 };
 const struct variants spec_schedules = {"schedule", ROWS(schedule_rows), NULL, true};

@@ -5,8 +5,8 @@
  * Same spec, seed, data and number of threads: same bytes.  A trainer that was saved and loaded
  * goes on as if it had never stopped.  The loss is looked at every step: NaN or infinity ends it
  * DIVERGED.  core never logs and never reads the clock for what it computes: time decides when to
- * report and when to end, and it is the progress of a cosine schedule where no number of steps is
- * given (cosine without steps and time limit stays at progress 0).
+ * report and when to end, and it is the progress of the schedules `cosine` and `hold` where no
+ * number of steps is given (without steps and time limit they stay at progress 0).
  */
 #ifndef CORE_FIELD_TRAINER_H
 #define CORE_FIELD_TRAINER_H

@@ -4,6 +4,9 @@
  *   constant      1
  *   exponential   decay_rate ^ (step / decay_steps)     (paper, shape task: 0.1 ^ (step / 5000))
  *   cosine        floor + (1 - floor) (1 + cos(pi progress)) / 2, progress in 0..1 over the fit
+ *   hold          1 until progress `hold`, then cosine over what is left:
+ *                 floor + (1 - floor) (1 + cos(pi (progress - hold) / (1 - hold))) / 2
+ *                 (a short fit learns at the full rate for as long as it can)
  *   warm-up       the first warmup_steps steps of any of them multiply by (step + 1) / warmup_steps
  */
 #ifndef CORE_NN_SCHEDULE_H
@@ -12,12 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum schedule_type { SCHEDULE_CONSTANT, SCHEDULE_EXPONENTIAL, SCHEDULE_COSINE };
+enum schedule_type { SCHEDULE_CONSTANT, SCHEDULE_EXPONENTIAL, SCHEDULE_COSINE, SCHEDULE_HOLD };
 
 struct schedule_spec {
     enum schedule_type type;
     double decay_rate, decay_steps; /* exponential; decay_steps > 0 */
-    double floor;                   /* cosine: the last factor */
+    double floor;                   /* cosine, hold: the last factor */
+    double hold;                    /* hold: in [0, 1); 0 is cosine */
     uint64_t warmup_steps;          /* 0: none */
 };
 

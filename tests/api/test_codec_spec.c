@@ -144,6 +144,9 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
          "/train/optimizer", "\"adam\""},
         {"{" DS ",\"preset\":\"paper\",\"train\":{\"schedule\":{\"type\":\"exponential\"}}}",
          "/train/schedule", "\"exponential\""},
+        {"{" DS ",\"train\":{\"schedule\":\"hold\"}}", "/train/schedule", "\"hold\""},
+        {"{" DS ",\"train\":{\"schedule\":{\"type\":\"hold\",\"hold\":0.5}}}", "/train/schedule",
+         "{\"type\":\"hold\",\"hold\":0.5,\"floor\":0.0,\"warmup_steps\":0}"},
         {"{" DS ",\"preset\":\"fast\",\"train\":{\"schedule\":{\"floor\":0.01}}}",
          "/train/schedule", "{\"type\":\"cosine\",\"floor\":0.01,\"warmup_steps\":0}"},
         /* the end of training */
@@ -326,6 +329,8 @@ static void bad_bodies_are_refused_at_their_place(void **state)
          STATUS_INVALID},
         {",\"train\":{\"optimizer\":{\"beta1\":1}}", "/train/optimizer/beta1", STATUS_INVALID},
         {",\"train\":{\"schedule\":\"step\"}", "/train/schedule", STATUS_INVALID},
+        {",\"train\":{\"schedule\":{\"type\":\"hold\",\"hold\":1}}", "/train/schedule/hold",
+         STATUS_INVALID},
         {",\"train\":{\"schedule\":{\"floor\":2}}", "/train/schedule/floor", STATUS_INVALID},
         {",\"train\":{\"loss\":\"l1\"}", "/train/loss", STATUS_INVALID},
         {",\"train\":{\"loss\":\"bce\"},\"field\":{\"network\":{\"output_activation\":\"linear\"}}",
