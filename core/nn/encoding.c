@@ -49,11 +49,27 @@ static void none_backward(const struct encoding *e, const float *params, size_t 
             d_x[i * e->n_inputs + d] = (float)(slope * (double)d_out[i * ld + d]);
 }
 
+static void none_jet(const struct encoding *e, const float *params, size_t n, const float *x,
+                     const struct encoding_axes *axes, bool has_laplacian, float *out, size_t ld)
+{
+    (void)params;
+    (void)x;
+    const size_t n_inputs = e->n_inputs;
+    const double slope = e->input_range[1] - e->input_range[0];
+    for (size_t s = 0; s < n_inputs; s++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t d = 0; d < n_inputs; d++)
+                out[((1 + s) * n + i) * ld + d] = (float)(slope * axes->d_x[d][s]);
+    if (has_laplacian)
+        memset(out + (1 + n_inputs) * n * ld, 0, n * ld * sizeof *out);
+}
+
 static const struct encoding_row encoding_none = {
     .name = "none",
     .prepare = none_prepare,
     .forward = none_forward,
     .backward = none_backward,
+    .jet = none_jet,
 };
 
 static const struct encoding_row *const rows[] = {
@@ -168,16 +184,35 @@ void encoding_import(const struct encoding *e, float *params, const float *b, co
     }
 }
 
+static void clear_padding(const struct encoding *e, size_t n_rows, float *out, size_t ld)
+{
+    for (size_t i = 0; i < n_rows; i++)
+        memset(out + i * ld + e->n_features, 0, (ld - e->n_features) * sizeof(float));
+}
+
 void encoding_forward(const struct encoding *e, const struct kernel *kernel, const float *params,
                       size_t n, const float *x, float *out, size_t ld)
 {
     e->row->forward(e, kernel, params, n, x, out, ld);
-    for (size_t i = 0; i < n; i++)
-        memset(out + i * ld + e->n_features, 0, (ld - e->n_features) * sizeof(float));
+    clear_padding(e, n, out, ld);
 }
 
 void encoding_backward(const struct encoding *e, const float *params, size_t n, const float *x,
                        const float *out, const float *d_out, size_t ld, float *d_params, float *d_x)
 {
     e->row->backward(e, params, n, x, out, d_out, ld, d_params, d_x);
+}
+
+enum status encoding_check_laplacian(const struct encoding *e, struct error *err)
+{
+    return e->row->check_laplacian ? e->row->check_laplacian(e, err) : STATUS_OK;
+}
+
+void encoding_jet(const struct encoding *e, const struct kernel *kernel, const float *params,
+                  size_t n, const float *x, const struct encoding_axes *axes, bool has_laplacian,
+                  float *out, size_t ld)
+{
+    e->row->forward(e, kernel, params, n, x, out, ld);
+    e->row->jet(e, params, n, x, axes, has_laplacian, out, ld);
+    clear_padding(e, (1 + e->n_inputs + has_laplacian) * n, out, ld);
 }

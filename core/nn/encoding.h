@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/limits.h"
 #include "core/base/status.h"
 
 enum encoding_type {
@@ -107,5 +108,26 @@ void encoding_forward(const struct encoding *e, const struct kernel *kernel, con
 void encoding_backward(const struct encoding *e, const float *params, size_t n, const float *x,
                        const float *out, const float *d_out, size_t ld, float *d_params,
                        float *d_x);
+
+/* --- derivatives with respect to the coordinates --- */
+
+/* Axes along which derivatives are asked for: x is an affine map of t, d_x[r][s] = d x_r / d t_s
+ * for r, s < D.  The unit matrix gives derivatives along x itself. */
+struct encoding_axes {
+    double d_x[LIMIT_DIMS][LIMIT_DIMS];
+};
+
+/* UNSUPPORTED, with the reason and no place, where the features have no second derivative that
+ * tells anything. */
+enum status encoding_check_laplacian(const struct encoding *e, struct error *err) WARN_UNUSED;
+
+/* Features and their derivatives.  out: [1 + D, n, ld], with has_laplacian
+ * (encoding_check_laplacian is OK) [2 + D, n, ld], n * ld floats from a plane to the next: plane 0
+ * what encoding_forward writes, bit for bit plane 1 + s  d gamma / d t_s plane 1 + D  sum over s of
+ * d^2 gamma / d t_s^2 Each as encoding_forward's out: columns F … ld-1 set to zero, a row depends
+ * on its own point alone.  Cannot fail. */
+void encoding_jet(const struct encoding *e, const struct kernel *kernel, const float *params,
+                  size_t n, const float *x, const struct encoding_axes *axes, bool has_laplacian,
+                  float *out, size_t ld);
 
 #endif

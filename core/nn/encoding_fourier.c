@@ -7,6 +7,9 @@
  *
  *   d u_j  = 2 pi (g_S C_j - g_C S_j)         d b_j = d u_j x,   d x = sum_j d u_j b_j
  *   d a_j  = g_S sin + g_C cos
+ *
+ * Along an axis t of x = axes t:  d S_j = q_j C_j,  d C_j = -q_j S_j,  q_j = 2 pi b_j.(column of
+ * axes) (both minus q_j^2 times themselves once more)
  */
 #include <math.h>
 #include <string.h>
@@ -327,6 +330,58 @@ static void backward(const struct encoding *e, const float *params, size_t n, co
             d_params[n_inputs * padded + j] += d_amplitude(e, params, j, n, x, out, d_out, ld);
 }
 
+/* --- derivatives along axes --- */
+
+/* Of 16 frequencies or fewer from `first`: q[s][j] = d (2 pi u_j) / d t_s, and sum[j] = sum over s
+ * of its square. */
+static void phase_slopes(const struct encoding *e, const float *params,
+                         const struct encoding_axes *axes, size_t first, size_t count,
+                         float q[LIMIT_DIMS][LANES], float *sum)
+{
+    const size_t padded = encoding_padded(e->n_frequencies);
+    for (size_t j = 0; j < count; j++) {
+        double squares = 0;
+        for (size_t s = 0; s < e->n_inputs; s++) {
+            double slope = 0;
+            for (size_t r = 0; r < e->n_inputs; r++)
+                slope += (double)params[r * padded + first + j] * axes->d_x[r][s];
+            slope *= 6.283185307179586477;
+            squares += slope * slope;
+            q[s][j] = (float)slope;
+        }
+        sum[j] = (float)squares;
+    }
+}
+
+/* d S = q C, d C = -q S; the sum of second derivatives of either is -sum q^2 times itself. */
+static void jet(const struct encoding *e, const float *params, size_t n, const float *x,
+                const struct encoding_axes *axes, bool has_laplacian, float *out, size_t ld)
+{
+    (void)x;
+    const size_t n_inputs = e->n_inputs, m = e->n_frequencies, plane = n * ld;
+    for (size_t first = 0; first < m; first += LANES) {
+        const size_t count = m - first < LANES ? m - first : LANES;
+        float q[LIMIT_DIMS][LANES] = {{0}}, sum[LANES] = {0};
+        phase_slopes(e, params, axes, first, count, q, sum);
+        for (size_t i = 0; i < n; i++) {
+            const float *sine = out + i * ld + first, *cosine = sine + m;
+            float *to = out + i * ld + first;
+            for (size_t s = 0; s < n_inputs; s++) {
+                to += plane;
+                for (size_t j = 0; j < count; j++) {
+                    to[j] = q[s][j] * cosine[j];
+                    to[m + j] = -q[s][j] * sine[j];
+                }
+            }
+            to += plane;
+            for (size_t j = 0; has_laplacian && j < count; j++) {
+                to[j] = -sum[j] * sine[j];
+                to[m + j] = -sum[j] * cosine[j];
+            }
+        }
+    }
+}
+
 /* --- rows --- */
 
 #define FOURIER_ROW(type)                                                                          \
@@ -336,6 +391,7 @@ static void backward(const struct encoding *e, const float *params, size_t n, co
         .init = type##_init,                                                                       \
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
+        .jet = jet,                                                                                \
     }
 
 FOURIER_ROW(basic);

@@ -27,6 +27,13 @@ struct encoding_row {
                     size_t n, const float *x, float *out, size_t ld);
     void (*backward)(const struct encoding *e, const float *params, size_t n, const float *x,
                      const float *out, const float *d_out, size_t ld, float *d_params, float *d_x);
+
+    /* NULL: the Laplacian exists for all settings. */
+    enum status (*check_laplacian)(const struct encoding *e, struct error *err);
+
+    /* The planes of out after the first, which forward has written already. */
+    void (*jet)(const struct encoding *e, const float *params, size_t n, const float *x,
+                const struct encoding_axes *axes, bool has_laplacian, float *out, size_t ld);
 };
 
 extern const struct encoding_row encoding_basic, encoding_positional, encoding_octave,

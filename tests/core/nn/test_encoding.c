@@ -201,19 +201,18 @@ static void rotate_turns_the_axes_by_45_degrees(void **state)
 
 /* The formula, in double, from the stored b and a. */
 static void exact_features(const struct encoding *e, const struct encoding_spec *spec,
-                           const float *params, const float *x, double *out)
+                           const float *params, const double *x, double *out)
 {
     const size_t n_inputs = spec->n_inputs, m = encoding_n_frequencies(e);
     float b[MAX_M * 3], a[MAX_M];
     if (m > 0)
         encoding_export(e, params, b, a);
     for (size_t d = 0; m == 0 && d < n_inputs; d++)
-        out[d] =
-            spec->input_range[0] + (spec->input_range[1] - spec->input_range[0]) * (double)x[d];
+        out[d] = spec->input_range[0] + (spec->input_range[1] - spec->input_range[0]) * x[d];
     for (size_t j = 0; j < m; j++) {
         double u = 0;
         for (size_t d = 0; d < n_inputs; d++)
-            u += (double)b[j * n_inputs + d] * (double)x[d];
+            u += (double)b[j * n_inputs + d] * x[d];
         out[j] = (double)a[j] * sin(two_pi * u);
         out[m + j] = (double)a[j] * cos(two_pi * u);
     }
@@ -225,7 +224,7 @@ static void check_forward(const struct encoding_spec *spec, const struct kernel 
     float *params = mem_alloc_floats(encoding_n_params(e));
     const size_t n_features = encoding_n_features(e), ld = (n_features + 15) / 16 * 16 + 16;
     float *out = mem_alloc_floats(N_POINTS * ld), *alone = mem_alloc_floats(ld);
-    float x[N_POINTS * 3];
+    float x[N_POINTS * 3 + 2] = {0};
     double expected[2 * MAX_M];
     struct rng rng = rng_at(3, RNG_SAMPLE, 0);
     for (size_t i = 0; i < N_POINTS * spec->n_inputs; i++)
@@ -235,7 +234,9 @@ static void check_forward(const struct encoding_spec *spec, const struct kernel 
     encoding_forward(e, kernel, params, N_POINTS, x, out, ld);
     for (size_t i = 0; i < N_POINTS; i++) {
         const float *row = out + i * ld;
-        exact_features(e, spec, params, x + i * spec->n_inputs, expected);
+        const float *point = x + i * spec->n_inputs;
+        const double exact_point[] = {(double)point[0], (double)point[1], (double)point[2]};
+        exact_features(e, spec, params, exact_point, expected);
         assert_true(compare_relative(n_features, row, expected) < 2e-6);
         for (size_t k = n_features; k < ld; k++)
             assert_true(row[k] == 0);
@@ -271,6 +272,97 @@ static void forward_matches_the_formula_point_by_point(void **state)
     wide.n_frequencies = 256;
     wide.sigma = 1000;
     check_forward(&wide, kernels[0]);
+}
+
+/* First and second derivatives of all features along axis s at a point, by five-point rules.  The
+ * step is a small part of the shortest wave. */
+static void differences(const struct encoding *e, const struct encoding_spec *spec,
+                        const float *params, const double *x, const struct encoding_axes *axes,
+                        size_t s, double *first, double *second)
+{
+    static const double first_weight[] = {1, -8, 0, 8, -1}, second_weight[] = {-1, 16, -30, 16, -1};
+    static const double step = 1e-4;
+    const size_t n_features = encoding_n_features(e);
+    double features[2 * MAX_M];
+    memset(first, 0, n_features * sizeof *first);
+    memset(second, 0, n_features * sizeof *second);
+    for (size_t k = 0; k < 5; k++) {
+        double at[3] = {0};
+        for (size_t d = 0; d < spec->n_inputs; d++)
+            at[d] = x[d] + ((double)k - 2) * step * axes->d_x[d][s];
+        exact_features(e, spec, params, at, features);
+        for (size_t f = 0; f < n_features; f++) {
+            first[f] += first_weight[k] * features[f] / (12 * step);
+            second[f] += second_weight[k] * features[f] / (12 * step * step);
+        }
+    }
+}
+
+static void check_jet(const struct encoding_spec *spec, const struct kernel *kernel)
+{
+    static const struct encoding_axes axes = {{{0.5, -1, 0.25}, {1, 0.5, -0.5}, {0.25, 0, -1}}};
+    struct encoding *e = created(spec);
+    const size_t n_inputs = spec->n_inputs, n_features = encoding_n_features(e);
+    const size_t ld = (n_features + 15) / 16 * 16 + 16, plane = N_POINTS * ld;
+    float *params = mem_alloc_floats(encoding_n_params(e)), *values = mem_alloc_floats(plane);
+    float *jet = mem_alloc_floats(5 * plane), *gradient = mem_alloc_floats(5 * plane);
+    float x[N_POINTS * 3];
+    double first[2 * MAX_M], second[2 * MAX_M], laplacian[2 * MAX_M];
+    struct rng rng = rng_at(4, RNG_SAMPLE, 0);
+    for (size_t i = 0; i < N_POINTS * n_inputs; i++)
+        x[i] = (float)rng_uniform(&rng);
+    memset(jet, 0xff, 5 * plane * sizeof *jet);
+    memset(gradient, 0xff, 5 * plane * sizeof *gradient);
+    encoding_init(e, spec, 1, params);
+    assert_int_equal(encoding_check_laplacian(e, NULL), STATUS_OK);
+    encoding_forward(e, kernel, params, N_POINTS, x, values, ld);
+    encoding_jet(e, kernel, params, N_POINTS, x, &axes, true, jet, ld);
+    encoding_jet(e, kernel, params, N_POINTS, x, &axes, false, gradient, ld);
+    assert_memory_equal(jet, values, plane * sizeof *jet);
+    assert_memory_equal(jet, gradient, (1 + n_inputs) * plane * sizeof *jet);
+    for (size_t i = 0; i < N_POINTS; i++) {
+        double at[3] = {0};
+        memset(laplacian, 0, sizeof laplacian);
+        for (size_t d = 0; d < n_inputs; d++)
+            at[d] = (double)x[i * n_inputs + d];
+        for (size_t s = 0; s < n_inputs; s++) {
+            const float *row = jet + (1 + s) * plane + i * ld;
+            differences(e, spec, params, at, &axes, s, first, second);
+            assert_true(compare_relative(n_features, row, first) < 1e-5);
+            for (size_t f = 0; f < n_features; f++)
+                laplacian[f] += second[f];
+            for (size_t f = n_features; f < ld; f++)
+                assert_true(row[f] == 0);
+        }
+        const float *row = jet + (1 + n_inputs) * plane + i * ld;
+        for (size_t f = 0; f < ld; f++) /* of none: 0, but for the noise of differences */
+            if (spec->type == ENCODING_NONE || f >= n_features)
+                assert_true(row[f] == 0);
+        if (spec->type != ENCODING_NONE)
+            assert_true(compare_relative(n_features, row, laplacian) < 1e-5);
+    }
+    mem_free(gradient);
+    mem_free(jet);
+    mem_free(values);
+    mem_free(params);
+    encoding_free(e);
+}
+
+static void jet_matches_differences_of_the_formula(void **state)
+{
+    (void)state;
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t type = 0; type < encoding_n_types(); type++)
+            for (size_t n_inputs = 1; n_inputs <= 3; n_inputs++) {
+                struct encoding_spec spec = spec_of((enum encoding_type)type, n_inputs);
+                check_jet(&spec, kernels[k]);
+                spec.n_frequencies = spec.type == ENCODING_EXPLICIT ? 3 : 19; /* more than a lane */
+                spec.normalize = true;
+                spec.rotate = n_inputs > 1;
+                check_jet(&spec, kernels[k]);
+            }
 }
 
 static void export_and_import_are_inverse(void **state)
@@ -412,6 +504,7 @@ int main(void)
         cmocka_unit_test(normalize_makes_features_of_length_1),
         cmocka_unit_test(rotate_turns_the_axes_by_45_degrees),
         cmocka_unit_test(forward_matches_the_formula_point_by_point),
+        cmocka_unit_test(jet_matches_differences_of_the_formula),
         cmocka_unit_test(export_and_import_are_inverse),
         cmocka_unit_test(backward_adds_to_d_params_and_leaves_padding_alone),
         cmocka_unit_test(refuses_what_is_out_of_range),
