@@ -224,6 +224,7 @@ function drawStage() {
     number('To go', ENDED.has(job.status) ? job.stopped_by ?? job.status : duration(job.eta_seconds)),
   ];
   if (job.metrics?.test_psnr != null) shown.splice(1, 0, number('Test PSNR', decibels(job.metrics.test_psnr)));
+  if (job.metrics?.baseline_psnr != null) shown.splice(2, 0, number('Interpolation', decibels(job.metrics.baseline_psnr)));
   if (job.metrics?.ssim != null) shown.push(number('SSIM', job.metrics.ssim.toFixed(4)));
   $('numbers').replaceChildren(...shown);
   $('spec').textContent = JSON.stringify(job.spec, null, 2);

@@ -8,6 +8,7 @@
 #include "core/base/rng.h"
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
+#include "core/task/baseline.h"
 
 enum {
     QUICK_SAMPLES = 16384, /* of each set, while training (contract) */
@@ -209,7 +210,7 @@ size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels,
     const size_t n_slab = n_threads * band_rows(&image) + SSIM_REACH;
     const size_t n_rows = n_slab < height && width > SSIM_REACH ? n_slab : height;
     return n_rows * width * channels * sizeof(float) + 2UL * SLAB_POINTS * sizeof(float) +
-           n_threads * METRICS_SSIM_BYTES + width * height / 8;
+           n_threads * METRICS_SSIM_BYTES + width * height / 8 + baseline_bytes(height);
 }
 
 /* What is measured on one band. */
@@ -394,18 +395,36 @@ static enum status measure_slab(struct evaluation *e, struct error *err)
     return STATUS_OK;
 }
 
+static void add_baselines(const struct task_image *t, const double squared_error[N_BASELINES],
+                          struct task_metrics *out)
+{
+    static const char *const keys[N_BASELINES] = {[BASELINE_NEAREST] = "baseline_nearest_psnr",
+                                                  [BASELINE_BILINEAR] = "baseline_bilinear_psnr",
+                                                  [BASELINE_BICUBIC] = "baseline_bicubic_psnr"};
+    double best = squared_error[0];
+    for (int b = 0; b < N_BASELINES; b++) {
+        best = squared_error[b] < best ? squared_error[b] : best;
+        task_metrics_add(out, keys[b],
+                         metrics_psnr(squared_error[b], t->n_test * t->image->channels));
+    }
+    task_metrics_add(out, "baseline_psnr", metrics_psnr(best, t->n_test * t->image->channels));
+}
+
 static enum status evaluate_fully(const struct task_image *t, const struct field *f,
                                   struct team *team, const struct task_evaluation *how,
                                   struct task_metrics *out, struct error *err)
 {
     struct evaluation e = {.task = t, .field = f, .team = team, .how = how};
     struct band sum = {.ssim = 0.0};
+    double baseline[N_BASELINES];
     enum status status = evaluation_init(&e, err);
     while (status == STATUS_OK && e.first_band < e.n_bands) {
         status = measure_slab(&e, err);
         if (status == STATUS_OK && how->progress)
             how->progress(how->context, (double)e.first_band / (double)e.n_bands);
     }
+    if (status == STATUS_OK && t->n_test > 0)
+        status = baseline_measure(t->image, e.held, team, how->stop, baseline, err);
     if (status != STATUS_OK)
         goto out;
     for (size_t i = 0; i < e.n_bands; i++) {
@@ -419,6 +438,8 @@ static enum status evaluate_fully(const struct task_image *t, const struct field
             task_metrics_add(out, psnr_key((enum set)s), metrics_psnr(sum.squared_error[s], n));
     }
     task_metrics_add(out, "ssim", sum.ssim / (double)e.n_windows);
+    if (t->n_test > 0)
+        add_baselines(t, baseline, out);
 out:
     evaluation_deinit(&e);
     return status;

@@ -7,8 +7,11 @@
  * centre computes them.  (The paper's i / N differs by a constant shift.)
  *
  * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort also
- * ssim, over the whole image.  They do not depend on the number of threads.  Memory of an
- * evaluation is that of some rows.
+ * ssim, over the whole image, and where pixels are held out, what interpolation of the training
+ * samples makes of them (baseline.h): baseline_nearest_psnr, baseline_bilinear_psnr,
+ * baseline_bicubic_psnr, and the best of these, baseline_psnr.  Without a holdout there is none:
+ * interpolation of all pixels gives them back as they are.  Metrics do not depend on the number of
+ * threads.  Memory of an evaluation is that of some rows.
  */
 #ifndef CORE_TASK_TASK_IMAGE_H
 #define CORE_TASK_TASK_IMAGE_H

@@ -327,6 +327,7 @@ static void time_ends_a_fit_as_a_success(void **state)
     assert_int_equal(job_fit(&w, NULL), STATUS_OK);
     assert_string_equal(w.stopped_by, "time_limit");
     assert_non_null(strstr(w.metrics, "\"test_psnr\":"));
+    assert_non_null(strstr(w.metrics, "\"baseline_psnr\":"));
     worker_deinit(&w);
     mem_free(spec);
 }

@@ -194,6 +194,16 @@ static void image_task_measures_its_sets(void **state)
                     psnr_over(&image, &predicted, visits, false, holdouts[h] == HOLDOUT_ODD_PIXELS);
                 assert_true(fabs(*test_psnr - expected) < 1e-9);
             }
+            const double *baseline = task_metrics_find(&m[0], "baseline_psnr");
+            const bool has_baselines = holdouts[h] != HOLDOUT_NONE && effort == EVALUATE_FULL;
+            assert_int_equal(baseline != NULL, has_baselines);
+            if (baseline) {
+                const double nearest = *task_metrics_find(&m[0], "baseline_nearest_psnr");
+                const double bilinear = *task_metrics_find(&m[0], "baseline_bilinear_psnr");
+                const double bicubic = *task_metrics_find(&m[0], "baseline_bicubic_psnr");
+                assert_true(nearest > 15.0 && bilinear > nearest && bicubic > nearest);
+                assert_true(*baseline == fmax(bilinear, bicubic));
+            }
             const double *measured = task_metrics_find(&m[0], "ssim");
             assert_int_equal(measured != NULL, effort == EVALUATE_FULL);
             if (measured)
