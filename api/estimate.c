@@ -105,12 +105,11 @@ static double point_flops(const struct field *field)
     return 2.0 * multiply_adds;
 }
 
-enum status estimate_check_request(const struct field *field, size_t n_points, bool has_gradient,
+enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,
                                    const struct config *config, const struct compute *compute,
                                    struct error *err)
 {
-    /* A gradient is one more pass back for each output. */
-    const double passes = has_gradient ? 1.0 + (double)field_n_outputs(field) : 1.0;
+    const double passes = (double)field_n_passes(field, use);
     const double flops = point_flops(field) * passes * (double)n_points;
     const double seconds = compute_estimate_seconds(compute, flops);
     if (seconds > (double)config->request_seconds)

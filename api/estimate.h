@@ -33,7 +33,7 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
                                double bf16_gain, struct error *err) WARN_UNUSED;
 
 /* INVALID, with both figures, for a query or render that would pass config->request_seconds. */
-enum status estimate_check_request(const struct field *field, size_t n_points, bool has_gradient,
+enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,
                                    const struct config *config, const struct compute *compute,
                                    struct error *err) WARN_UNUSED;
 

@@ -12,11 +12,11 @@
 #include "api/codec/codec_args.h"
 #include "api/codec/codec_json.h"
 #include "core/base/mem.h"
+#include "core/field/field.h"
 #include "core/format/npy.h"
 
 const char *const query_frames[] = {"source", "unit", NULL};
-static const char *const output_names[] = {"value", "gradient", NULL};
-static const char *const output_later[] = {"laplacian", NULL};
+static const char *const output_names[] = {"value", "gradient", "laplacian", NULL};
 
 void query_deinit(struct query *q)
 {
@@ -219,11 +219,9 @@ static bool find_coords(const uint8_t *bytes, size_t n, size_t *start, size_t *e
     return false;
 }
 
-static enum status read_outputs(const json_t *value, unsigned *outputs,
-                                struct problem_list *problems)
+static enum status read_outputs(const json_t *value, struct query *q, struct problem_list *problems)
 {
-    static const struct member row = {"outputs", MEMBER_NAME, .names = output_names,
-                                      .later = output_later};
+    static const struct member row = {"outputs", MEMBER_NAME, .names = output_names};
     unsigned bits = 0;
     if (!value)
         return STATUS_OK;
@@ -236,11 +234,13 @@ static enum status read_outputs(const json_t *value, unsigned *outputs,
         if (status != STATUS_OK)
             return status;
         bits |= 1u << name;
+        if (1u << name == OUTPUT_LAPLACIAN)
+            q->laplacian_at = i;
     }
     if (bits == 0)
         return problem_add(problems, STATUS_INVALID, "/outputs",
-                           "'outputs' must be an array of value, gradient");
-    *outputs = bits;
+                           "'outputs' must be an array of value, gradient, laplacian");
+    q->outputs = bits;
     return STATUS_OK;
 }
 
@@ -272,7 +272,7 @@ static enum status read_envelope(const uint8_t *bytes, size_t n, size_t start, s
         problem_add(problems, STATUS_INVALID, "/coords", "'coords' must be %s", what);
     }
     codec_json_members(body, "", rows, sizeof rows / sizeof *rows, q, problems);
-    read_outputs(json_object_get(body, "outputs"), &q->outputs, problems);
+    read_outputs(json_object_get(body, "outputs"), q, problems);
     json_decref(body);
     return problems->status;
 }
@@ -443,18 +443,30 @@ static enum status append_gradient(size_t n_points, size_t n_outputs, size_t n_d
     return status == STATUS_OK ? buffer_append(out, "]", 1, err) : status;
 }
 
-enum status codec_query_answer(size_t n_points, size_t n_outputs, size_t n_dims,
-                               const float *values, const float *gradient, struct buffer *out,
+/* The start of a member; *n_members: those before it. */
+static enum status append_name(const char *name, size_t *n_members, struct buffer *out,
                                struct error *err)
 {
+    return buffer_printf(out, err, "%s\"%s\":", (*n_members)++ ? "," : "", name);
+}
+
+enum status codec_query_answer(size_t n_points, size_t n_outputs, size_t n_dims,
+                               const struct field_outputs *outputs, struct buffer *out,
+                               struct error *err)
+{
+    size_t n = 0;
     enum status status = buffer_append(out, "{", 1, err);
-    if (status == STATUS_OK && values)
-        status = buffer_printf(out, err, "\"value\":");
-    if (status == STATUS_OK && values)
-        status = append_rows(values, n_points, n_outputs, out, err);
-    if (status == STATUS_OK && gradient)
-        status = buffer_printf(out, err, "%s\"gradient\":", values ? "," : "");
-    if (status == STATUS_OK && gradient)
-        status = append_gradient(n_points, n_outputs, n_dims, gradient, out, err);
+    if (status == STATUS_OK && outputs->values)
+        status = append_name("value", &n, out, err);
+    if (status == STATUS_OK && outputs->values)
+        status = append_rows(outputs->values, n_points, n_outputs, out, err);
+    if (status == STATUS_OK && outputs->gradient)
+        status = append_name("gradient", &n, out, err);
+    if (status == STATUS_OK && outputs->gradient)
+        status = append_gradient(n_points, n_outputs, n_dims, outputs->gradient, out, err);
+    if (status == STATUS_OK && outputs->laplacian)
+        status = append_name("laplacian", &n, out, err);
+    if (status == STATUS_OK && outputs->laplacian)
+        status = append_rows(outputs->laplacian, n_points, n_outputs, out, err);
     return status == STATUS_OK ? buffer_append(out, "}", 1, err) : status;
 }

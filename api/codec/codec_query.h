@@ -18,11 +18,12 @@
 enum query_frame { FRAME_SOURCE, FRAME_UNIT };
 extern const char *const query_frames[]; /* "source", "unit", NULL */
 
-enum query_output { OUTPUT_VALUE = 1, OUTPUT_GRADIENT = 2 };
+enum query_output { OUTPUT_VALUE = 1, OUTPUT_GRADIENT = 2, OUTPUT_LAPLACIAN = 4 };
 
 struct query {
     enum query_frame frame;
-    unsigned outputs; /* of enum query_output, at least one */
+    unsigned outputs;    /* of enum query_output, at least one */
+    size_t laplacian_at; /* where "laplacian" stands in a body's "outputs" */
     size_t n_points;
     float *coords; /* [n_points, D], finite; owned */
 };
@@ -47,10 +48,11 @@ enum status codec_query_raw(const struct http_request *r, size_t n_dims, size_t 
 enum status codec_query_arguments(const struct http_request *r, enum query_frame *frame,
                                   unsigned *outputs, struct problem_list *problems) WARN_UNUSED;
 
-/* {"value": [[…], …], "gradient": [[[…], …], …]}: values [N, C], gradient [N, C, D]; either may be
- * NULL. */
+/* {"value": [[…], …], "gradient": [[[…], …], …], "laplacian": [[…], …]}: those that are not NULL.
+ */
+struct field_outputs;
 enum status codec_query_answer(size_t n_points, size_t n_outputs, size_t n_dims,
-                               const float *values, const float *gradient, struct buffer *out,
+                               const struct field_outputs *outputs, struct buffer *out,
                                struct error *err) WARN_UNUSED;
 
 /* A decimal of nine digits, which reads back as the same float32 (also minus zero); returns its

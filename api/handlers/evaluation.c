@@ -22,14 +22,10 @@ static void unit_points(void *context, size_t first, size_t n, float *unit)
         domain_unit_from_source(field_domain(e->entry->field), n, unit, unit);
 }
 
-static void take_values(void *context, size_t first, size_t n, float *values, float *gradient)
+static void take_outputs(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     const struct part *part = context;
-    const struct evaluation *e = part->e;
-    const struct field *f = e->entry->field;
-    if (gradient && e->frame == FRAME_SOURCE)
-        domain_gradient_to_source(field_domain(f), n, field_n_outputs(f), gradient);
-    e->take(e->context, part->first + first, n, values, gradient);
+    part->e->take(part->e->context, part->first + first, n, out);
 }
 
 static enum status run_part(struct part *part, const struct service *service, size_t n,
@@ -41,9 +37,10 @@ static enum status run_part(struct part *part, const struct service *service, si
         .seats = e->entry->seats,
         .split = part->split,
         .use = e->use,
+        .in_source = e->derivative_frame == FRAME_SOURCE,
         .n_points = n,
         .points = unit_points,
-        .take = take_values,
+        .take = take_outputs,
         .context = part,
     };
     return compute_run(service->compute, &request, err);
@@ -52,8 +49,8 @@ static enum status run_part(struct part *part, const struct service *service, si
 enum status evaluation_check(const struct evaluation *e, const struct service *service,
                              struct error *err)
 {
-    return estimate_check_request(e->entry->field, e->n_points, e->use == FIELD_GRADIENTS,
-                                  service->config, service->compute, err);
+    return estimate_check_request(e->entry->field, e->n_points, e->use, service->config,
+                                  service->compute, err);
 }
 
 enum status evaluation_run(const struct evaluation *e, const struct service *service,

@@ -19,15 +19,15 @@
  * thread, for disjoint ranges. */
 typedef void (*evaluation_points)(const void *context, size_t first, size_t n, float *coords);
 
-/* Take the values [n, C] of these points, and their gradient [n, C, D] with respect to the frame
- * (NULL unless asked for); both are gone afterwards.  Called likewise. */
-typedef void (*evaluation_take)(void *context, size_t first, size_t n, const float *values,
-                                const float *gradient);
+/* Take what `use` gives at these points; gone afterwards.  Called likewise. */
+typedef void (*evaluation_take)(void *context, size_t first, size_t n,
+                                const struct field_outputs *out);
 
 struct evaluation {
     const struct field_entry *entry;
-    enum query_frame frame;
+    enum query_frame frame; /* of the points */
     enum field_use use;
+    enum query_frame derivative_frame; /* what derivatives are with respect to */
     bool for_bytes; /* values become eight bits, and may be a little off (server/fields/draft.h) */
     size_t n_points;
     evaluation_points points;

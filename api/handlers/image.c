@@ -4,6 +4,12 @@
  * Pixel (i, j) of W x H shows the value at the centre of its part of the region:
  *   x = x0 + (i + 0.5) (x1 - x0) / W,  y = y0 + (j + 0.5) (y1 - y0) / H
  * in double, rounded to float32 once, then as any other point (evaluation.h).
+ *
+ * Or one number made of the derivatives there, always per source coordinate, whatever the region is
+ * named in:
+ *   gradient_norm   sqrt(sum over channels c and axes d of (d v_c / d x_d)^2)
+ *   laplacian       the Laplacian of the channels' mean
+ * Grey levels of such a picture come from a fixed range, not from what is in view: tiles join.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,6 +31,13 @@ enum image_format { IMAGE_PNG, IMAGE_JPEG, IMAGE_NPY };
 static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
 static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
 
+enum image_channel { CHANNEL_VALUE, CHANNEL_GRADIENT_NORM, CHANNEL_LAPLACIAN };
+static const char *const channel_names[] = {"value", "gradient_norm", "laplacian", NULL};
+static const enum field_use channel_uses[] = {FIELD_VALUES, FIELD_GRADIENTS, FIELD_LAPLACIANS};
+
+/* What is black and what is white, unless the client says. */
+static const double channel_ranges[][2] = {{0, 1}, {0, 0.5}, {-0.5, 0.5}};
+
 enum {
     IMAGE_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
     JPEG_QUALITY = 92,
@@ -35,6 +48,8 @@ enum {
 struct image_query {
     enum query_frame frame;
     enum image_format format;
+    enum image_channel channel;
+    double range[2]; /* of derivatives: black, white */
     uint64_t width, height;
     double bbox[4]; /* x0, y0, x1, y1 in the frame */
 };
@@ -57,6 +72,9 @@ static void fill_size(struct image_query *q, const struct spec_facts *data, uint
     q->height = (uint64_t)clip(round(height), 1, (double)max_pixels);
 }
 
+/* Far outside of any data, far inside of float32. */
+static const double number_limit = 1e9;
+
 static void read_bbox(const struct http_request *request, const struct spec_facts *data,
                       struct image_query *q, struct problem_list *problems)
 {
@@ -67,10 +85,10 @@ static void read_bbox(const struct http_request *request, const struct spec_fact
     if (codec_args_numbers(request, "bbox", 4, q->bbox, &is_given, problems) != STATUS_OK ||
         !is_given)
         return;
-    static const double limit = 1e9; /* far outside of any data, far inside of float32 */
     for (size_t i = 0; i < 4; i++) {
-        if (fabs(q->bbox[i]) > limit) {
-            problem_add(problems, STATUS_INVALID, "/bbox", "'bbox' must lie within %g of 0", limit);
+        if (fabs(q->bbox[i]) > number_limit) {
+            problem_add(problems, STATUS_INVALID, "/bbox", "'bbox' must lie within %g of 0",
+                        number_limit);
             return;
         }
     }
@@ -79,23 +97,48 @@ static void read_bbox(const struct http_request *request, const struct spec_fact
                     "'bbox' must be x0,y0,x1,y1, x1 > x0, y1 > y0");
 }
 
+/* The numbers of values, and of files that hold numbers, are shown as they are. */
+static void read_range(const struct http_request *request, struct image_query *q,
+                       struct problem_list *problems)
+{
+    bool is_given = false;
+    memcpy(q->range, channel_ranges[q->channel], sizeof q->range);
+    if (codec_args_numbers(request, "range", 2, q->range, &is_given, problems) != STATUS_OK ||
+        !is_given)
+        return;
+    if (q->channel == CHANNEL_VALUE)
+        problem_add(problems, STATUS_INVALID, "/range",
+                    "'range' needs channel=gradient_norm or channel=laplacian");
+    else if (q->format == IMAGE_NPY)
+        problem_add(problems, STATUS_INVALID, "/range",
+                    "'range' is for png and jpeg: npy holds the numbers themselves");
+    else if (!(q->range[1] > q->range[0]) || fabs(q->range[0]) > number_limit ||
+             fabs(q->range[1]) > number_limit)
+        problem_add(problems, STATUS_INVALID, "/range",
+                    "'range' must be two numbers within %g of 0, the lower first", number_limit);
+}
+
 /* v: a version the client made up so that a browser keeps snapshots apart; it changes nothing. */
 static bool read_image_query_or_reply(const struct service *service,
                                       const struct http_request *request,
                                       struct http_response *response, const struct spec_facts *data,
                                       struct image_query *q)
 {
-    static const char *const known[] = {"width", "height", "bbox", "frame", "format", "v", NULL};
+    static const char *const known[] = {"width",   "height", "bbox", "frame", "format",
+                                        "channel", "range",  "v",    NULL};
     uint64_t max = service->config->render_pixels;
-    size_t frame = FRAME_SOURCE, format = IMAGE_PNG;
+    size_t frame = FRAME_SOURCE, format = IMAGE_PNG, channel = CHANNEL_VALUE;
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
     codec_args_integer(request, "width", 1, max, &q->width, &problems);
     codec_args_integer(request, "height", 1, max, &q->height, &problems);
     codec_args_name(request, "frame", query_frames, &frame, &problems);
     codec_args_name(request, "format", format_names, &format, &problems);
+    codec_args_name(request, "channel", channel_names, &channel, &problems);
     q->frame = (enum query_frame)frame;
     q->format = (enum image_format)format;
+    q->channel = (enum image_channel)channel;
+    read_range(request, q, &problems);
     read_bbox(request, data, q, &problems);
     if (problems.status != STATUS_OK)
         return reply_problems(request, response, &problems);
@@ -106,7 +149,8 @@ static bool read_image_query_or_reply(const struct service *service,
                     "the image must have at most %llu pixels, got %llu x %llu",
                     (unsigned long long)max, (unsigned long long)q->width,
                     (unsigned long long)q->height);
-    if (q->format == IMAGE_JPEG && data->channels != 1 && data->channels != 3)
+    if (q->format == IMAGE_JPEG && q->channel == CHANNEL_VALUE && data->channels != 1 &&
+        data->channels != 3)
         problem_add(&problems, STATUS_UNSUPPORTED, "/format",
                     "JPEG has no alpha channel: ask for png or npy");
     return problems.status == STATUS_OK || reply_problems(request, response, &problems);
@@ -114,10 +158,13 @@ static bool read_image_query_or_reply(const struct service *service,
 
 static void make_image_etag(const struct image_query *q, const char *sha256, char etag[ETAG_SIZE])
 {
-    char text[256];
-    snprintf(text, sizeof(text), "image %s %s %llu %llu %.17g %.17g %.17g %.17g",
-             format_names[q->format], query_frames[q->frame], (unsigned long long)q->width,
-             (unsigned long long)q->height, q->bbox[0], q->bbox[1], q->bbox[2], q->bbox[3]);
+    char text[384];
+    int n = snprintf(text, sizeof(text), "image %s %s %llu %llu %.17g %.17g %.17g %.17g",
+                     format_names[q->format], query_frames[q->frame], (unsigned long long)q->width,
+                     (unsigned long long)q->height, q->bbox[0], q->bbox[1], q->bbox[2], q->bbox[3]);
+    if (q->channel != CHANNEL_VALUE)
+        snprintf(text + n, sizeof(text) - (size_t)n, " %s %.17g %.17g", channel_names[q->channel],
+                 q->range[0], q->range[1]);
     reply_make_etag(etag, sha256, IMAGE_VERSION, text);
 }
 
@@ -126,9 +173,10 @@ static void make_image_etag(const struct image_query *q, const char *sha256, cha
 /* A picture that is being rendered: each pixel goes into its place as it is to be sent. */
 struct picture {
     const struct image_query *query;
-    size_t channels;
-    uint8_t *pixels; /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
-    uint8_t *floats; /* the same as floats, for NPY: a place in the body */
+    size_t n_outputs; /* C of the field */
+    size_t channels;  /* of the picture: C, or 1 for derivatives */
+    uint8_t *pixels;  /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
+    uint8_t *floats;  /* the same as floats, for NPY: a place in the body */
 };
 
 static void pixel_points(const void *context, size_t first, size_t n, float *coords)
@@ -143,16 +191,44 @@ static void pixel_points(const void *context, size_t first, size_t n, float *coo
     }
 }
 
-static void take_pixels(void *context, size_t first, size_t n, const float *values,
-                        const float *gradient)
+static void put_pixels(const struct picture *p, size_t first, size_t n, const float *values)
 {
-    const struct picture *p = context;
-    (void)gradient;
     if (p->pixels)
         pixels_quantize(values, n * p->channels, p->pixels + first * p->channels);
     else
         memcpy(p->floats + first * p->channels * sizeof(float), values,
                n * p->channels * sizeof(float));
+}
+
+static void take_pixels(void *context, size_t first, size_t n, const struct field_outputs *out)
+{
+    put_pixels(context, first, n, out->values);
+}
+
+/* The one number of point i. */
+static double derivative_of(const struct picture *p, size_t i, const struct field_outputs *out)
+{
+    const size_t n_outputs = p->n_outputs;
+    double sum = 0;
+    if (p->query->channel == CHANNEL_LAPLACIAN) {
+        for (size_t c = 0; c < n_outputs; c++)
+            sum += (double)out->laplacian[i * n_outputs + c];
+        return sum / (double)n_outputs;
+    }
+    for (size_t k = i * n_outputs * 2; k < (i + 1) * n_outputs * 2; k++)
+        sum += (double)out->gradient[k] * (double)out->gradient[k];
+    return sqrt(sum);
+}
+
+static void take_derivatives(void *context, size_t first, size_t n, const struct field_outputs *out)
+{
+    const struct picture *p = context;
+    const double low = p->query->range[0], high = p->query->range[1];
+    for (size_t i = 0; i < n; i++) {
+        const double number = derivative_of(p, i, out);
+        const float shown = (float)(p->pixels ? (number - low) / (high - low) : number);
+        put_pixels(p, first + i, 1, &shown);
+    }
 }
 
 /* Room for the pixels: of their own, or in the body. */
@@ -185,14 +261,18 @@ static void render(const struct service *service, const struct http_request *req
 {
     struct error err = {0};
     struct buffer body;
-    struct picture picture = {.query = q, .channels = field_n_outputs(entry->field)};
+    const bool is_value = q->channel == CHANNEL_VALUE;
+    struct picture picture = {.query = q, .n_outputs = field_n_outputs(entry->field)};
+    picture.channels = is_value ? picture.n_outputs : 1;
     const struct evaluation e = {
         .entry = entry,
         .frame = q->frame,
-        .for_bytes = q->format != IMAGE_NPY,
+        .use = channel_uses[q->channel],
+        .derivative_frame = FRAME_SOURCE,
+        .for_bytes = is_value && q->format != IMAGE_NPY,
         .n_points = q->width * q->height,
         .points = pixel_points,
-        .take = take_pixels,
+        .take = is_value ? take_pixels : take_derivatives,
         .context = &picture,
     };
     buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * picture.channels * sizeof(float));
@@ -215,6 +295,18 @@ static void render(const struct service *service, const struct http_request *req
     mem_free(picture.pixels);
 }
 
+/* Not every field has a Laplacian. */
+static bool has_channel_or_reply(const struct http_request *request, struct http_response *response,
+                                 const struct field *f, enum image_channel channel)
+{
+    struct problem_list problems = {0};
+    struct error err = {0};
+    if (channel != CHANNEL_LAPLACIAN || field_check_laplacian(f, &err) == STATUS_OK)
+        return true;
+    problem_add_error(&problems, "/channel", &err);
+    return reply_problems(request, response, &problems);
+}
+
 void fields_image(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
@@ -231,6 +323,7 @@ void fields_image(void *context, const struct http_request *request, struct http
         return;
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;
-    render(service, request, response, entry, &query);
+    if (has_channel_or_reply(request, response, entry->field, query.channel))
+        render(service, request, response, entry, &query);
     field_cache_release(service->fields, entry);
 }

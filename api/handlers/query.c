@@ -1,5 +1,5 @@
 /*
- * Values and gradients at points: JSON, NPY and raw float32, and one point in the address.
+ * Values and derivatives at points: JSON, NPY and raw float32, and one point in the address.
  */
 #include <assert.h>
 #include <float.h>
@@ -45,12 +45,13 @@ static bool body_format_or_reply(const struct http_request *request, struct http
     return false;
 }
 
-/* An array file holds one array: values with gradients are JSON. */
+/* An array file holds one array: several outputs are JSON. */
 static bool answer_format_or_reply(const struct http_request *request,
                                    struct http_response *response, enum query_format body,
                                    unsigned outputs, enum query_format *out)
 {
-    bool is_single = outputs == OUTPUT_VALUE || outputs == OUTPUT_GRADIENT;
+    bool is_single =
+        outputs == OUTPUT_VALUE || outputs == OUTPUT_GRADIENT || outputs == OUTPUT_LAPLACIAN;
     const char *offers[4] = {media_types[QUERY_JSON]};
     enum query_format format[3] = {QUERY_JSON};
     size_t n = 1, chosen = 0;
@@ -96,12 +97,30 @@ static enum status read_query(const struct service *service, const struct http_r
                             config->query_points_json, out, problems);
 }
 
-/* The points of a query and what becomes of them: arrays, each whole, wherever they are to lie. */
+/* Not every field has a Laplacian. */
+static bool has_outputs_or_reply(const struct http_request *request, struct http_response *response,
+                                 const struct field *f, const struct query *query,
+                                 enum query_format body)
+{
+    struct problem_list problems = {0};
+    struct error err = {0};
+    char place[32] = "/outputs";
+    if (!(query->outputs & OUTPUT_LAPLACIAN) || field_check_laplacian(f, &err) == STATUS_OK)
+        return true;
+    if (body == QUERY_JSON)
+        snprintf(place, sizeof place, "/outputs/%zu", query->laplacian_at);
+    problem_add_error(&problems, place, &err);
+    return reply_problems(request, response, &problems);
+}
+
+/* The points of a query and what becomes of them: arrays of floats, each whole, wherever they are
+ * to lie; NULL: not asked for. */
 struct asked {
     const float *coords; /* [N, D] */
     size_t n_points, n_dims, n_outputs;
-    uint8_t *values;   /* floats [N, C], or NULL */
-    uint8_t *gradient; /* floats [N, C, D], or NULL */
+    uint8_t *values;    /* [N, C] */
+    uint8_t *gradient;  /* [N, C, D] */
+    uint8_t *laplacian; /* [N, C] */
 };
 
 static void asked_points(const void *context, size_t first, size_t n, float *coords)
@@ -110,30 +129,38 @@ static void asked_points(const void *context, size_t first, size_t n, float *coo
     memcpy(coords, a->coords + first * a->n_dims, n * a->n_dims * sizeof(float));
 }
 
-static void take_arrays(void *context, size_t first, size_t n, const float *values,
-                        const float *gradient)
+static void take_rows(uint8_t *array, size_t first, size_t n, const float *from, size_t n_columns)
+{
+    const size_t row = n_columns * sizeof(float);
+    if (array)
+        memcpy(array + first * row, from, n * row);
+}
+
+static void take_arrays(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     const struct asked *a = context;
-    const size_t value_size = a->n_outputs * sizeof(float), gradient_size = value_size * a->n_dims;
-    if (a->values)
-        memcpy(a->values + first * value_size, values, n * value_size);
-    if (a->gradient)
-        memcpy(a->gradient + first * gradient_size, gradient, n * gradient_size);
+    take_rows(a->values, first, n, out->values, a->n_outputs);
+    take_rows(a->gradient, first, n, out->gradient, a->n_outputs * a->n_dims);
+    take_rows(a->laplacian, first, n, out->laplacian, a->n_outputs);
 }
 
 /* The body is one array, as a file or as it is. */
 static enum status evaluate_array(struct asked *a, const struct evaluation *e,
                                   const struct service *service, const struct http_request *request,
-                                  enum query_format format, struct buffer *body, struct error *err)
+                                  unsigned output, enum query_format format, struct buffer *body,
+                                  struct error *err)
 {
-    const bool is_gradient = e->use == FIELD_GRADIENTS;
+    const bool is_gradient = output == OUTPUT_GRADIENT;
     const size_t shape[3] = {a->n_points, a->n_outputs, a->n_dims};
     const size_t n = shape[0] * shape[1] * (is_gradient ? shape[2] : 1);
+    uint8_t **array = is_gradient                  ? &a->gradient
+                      : output == OUTPUT_LAPLACIAN ? &a->laplacian
+                                                   : &a->values;
     enum status st = STATUS_OK;
     if (format == QUERY_NPY)
         st = npy_encode_header(shape, is_gradient ? 3 : 2, body, err);
     if (st == STATUS_OK)
-        st = buffer_extend(body, n * sizeof(float), is_gradient ? &a->gradient : &a->values, err);
+        st = buffer_extend(body, n * sizeof(float), array, err);
     return st == STATUS_OK ? evaluation_run(e, service, request, err) : st;
 }
 
@@ -143,19 +170,26 @@ static enum status evaluate_json(struct asked *a, const struct evaluation *e,
 {
     const size_t n_values = a->n_points * a->n_outputs;
     const bool has_values = outputs & OUTPUT_VALUE, has_gradient = outputs & OUTPUT_GRADIENT;
-    float *values = has_values ? mem_alloc_floats(n_values) : NULL;
-    float *gradient = has_gradient ? mem_alloc_floats(n_values * a->n_dims) : NULL;
+    const bool has_laplacian = outputs & OUTPUT_LAPLACIAN;
+    const struct field_outputs out = {
+        .values = has_values ? mem_alloc_floats(n_values) : NULL,
+        .gradient = has_gradient ? mem_alloc_floats(n_values * a->n_dims) : NULL,
+        .laplacian = has_laplacian ? mem_alloc_floats(n_values) : NULL,
+    };
     enum status st = STATUS_OK;
-    if ((has_values && !values) || (has_gradient && !gradient))
+    if ((has_values && !out.values) || (has_gradient && !out.gradient) ||
+        (has_laplacian && !out.laplacian))
         st = error_status(err, STATUS_NO_MEMORY);
-    a->values = (uint8_t *)values;
-    a->gradient = (uint8_t *)gradient;
+    a->values = (uint8_t *)out.values;
+    a->gradient = (uint8_t *)out.gradient;
+    a->laplacian = (uint8_t *)out.laplacian;
     if (st == STATUS_OK)
         st = evaluation_run(e, service, request, err);
     if (st == STATUS_OK)
-        st = codec_query_answer(a->n_points, a->n_outputs, a->n_dims, values, gradient, body, err);
-    mem_free(values);
-    mem_free(gradient);
+        st = codec_query_answer(a->n_points, a->n_outputs, a->n_dims, &out, body, err);
+    mem_free(out.values);
+    mem_free(out.gradient);
+    mem_free(out.laplacian);
     return st;
 }
 
@@ -170,7 +204,10 @@ static void answer_query(const struct service *service, const struct http_reques
     const struct evaluation e = {
         .entry = entry,
         .frame = query->frame,
-        .use = query->outputs & OUTPUT_GRADIENT ? FIELD_GRADIENTS : FIELD_VALUES,
+        .use = query->outputs & OUTPUT_LAPLACIAN  ? FIELD_LAPLACIANS
+               : query->outputs & OUTPUT_GRADIENT ? FIELD_GRADIENTS
+                                                  : FIELD_VALUES,
+        .derivative_frame = query->frame,
         .n_points = query->n_points,
         .points = asked_points,
         .take = take_arrays,
@@ -179,12 +216,13 @@ static void answer_query(const struct service *service, const struct http_reques
     struct error err = {0};
     struct buffer body;
     buffer_init(&body, ANSWER_OVERHEAD + asked.n_points * JSON_FLOAT_BYTES *
-                                             (asked.n_outputs * (asked.n_dims + 1) + 1));
+                                             (asked.n_outputs * (asked.n_dims + 2) + 1));
     enum status st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
-        st = format == QUERY_JSON
-                 ? evaluate_json(&asked, &e, service, request, query->outputs, &body, &err)
-                 : evaluate_array(&asked, &e, service, request, format, &body, &err);
+        st =
+            format == QUERY_JSON
+                ? evaluate_json(&asked, &e, service, request, query->outputs, &body, &err)
+                : evaluate_array(&asked, &e, service, request, query->outputs, format, &body, &err);
     if (st == STATUS_OK) {
         http_response_take(response, 200, media_types[format], &body);
         http_response_header(response, "Cache-Control", "no-store");
@@ -206,7 +244,8 @@ static void run_query(const struct service *service, const struct http_request *
         reply_problems(request, response, &problems);
         return;
     }
-    if (answer_format_or_reply(request, response, body, query.outputs, &answer))
+    if (has_outputs_or_reply(request, response, entry->field, &query, body) &&
+        answer_format_or_reply(request, response, body, query.outputs, &answer))
         answer_query(service, request, response, entry, &query, answer);
     query_deinit(&query);
 }

@@ -23,18 +23,3 @@ void domain_unit_from_source(const struct domain *d, size_t n, const float *sour
         }
     }
 }
-
-/* d value / d source_s = sum over r of d value / d unit_r * d unit_r / d source_s. */
-void domain_gradient_to_source(const struct domain *d, size_t n, size_t n_outputs, float *gradient)
-{
-    const size_t n_dims = d->n_dims;
-    for (size_t i = 0; i < n * n_outputs; i++) {
-        float *g = gradient + i * n_dims;
-        double source[LIMIT_DIMS] = {0};
-        for (size_t s = 0; s < n_dims; s++)
-            for (size_t r = 0; r < n_dims; r++)
-                source[s] += (double)g[r] * d->matrix[r][s];
-        for (size_t s = 0; s < n_dims; s++)
-            g[s] = (float)source[s];
-    }
-}

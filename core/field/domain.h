@@ -27,8 +27,4 @@ struct domain domain_of_image(size_t width, size_t height);
 /* source, unit: [n, D]; may be the same array. */
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit);
 
-/* Gradients with respect to unit coordinates become gradients with respect to source coordinates,
- * in place.  gradient: [n, C, D]. */
-void domain_gradient_to_source(const struct domain *d, size_t n, size_t n_outputs, float *gradient);
-
 #endif

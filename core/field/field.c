@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/nn/kernel.h"
+#include "core/nn/mlp_jet.h"
 
 struct field {
     struct encoding *encoding;
@@ -23,13 +24,12 @@ struct field_workspace {
     struct mlp_pass pass;
     struct mlp_tile *tile;
     const uint32_t *split; /* weights of a pass in bf16; borrowed */
-    /* FIELD_GRADIENTS only; of one tile but for the first: */
-    float *derived;
-    float *values;   /* [MLP_TILE, C] */
-    float *d_values; /* [MLP_TILE, C] */
-    float *d_raw;    /* [MLP_TILE, C] */
-    float *d_input;  /* [MLP_TILE, ld] */
-    float *d_unit;   /* [MLP_TILE, D] */
+    /* FIELD_GRADIENTS and FIELD_LAPLACIANS instead of tile: */
+    enum field_use use;
+    struct mlp_jet *jet;
+    float *values;    /* [MLP_JET_TILE, C] */
+    float *gradient;  /* [MLP_JET_TILE, C, D] */
+    float *laplacian; /* [MLP_JET_TILE, C] */
 };
 
 enum status field_create(struct field **out, const struct field_spec *spec,
@@ -236,34 +236,31 @@ double field_query_flops(const struct field_spec *spec)
 
 /* --- queries --- */
 
+static enum status make_jet(struct field_workspace *w, const struct field *f, struct error *err)
+{
+    const size_t n_values = MLP_JET_TILE * f->n_outputs;
+    const bool has_laplacian = w->use == FIELD_LAPLACIANS;
+    w->values = mem_alloc_floats(n_values);
+    w->gradient = mem_alloc_floats(n_values * f->n_inputs);
+    w->laplacian = has_laplacian ? mem_alloc_floats(n_values) : NULL;
+    if (!w->values || !w->gradient || (has_laplacian && !w->laplacian))
+        return error_status(err, STATUS_NO_MEMORY);
+    return mlp_jet_create(&w->jet, f->mlp, f->n_inputs, has_laplacian, err);
+}
+
 enum status field_workspace_create(struct field_workspace **out, const struct field *f,
                                    enum field_use use, struct error *err)
 {
     struct field_workspace *w = mem_alloc(sizeof *w);
     if (!w)
         return error_status(err, STATUS_NO_MEMORY);
-    w->pass.training = w->pass.inputs = use == FIELD_GRADIENTS;
-    enum status status = mlp_tile_create(&w->tile, f->mlp, w->pass, err);
-    if (status != STATUS_OK)
-        goto out;
-    if (use == FIELD_GRADIENTS) {
-        size_t ld;
-        mlp_tile_input(w->tile, &ld);
-        w->derived = mem_alloc_floats(mlp_n_derived(f->mlp, w->pass));
-        w->values = mem_alloc_floats(MLP_TILE * f->n_outputs);
-        w->d_values = mem_alloc_floats(MLP_TILE * f->n_outputs);
-        w->d_raw = mem_alloc_floats(MLP_TILE * f->n_outputs);
-        w->d_input = mem_alloc_floats(MLP_TILE * ld);
-        w->d_unit = mem_alloc_floats(MLP_TILE * f->n_inputs);
-        if (!w->derived || !w->values || !w->d_values || !w->d_raw || !w->d_input || !w->d_unit) {
-            status = error_status(err, STATUS_NO_MEMORY);
-            goto out;
-        }
-    }
-    *out = w;
-    w = NULL;
-out:
-    field_workspace_free(w);
+    w->use = use;
+    enum status status =
+        use == FIELD_VALUES ? mlp_tile_create(&w->tile, f->mlp, w->pass, err) : make_jet(w, f, err);
+    if (status == STATUS_OK)
+        *out = w;
+    else
+        field_workspace_free(w);
     return status;
 }
 
@@ -303,12 +300,10 @@ void field_workspace_free(struct field_workspace *w)
     if (!w)
         return;
     mlp_tile_free(w->tile);
-    mem_free(w->derived);
+    mlp_jet_free(w->jet);
     mem_free(w->values);
-    mem_free(w->d_values);
-    mem_free(w->d_raw);
-    mem_free(w->d_input);
-    mem_free(w->d_unit);
+    mem_free(w->gradient);
+    mem_free(w->laplacian);
     mem_free(w);
 }
 
@@ -363,36 +358,57 @@ out:
     return status;
 }
 
-/* One tile back to its coordinates, once for each output.  gradient: [n, C, D] of this tile. */
-static void gradient_tile(const struct field *f, struct field_workspace *w, size_t n,
-                          const float *unit, float *gradient)
+/* --- derivatives --- */
+
+size_t field_n_passes(const struct field *f, enum field_use use)
 {
-    const size_t n_outputs = f->n_outputs, n_inputs = f->n_inputs;
-    const enum activation output = mlp_get_spec(f->mlp)->output_activation;
-    size_t ld;
-    const float *input = mlp_tile_input(w->tile, &ld);
-    for (size_t c = 0; c < n_outputs; c++) {
-        for (size_t i = 0; i < n * n_outputs; i++)
-            w->d_values[i] = i % n_outputs == c ? 1.0f : 0.0f;
-        mlp_output_backward(output, n * n_outputs, w->values, w->d_values, w->d_raw);
-        mlp_backward(f->mlp, w->derived, w->tile, n, w->d_raw, NULL, w->d_input);
-        encoding_backward(f->encoding, f->params, n, unit, input, w->d_input, ld, NULL, w->d_unit);
-        for (size_t i = 0; i < n; i++)
-            memcpy(gradient + (i * n_outputs + c) * n_inputs, w->d_unit + i * n_inputs,
-                   n_inputs * sizeof *gradient);
+    switch (use) {
+    case FIELD_GRADIENTS:
+        return 1 + f->n_inputs;
+    case FIELD_LAPLACIANS:
+        return 2 + f->n_inputs;
+    default:
+        return 1;
     }
 }
 
-void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
-                    float *values, float *gradient)
+enum status field_check_laplacian(const struct field *f, struct error *err)
 {
-    mlp_derive(f->mlp, w->pass, f->params + f->n_encoding, w->derived, 0, 1);
-    for (size_t first = 0; first < n; first += MLP_TILE) {
-        const size_t count = n - first < MLP_TILE ? n - first : MLP_TILE;
-        const float *tile_unit = unit + first * f->n_inputs;
-        query_tile(f, w, count, tile_unit, w->values);
-        if (values)
-            memcpy(values + first * f->n_outputs, w->values, count * f->n_outputs * sizeof *values);
-        gradient_tile(f, w, count, tile_unit, gradient + first * f->n_outputs * f->n_inputs);
+    enum status status = encoding_check_laplacian(f->encoding, err);
+    return status == STATUS_OK ? mlp_check_laplacian(f->mlp, err) : status;
+}
+
+static struct encoding_axes axes_of(const struct field *f, bool in_source)
+{
+    struct encoding_axes axes;
+    for (size_t r = 0; r < LIMIT_DIMS; r++)
+        for (size_t s = 0; s < LIMIT_DIMS; s++)
+            axes.d_x[r][s] = in_source ? f->domain.matrix[r][s] : r == s ? 1.0 : 0.0;
+    return axes;
+}
+
+/* The numbers of rows first, first + 1, … of what was asked for. */
+static void copy_rows(float *to, size_t first, const float *from, size_t n_rows, size_t n_columns)
+{
+    if (to)
+        memcpy(to + first * n_columns, from, n_rows * n_columns * sizeof *to);
+}
+
+void field_derivatives(const struct field *f, struct field_workspace *w, size_t n,
+                       const float *unit, bool in_source, const struct field_outputs *out)
+{
+    const struct encoding_axes axes = axes_of(f, in_source);
+    const size_t n_outputs = f->n_outputs;
+    size_t ld;
+    float *input = mlp_jet_input(w->jet, &ld);
+    for (size_t first = 0; first < n; first += MLP_JET_TILE) {
+        const size_t count = n - first < MLP_JET_TILE ? n - first : MLP_JET_TILE;
+        encoding_jet(f->encoding, f->kernel, f->params, count, unit + first * f->n_inputs, &axes,
+                     w->use == FIELD_LAPLACIANS, input, ld);
+        mlp_jet_forward(f->mlp, f->params + f->n_encoding, w->jet, count, w->values, w->gradient,
+                        w->laplacian);
+        copy_rows(out->values, first, w->values, count, n_outputs);
+        copy_rows(out->gradient, first, w->gradient, count, n_outputs * f->n_inputs);
+        copy_rows(out->laplacian, first, w->laplacian, count, n_outputs);
     }
 }

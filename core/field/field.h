@@ -13,6 +13,7 @@
 #ifndef CORE_FIELD_FIELD_H
 #define CORE_FIELD_FIELD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,14 +77,21 @@ void field_trainable_range(const struct field *f, size_t *first, size_t *count);
 
 /* --- queries --- */
 
-/* Scratch memory of one thread, made once.  gradient: also room for field_gradient. */
-enum field_use { FIELD_VALUES, FIELD_GRADIENTS };
+/* What is asked for, and scratch memory for it: of one thread, made once. */
+enum field_use {
+    FIELD_VALUES,
+    FIELD_GRADIENTS, /* values and first derivatives */
+    FIELD_LAPLACIANS /* these and the Laplacian: field_check_laplacian is OK */
+};
 struct field_workspace;
 enum status field_workspace_create(struct field_workspace **out, const struct field *f,
                                    enum field_use use, struct error *err) WARN_UNUSED;
 void field_workspace_free(struct field_workspace *w);
 
-/* values: [n, C] at unit coordinates [n, D].  Any n. */
+/* What a point costs, in passes forward of the network: 1, 1 + D, 2 + D. */
+size_t field_n_passes(const struct field *f, enum field_use use);
+
+/* values: [n, C] at unit coordinates [n, D].  Any n.  The workspace was made for FIELD_VALUES. */
 void field_query(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
                  float *values);
 
@@ -100,11 +108,23 @@ enum status field_workspace_create_split(struct field_workspace **out, const str
 enum status field_split_error(const struct field *f, const uint32_t *split, float *out,
                               struct error *err) WARN_UNUSED;
 
-/* gradient: [n, C, D], d value_c / d unit_d, by one reverse pass for each output; values may be
- * NULL.  The workspace was made for FIELD_GRADIENTS.  Each call first transposes the weights: ask
- * for many points at once. */
-void field_gradient(const struct field *f, struct field_workspace *w, size_t n, const float *unit,
-                    float *values, float *gradient);
+/* UNSUPPORTED, with the reason and no place, for a field that has no Laplacian worth its name: relu
+ * takes part, or the encoding has no second derivative. */
+enum status field_check_laplacian(const struct field *f, struct error *err) WARN_UNUSED;
+
+/* Where derivatives go.  Any may be NULL: not wanted. */
+struct field_outputs {
+    float *values;    /* [n, C]: those of field_query, bit for bit */
+    float *gradient;  /* [n, C, D]: d value_c / d t_d */
+    float *laplacian; /* [n, C]: sum over d of d^2 value_c / d t_d^2; only of FIELD_LAPLACIANS */
+};
+
+/* Derivatives at unit coordinates [n, D] by forward mode (core/nn/mlp_jet.h), along t: the source
+ * coordinates, or else the unit coordinates themselves.  Any n; a point's numbers depend on that
+ * point alone, and a gradient is the same with and without the Laplacian.  The workspace was made
+ * for FIELD_GRADIENTS or FIELD_LAPLACIANS. */
+void field_derivatives(const struct field *f, struct field_workspace *w, size_t n,
+                       const float *unit, bool in_source, const struct field_outputs *out);
 
 /* --- files --- */
 

@@ -54,3 +54,8 @@ float activation_output_slope(enum activation a, float value)
         return 1;
     }
 }
+
+float activation_output_curvature(enum activation a, float value)
+{
+    return a == ACTIVATION_SIGMOID ? value * (1 - value) * (1 - 2 * value) : 0;
+}

@@ -36,4 +36,7 @@ float activation_output(enum activation a, float raw);
 /* Its derivative, from the value.  relu: 0 at 0. */
 float activation_output_slope(enum activation a, float value);
 
+/* Its second derivative, from the value. */
+float activation_output_curvature(enum activation a, float value);
+
 #endif

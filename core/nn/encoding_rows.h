@@ -31,7 +31,8 @@ struct encoding_row {
     /* NULL: the Laplacian exists for all settings. */
     enum status (*check_laplacian)(const struct encoding *e, struct error *err);
 
-    /* The planes of out after the first, which forward has written already. */
+    /* The planes of out after the first, which forward has written already; those of first
+     * derivatives for all settings. */
     void (*jet)(const struct encoding *e, const float *params, size_t n, const float *x,
                 const struct encoding_axes *axes, bool has_laplacian, float *out, size_t ld);
 };

@@ -18,10 +18,13 @@ struct bench *bench_create(const struct field *f, enum field_use use, const uint
         return NULL;
     b->n_room = n_room;
     b->unit = mem_alloc_floats(n_room * n_inputs);
-    b->values = mem_alloc_floats(n_room * n_outputs);
-    if (use == FIELD_GRADIENTS)
-        b->gradient = mem_alloc_floats(n_room * n_outputs * n_inputs);
-    if (b->unit && b->values && (b->gradient || use != FIELD_GRADIENTS) &&
+    b->out.values = mem_alloc_floats(n_room * n_outputs);
+    if (use != FIELD_VALUES)
+        b->out.gradient = mem_alloc_floats(n_room * n_outputs * n_inputs);
+    if (use == FIELD_LAPLACIANS)
+        b->out.laplacian = mem_alloc_floats(n_room * n_outputs);
+    if (b->unit && b->out.values && (b->out.gradient || use == FIELD_VALUES) &&
+        (b->out.laplacian || use != FIELD_LAPLACIANS) &&
         make_workspace(b, f, use, split) == STATUS_OK)
         return b;
     bench_free(b);
@@ -34,15 +37,16 @@ void bench_free(struct bench *b)
         return;
     field_workspace_free(b->workspace);
     mem_free(b->unit);
-    mem_free(b->values);
-    mem_free(b->gradient);
+    mem_free(b->out.values);
+    mem_free(b->out.gradient);
+    mem_free(b->out.laplacian);
     mem_free(b);
 }
 
-void bench_evaluate(struct bench *b, const struct field *f, size_t n)
+void bench_evaluate(struct bench *b, const struct field *f, bool in_source, size_t n)
 {
-    if (b->gradient)
-        field_gradient(f, b->workspace, n, b->unit, b->values, b->gradient);
+    if (b->out.gradient)
+        field_derivatives(f, b->workspace, n, b->unit, in_source, &b->out);
     else
-        field_query(f, b->workspace, n, b->unit, b->values);
+        field_query(f, b->workspace, n, b->unit, b->out.values);
 }

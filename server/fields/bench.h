@@ -1,10 +1,11 @@
 /*
  * A bench: the scratch memory with which one thread evaluates one field, a tile of its network at a
- * time (many tiles for gradients, where each call first transposes the weights).
+ * time.
  */
 #ifndef SERVER_FIELDS_BENCH_H
 #define SERVER_FIELDS_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,10 +14,9 @@
 
 struct bench {
     struct field_workspace *workspace;
-    size_t n_room;   /* points that fit */
-    float *unit;     /* [n_room, D] */
-    float *values;   /* [n_room, C] */
-    float *gradient; /* [n_room, C, D]; NULL for values alone */
+    size_t n_room;            /* points that fit */
+    float *unit;              /* [n_room, D] */
+    struct field_outputs out; /* of n_room points; what `use` does not give is NULL */
     struct bench *next;
 };
 
@@ -25,7 +25,7 @@ struct bench *bench_create(const struct field *f, enum field_use use, const uint
                            size_t n_room);
 void bench_free(struct bench *b);
 
-/* values, and gradient where there is room for it, at the first n <= n_room points of unit. */
-void bench_evaluate(struct bench *b, const struct field *f, size_t n);
+/* Fill out at the first n <= n_room points of unit.  in_source: as field_derivatives takes it. */
+void bench_evaluate(struct bench *b, const struct field *f, bool in_source, size_t n);
 
 #endif

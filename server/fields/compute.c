@@ -23,7 +23,7 @@
 /* Up to here the hand-over to another thread costs more than it gains. */
 enum { INLINE_POINTS = 512 };
 
-static const size_t max_slice_tiles = 64; /* 6,144 points */
+static const size_t max_slice_tiles = 64; /* 8,192 points */
 static const double slice_seconds = 0.005;
 
 /* A request under way, on the stack of who asked. */
@@ -54,11 +54,9 @@ struct compute {
 
 /* --- slices --- */
 
-/* A gradient wants many points at once: all of a slice. */
 static struct bench *bench_for(const struct compute_request *r, size_t slice)
 {
-    const size_t room = r->use == FIELD_GRADIENTS || slice < MLP_TILE ? slice : MLP_TILE;
-    return bench_create(r->field, r->use, r->split, room);
+    return bench_create(r->field, r->use, r->split, slice < MLP_TILE ? slice : MLP_TILE);
 }
 
 static void evaluate(const struct compute_request *r, struct bench *b, size_t first, size_t n)
@@ -67,17 +65,16 @@ static void evaluate(const struct compute_request *r, struct bench *b, size_t fi
     while (first < end) {
         const size_t count = end - first < b->n_room ? end - first : b->n_room;
         r->points(r->context, first, count, b->unit);
-        bench_evaluate(b, r->field, count);
-        r->take(r->context, first, count, b->values, b->gradient);
+        bench_evaluate(b, r->field, r->in_source, count);
+        r->take(r->context, first, count, &b->out);
         first += count;
     }
 }
 
-/* Operations of one point.  A gradient is one pass forward and, for each output, one back. */
+/* Operations of one point. */
 static double point_flops(const struct compute_request *r)
 {
-    const double forward = 2.0 * (double)field_n_parameters(r->field);
-    return r->use == FIELD_GRADIENTS ? forward * (double)(1 + field_n_outputs(r->field)) : forward;
+    return 2.0 * (double)field_n_parameters(r->field) * (double)field_n_passes(r->field, r->use);
 }
 
 static size_t slice_of(const struct compute *c, const struct compute_request *r)
@@ -195,7 +192,7 @@ static enum status run_seated(const struct compute_request *r, struct error *err
     r->points(r->context, 0, r->n_points, unit);
     enum status status = seats_query(r->seats, r->n_points, unit, values, err);
     if (status == STATUS_OK)
-        r->take(r->context, 0, r->n_points, values, NULL);
+        r->take(r->context, 0, r->n_points, &(struct field_outputs){.values = values});
     return status;
 }
 
@@ -271,13 +268,12 @@ static void same_point(void *context, size_t first, size_t n, float *unit)
         unit[i] = 0.5f;
 }
 
-static void drop(void *context, size_t first, size_t n, float *values, float *gradient)
+static void drop(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     (void)context;
     (void)first;
     (void)n;
-    (void)values;
-    (void)gradient;
+    (void)out;
 }
 
 /* What the whole pool does in a second, on a field of ordinary size; the first run only warms up.

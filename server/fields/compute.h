@@ -34,16 +34,17 @@ void compute_stop(struct compute *c);
  * disjoint ranges. */
 typedef void (*compute_points)(void *context, size_t first, size_t n, float *unit);
 
-/* Take the values [n, C] of these points, and their gradient [n, C, D] with respect to unit
- * coordinates (NULL unless it was asked for).  Both may be changed and are gone afterwards.  Called
- * on any thread, for disjoint ranges. */
-typedef void (*compute_take)(void *context, size_t first, size_t n, float *values, float *gradient);
+/* Take what was asked for at these points; the rest is NULL.  Gone afterwards.  Called on any
+ * thread, for disjoint ranges. */
+typedef void (*compute_take)(void *context, size_t first, size_t n,
+                             const struct field_outputs *out);
 
 struct compute_request {
     const struct field *field;
     struct seats *seats;   /* of the field, or NULL */
     const uint32_t *split; /* as field_split gives it, for values in bf16x2, or NULL */
     enum field_use use;
+    bool in_source; /* derivatives: with respect to source coordinates, else unit coordinates */
     size_t n_points;
     compute_points points;
     compute_take take;

@@ -76,10 +76,10 @@ static void serve(const struct seats *s, struct bench *b, const struct guest *co
         memcpy(b->unit + n * n_inputs, g->unit, g->n * n_inputs * sizeof(float));
         n += g->n;
     }
-    bench_evaluate(b, s->field, n);
+    bench_evaluate(b, s->field, false, n);
     n = 0;
     for (const struct guest *g = company; g; g = g->next) {
-        memcpy(g->values, b->values + n * n_outputs, g->n * n_outputs * sizeof(float));
+        memcpy(g->values, b->out.values + n * n_outputs, g->n * n_outputs * sizeof(float));
         n += g->n;
     }
 }

@@ -10,6 +10,7 @@
 
 #include "api/codec/codec_query.h"
 #include "core/base/rng.h"
+#include "core/field/field.h"
 #include "core/format/npy.h"
 
 enum { DEPTH = 32, MAX_POINTS = 1000 };
@@ -35,6 +36,8 @@ static void json_queries_are_read(void **state)
          OUTPUT_GRADIENT},
         {"{\"outputs\":[\"gradient\",\"value\"],\"coords\":[[0.5,0.25]],\"frame\":\"source\"}", 1,
          FRAME_SOURCE, OUTPUT_VALUE | OUTPUT_GRADIENT},
+        {"{\"coords\":[[0.5,0.25]],\"outputs\":[\"value\",\"laplacian\"]}", 1, FRAME_SOURCE,
+         OUTPUT_VALUE | OUTPUT_LAPLACIAN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct query q;
@@ -44,6 +47,7 @@ static void json_queries_are_read(void **state)
         assert_int_equal(q.n_points, cases[i].n);
         assert_int_equal(q.frame, cases[i].frame);
         assert_int_equal(q.outputs, cases[i].outputs);
+        assert_int_equal(q.laplacian_at, q.outputs & OUTPUT_LAPLACIAN ? 1 : 0);
         assert_true(q.coords[0] == 0.5f && q.coords[1] == 0.25f);
         query_deinit(&q);
     }
@@ -74,7 +78,7 @@ static void bad_queries_are_refused_at_their_place(void **state)
         {"{\"coords\":[[1,2]],\"outputs\":[]}", "/outputs", STATUS_INVALID},
         {"{\"coords\":[[1,2]],\"outputs\":\"value\"}", "/outputs", STATUS_INVALID},
         {"{\"coords\":[[1,2]],\"outputs\":[\"values\"]}", "/outputs/0", STATUS_INVALID},
-        {"{\"coords\":[[1,2]],\"outputs\":[\"laplacian\"]}", "/outputs/0", STATUS_UNSUPPORTED},
+        {"{\"coords\":[[1,2]],\"outputs\":[\"value\",\"hessian\"]}", "/outputs/1", STATUS_INVALID},
         {"{\"coords\":[[1,2]],\"more\":1}", "/more", STATUS_INVALID},
         {"{\"coords\":[[1,2]],\"coords\":[[1,2]]}", "/coords", STATUS_INVALID},
         {"[[1,2]]", "", STATUS_INVALID},
@@ -170,11 +174,13 @@ static void float_text_reads_back_as_the_same_bits(void **state)
 static void answers_are_json_of_the_same_numbers(void **state)
 {
     (void)state;
-    static const float values[] = {0.1f, -0.0f, 1.0f, 1e-20f, 3.0f, 0.33333334f};
-    static const float gradient[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    float values[] = {0.1f, -0.0f, 1.0f, 1e-20f, 3.0f, 0.33333334f};
+    float gradient[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    float laplacian[] = {1, -2, 3, -4, 5, -6};
+    const struct field_outputs outputs = {values, gradient, laplacian};
     struct buffer out;
     buffer_init(&out, 1 << 20);
-    assert_int_equal(codec_query_answer(2, 3, 2, values, gradient, &out, NULL), STATUS_OK);
+    assert_int_equal(codec_query_answer(2, 3, 2, &outputs, &out, NULL), STATUS_OK);
     json_t *answer = json_loadb((const char *)out.data, out.size, 0, NULL);
     assert_non_null(answer);
     const json_t *value = json_object_get(answer, "value");
@@ -184,18 +190,49 @@ static void answers_are_json_of_the_same_numbers(void **state)
     }
     const json_t *rows = json_array_get(json_object_get(answer, "gradient"), 1);
     assert_true(json_number_value(json_array_get(json_array_get(rows, 2), 1)) == 12.0);
+    rows = json_array_get(json_object_get(answer, "laplacian"), 1);
+    assert_true(json_number_value(json_array_get(rows, 2)) == -6.0);
     json_decref(answer);
     buffer_deinit(&out);
+}
+
+/* Each alone, in its place, is what it is among others. */
+static void answers_hold_what_was_asked_for(void **state)
+{
+    (void)state;
+    float number[] = {0.5f, 2.0f};
+    static const struct {
+        bool value, gradient, laplacian;
+        const char *text;
+    } cases[] = {
+        {true, false, false, "{\"value\":[[0.5]]}"},
+        {false, true, false, "{\"gradient\":[[[0.5,2]]]}"},
+        {false, false, true, "{\"laplacian\":[[0.5]]}"},
+        {false, true, true, "{\"gradient\":[[[0.5,2]]],\"laplacian\":[[0.5]]}"},
+        {true, false, true, "{\"value\":[[0.5]],\"laplacian\":[[0.5]]}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct field_outputs outputs = {cases[i].value ? number : NULL,
+                                              cases[i].gradient ? number : NULL,
+                                              cases[i].laplacian ? number : NULL};
+        struct buffer out;
+        buffer_init(&out, 1 << 10);
+        assert_int_equal(codec_query_answer(1, 1, 2, &outputs, &out, NULL), STATUS_OK);
+        assert_int_equal(out.size, strlen(cases[i].text));
+        assert_memory_equal(out.data, cases[i].text, out.size);
+        buffer_deinit(&out);
+    }
 }
 
 static void values_that_json_cannot_hold_are_refused(void **state)
 {
     (void)state;
-    const float values[] = {NAN};
+    float values[] = {NAN};
+    const struct field_outputs outputs = {.values = values};
     struct buffer out;
     buffer_init(&out, 1 << 20);
     struct error err = {0};
-    assert_int_equal(codec_query_answer(1, 1, 2, values, NULL, &out, &err), STATUS_INVALID);
+    assert_int_equal(codec_query_answer(1, 1, 2, &outputs, &out, &err), STATUS_INVALID);
     buffer_deinit(&out);
 }
 
@@ -277,6 +314,7 @@ int main(void)
         cmocka_unit_test(numbers_are_rounded_through_double),
         cmocka_unit_test(float_text_reads_back_as_the_same_bits),
         cmocka_unit_test(answers_are_json_of_the_same_numbers),
+        cmocka_unit_test(answers_hold_what_was_asked_for),
         cmocka_unit_test(values_that_json_cannot_hold_are_refused),
         cmocka_unit_test(raw_points_are_taken_as_they_are),
         cmocka_unit_test(npy_points_are_arrays_of_the_fields_dimension),

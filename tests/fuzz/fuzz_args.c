@@ -14,7 +14,7 @@ void fuzz_seeds(void)
         "cursor=0123456789012345678901234567890123456789012345678901234567890123456789",
         "x=0.25&y=-1e-3",
         "bbox=0,0,1.5,+2e1&width=512",
-        "frame=unit&outputs=value,gradient",
+        "frame=unit&outputs=laplacian,gradient",
         "limit=0&limit=1&bbox=1,2,3&x=nan&frame=&outputs=,",
         "width=18446744073709551616&x=1e999&y=0x10&bbox=1,2,3,inf",
     };
@@ -47,7 +47,7 @@ static void check_names(const struct http_request *r, struct problem_list *probl
     const enum status status = codec_query_arguments(r, &frame, &outputs, problems);
     REQUIRE(status == problems->status);
     REQUIRE(frame == FRAME_SOURCE || frame == FRAME_UNIT);
-    REQUIRE(outputs >= 1 && outputs <= (OUTPUT_VALUE | OUTPUT_GRADIENT));
+    REQUIRE(outputs >= 1 && outputs <= (OUTPUT_VALUE | OUTPUT_GRADIENT | OUTPUT_LAPLACIAN));
     const char *cursor = http_query(r, "cursor");
     if (codec_args_page(r, &page, problems) == STATUS_OK)
         REQUIRE(page.limit >= 1 && page.limit <= 200 &&

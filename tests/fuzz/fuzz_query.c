@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/codec/codec_json.h"
+#include "core/field/field.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { N_DIMS = 2, MAX_POINTS = 16, MAX_DEPTH = 32 };
@@ -18,7 +19,7 @@ void fuzz_seeds(void)
         "{\"coords\":[[1000.00006,16777215],[3.40282347e38,1.17549435e-38]]}",
         "{\"coords\":[[1]],\"coords\":0}",
         "{\"frame\":\"\\u00e9\",\"x\":{\"coords\":[[1,2]]},\"coords\":[]}",
-        "{\"coords\":[[1e39,0]],\"outputs\":[\"laplacian\"]}",
+        "{\"coords\":[[1e38,0]],\"outputs\":[\"value\",\"laplacian\"]}",
     };
     fuzz_seed_texts(texts, sizeof texts / sizeof *texts);
 }
@@ -47,8 +48,8 @@ static void answer(const struct query *q)
 {
     struct buffer text;
     buffer_init(&text, 1 << 16);
-    REQUIRE(codec_query_answer(q->n_points, N_DIMS, 1, q->coords, q->coords, &text, NULL) ==
-            STATUS_OK);
+    const struct field_outputs outputs = {q->coords, q->coords, q->coords};
+    REQUIRE(codec_query_answer(q->n_points, N_DIMS, 1, &outputs, &text, NULL) == STATUS_OK);
     json_t *body = json_loadb((const char *)text.data, text.size, JSON_DECODE_INT_AS_REAL, NULL);
     const json_t *values = json_object_get(body, "value");
     for (size_t i = 0; i < q->n_points * N_DIMS; i++) {
@@ -72,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         return 0;
     REQUIRE(q.n_points >= 1 && q.n_points <= MAX_POINTS);
     REQUIRE(q.frame == FRAME_SOURCE || q.frame == FRAME_UNIT);
-    REQUIRE(q.outputs >= 1 && q.outputs <= (OUTPUT_VALUE | OUTPUT_GRADIENT));
+    REQUIRE(q.outputs >= 1 && q.outputs <= (OUTPUT_VALUE | OUTPUT_GRADIENT | OUTPUT_LAPLACIAN));
+    REQUIRE((q.outputs & OUTPUT_LAPLACIAN) || q.laplacian_at == 0);
     compare(bytes, n_bytes, &q);
     answer(&q);
     query_deinit(&q);

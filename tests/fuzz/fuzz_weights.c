@@ -88,19 +88,20 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n_bytes, size_t max, unsig
 }
 
 /* As an answer in JSON: numbers, or a refusal. */
-static void answer(const struct field *f, const float *values, const float *gradient)
+static void answer(const struct field *f, const struct field_outputs *outputs)
 {
     const size_t n_values = N_POINTS * field_n_outputs(f);
     bool is_finite = true;
     struct buffer text;
     struct error err = {.status = STATUS_OK};
     for (size_t i = 0; i < n_values; i++)
-        is_finite = is_finite && isfinite(values[i]);
+        is_finite = is_finite && isfinite(outputs->values[i]) &&
+                    (!outputs->laplacian || isfinite(outputs->laplacian[i]));
     for (size_t i = 0; i < n_values * field_n_inputs(f); i++)
-        is_finite = is_finite && isfinite(gradient[i]);
+        is_finite = is_finite && isfinite(outputs->gradient[i]);
     buffer_init(&text, 1 << 16);
-    const enum status status = codec_query_answer(N_POINTS, field_n_outputs(f), field_n_inputs(f),
-                                                  values, gradient, &text, &err);
+    const enum status status =
+        codec_query_answer(N_POINTS, field_n_outputs(f), field_n_inputs(f), outputs, &text, &err);
     REQUIRE(status == (is_finite ? STATUS_OK : STATUS_INVALID));
     json_t *body = json_loadb((const char *)text.data, text.size, 0, NULL);
     REQUIRE(!is_finite || body);
@@ -108,27 +109,31 @@ static void answer(const struct field *f, const float *values, const float *grad
     buffer_deinit(&text);
 }
 
-/* Values and gradients anywhere that a client may ask for, and as pixels.  A value does not depend
- * on what else is asked. */
+/* Values and derivatives anywhere that a client may ask for, and as pixels.  A value does not
+ * depend on what else is asked. */
 static void use(const struct field *f)
 {
     static const float points[N_POINTS * 2] = {0.5f,  0.5f, 0.0f,    1.0f,     0.07f, 0.93f,
                                                -4.0f, 3.0f, FLT_MAX, -FLT_MAX, 1e20f, 1e-45f};
-    float values[MAX_VALUES], again[MAX_VALUES], gradient[MAX_VALUES * 2];
+    float values[MAX_VALUES], again[MAX_VALUES], gradient[MAX_VALUES * 2], laplacian[MAX_VALUES];
     uint8_t pixels[MAX_VALUES];
     const size_t n_values = N_POINTS * field_n_outputs(f);
-    struct field_workspace *w;
+    const bool has_laplacian = field_check_laplacian(f, NULL) == STATUS_OK;
+    const struct field_outputs outputs = {again, gradient, has_laplacian ? laplacian : NULL};
+    struct field_workspace *w, *d;
     REQUIRE(field_n_inputs(f) == 2 && n_values <= MAX_VALUES);
-    REQUIRE(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL) == STATUS_OK);
+    REQUIRE(field_workspace_create(&w, f, FIELD_VALUES, NULL) == STATUS_OK);
+    REQUIRE(field_workspace_create(&d, f, has_laplacian ? FIELD_LAPLACIANS : FIELD_GRADIENTS,
+                                   NULL) == STATUS_OK);
     field_query(f, w, N_POINTS, points, values);
-    field_gradient(f, w, N_POINTS, points, again, gradient);
+    field_derivatives(f, d, N_POINTS, points, true, &outputs);
     for (size_t i = 0; i < n_values; i++)
         REQUIRE(memcmp(&values[i], &again[i], sizeof *values) == 0 ||
                 (isnan(values[i]) && isnan(again[i])));
-    domain_gradient_to_source(field_domain(f), N_POINTS, field_n_outputs(f), gradient);
     pixels_quantize(values, n_values, pixels);
-    answer(f, values, gradient);
+    answer(f, &outputs);
     field_workspace_free(w);
+    field_workspace_free(d);
 }
 
 /* What was opened is written and opened again: the same numbers. */

@@ -278,7 +278,8 @@ static int set_up(void **state)
     upload_picture(&oom.starved.service, 32, 1, oom.dataset);
     oom.n_datasets = oom_count_items(oom_datasets);
     fit("\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":32,\"sigma\":4},"
-        "\"network\":{\"n_hidden_layers\":2,\"width\":32}},\"train\":{\"steps\":100,"
+        "\"network\":{\"n_hidden_layers\":2,\"width\":32,\"activation\":\"tanh\"}},"
+        "\"train\":{\"steps\":100,"
         "\"batch_size\":64}",
         oom.done, oom.field);
     fit("\"field\":{\"network\":{\"n_hidden_layers\":2,\"width\":256}},\"train\":{\"steps\":2,"

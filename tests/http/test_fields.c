@@ -359,7 +359,7 @@ static void bad_queries_are_refused(void **state)
         {"application/json", "{\"coords\":[[1,2,3]]}", 0, NULL, 422},
         {"application/json", "{\"coords\":[[1,\"2\"]]}", 0, NULL, 422},
         {"application/json", "{\"coords\":[[1,1e39]]}", 0, NULL, 422},
-        {"application/json", "{\"coords\":[[1,2]],\"outputs\":[\"laplacian\"]}", 0, NULL, 422},
+        {"application/json", "{\"coords\":[[1,2]],\"outputs\":[\"hessian\"]}", 0, NULL, 422},
         {"application/json", "{\"coords\":[[1,2]],\"frame\":\"screen\"}", 0, NULL, 422},
         {"application/json", "{\"coords\":[[1,2]],\"extra\":1}", 0, NULL, 422},
         {"application/json", "{\"coords\":[[1,2]", 0, NULL, 400},

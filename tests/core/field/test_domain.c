@@ -48,32 +48,11 @@ static void domain_converts_in_place_and_alone_to_the_same_bits(void **state)
     assert_memory_equal(source, unit, sizeof unit);
 }
 
-/* value_c = sum over r of k_cr unit_r has the gradient k_c in unit, and k_c times the matrix in
- * source coordinates. */
-static void domain_gradient_follows_the_chain_rule(void **state)
-{
-    (void)state;
-    const struct domain d = {.n_dims = 2, .matrix = {{0.5, 0.25}, {-2.0, 4.0}}};
-    float gradient[2 * 2 * 2] = {1, 0, 0, 1, 3, -2, 0.5f, 8};
-    const float expected[] = {0.5f,
-                              0.25f,
-                              -2.0f,
-                              4.0f,
-                              3 * 0.5f + 2 * 2.0f,
-                              3 * 0.25f - 2 * 4.0f,
-                              0.5f * 0.5f - 8 * 2.0f,
-                              0.5f * 0.25f + 8 * 4.0f};
-    domain_gradient_to_source(&d, 2, 2, gradient);
-    for (size_t i = 0; i < 8; i++)
-        assert_true(gradient[i] == expected[i]);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image_domain_puts_pixel_centres_where_the_contract_says),
         cmocka_unit_test(domain_converts_in_place_and_alone_to_the_same_bits),
-        cmocka_unit_test(domain_gradient_follows_the_chain_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

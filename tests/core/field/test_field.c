@@ -75,7 +75,8 @@ static void field_value_of_a_point_depends_on_the_point_alone(void **state)
             struct field_workspace *w = workspace_of(f, FIELD_VALUES);
             struct field_workspace *g = workspace_of(f, FIELD_GRADIENTS);
             field_query(f, w, N, unit, together);
-            field_query(f, g, N - 5, unit + 5 * D, shifted);
+            field_derivatives(f, g, N - 5, unit + 5 * D, true,
+                              &(struct field_outputs){.values = shifted});
             assert_memory_equal(shifted, together + 5 * C, (N - 5) * C * sizeof(float));
             for (size_t i = 0; i < N; i += 13) {
                 float alone[C];
@@ -162,64 +163,144 @@ static void split_error_is_that_of_the_values(void **state)
     field_free(f);
 }
 
-/* The gradient against central differences of the field itself: what single precision allows at
- * this distance is a hundredth of the largest slope. */
-static void field_gradient_matches_central_differences(void **state)
+/* unit: [n, D] moved by h along axis d. */
+static void moved(size_t n, const float *unit, size_t d, float h, float *out)
+{
+    for (size_t i = 0; i < n * D; i++)
+        out[i] = unit[i] + (i % D == d ? h : 0);
+}
+
+static double largest(size_t n, const double *x)
+{
+    double result = 0;
+    for (size_t i = 0; i < n; i++)
+        result = fmax(result, fabs(x[i]));
+    return result;
+}
+
+/* Of the field itself: what single precision allows at this distance is a hundredth of the largest
+ * slope, a twentieth of the largest Laplacian. */
+static void field_derivatives_match_central_differences(void **state)
 {
     (void)state;
     enum { N = MLP_TILE + 9 };
     static const enum activation outputs[] = {ACTIVATION_LINEAR, ACTIVATION_SIGMOID};
-    static float unit[N * D], ahead[N * D], behind[N * D], high[N * C], low[N * C];
-    static float values[N * C], queried[N * C], gradient[N * C * D];
-    const float h = 0x1p-9f;
+    static float unit[N * D], at[N * D], high[N * C], low[N * C], queried[N * C];
+    static float values[N * C], gradient[N * C * D], laplacian[N * C];
+    static double slopes[N * C * D], bends[N * C];
+    const struct field_outputs out = {values, gradient, laplacian};
     some_points(N, unit);
     for (size_t type = 0; type < encoding_n_types(); type++)
         for (size_t o = 0; o < 2; o++) {
             struct field_spec spec = spec_of((enum encoding_type)type);
             spec.network.output_activation = outputs[o];
             struct field *f = small_field(&spec, 3);
-            struct field_workspace *w = workspace_of(f, FIELD_GRADIENTS);
-            field_gradient(f, w, N, unit, values, gradient);
-            field_query(f, w, N, unit, queried);
+            struct field_workspace *q = workspace_of(f, FIELD_VALUES);
+            struct field_workspace *w = workspace_of(f, FIELD_LAPLACIANS);
+            field_derivatives(f, w, N, unit, false, &out);
+            field_query(f, q, N, unit, queried);
             assert_memory_equal(values, queried, sizeof values);
+            memset(bends, 0, sizeof bends);
             for (size_t d = 0; d < D; d++) {
-                memcpy(ahead, unit, sizeof unit);
-                memcpy(behind, unit, sizeof unit);
-                for (size_t i = 0; i < N; i++) {
-                    ahead[i * D + d] += h;
-                    behind[i * D + d] -= h;
-                }
-                field_query(f, w, N, ahead, high);
-                field_query(f, w, N, behind, low);
-                double largest = 0.0, worst = 0.0;
-                for (size_t i = 0; i < N * C; i++) {
-                    double run = (double)(ahead[i / C * D + d] - behind[i / C * D + d]);
-                    double slope = ((double)high[i] - (double)low[i]) / run;
-                    largest = fmax(largest, fabs(slope));
-                    worst = fmax(worst, fabs(slope - (double)gradient[i * D + d]));
-                }
-                assert_true(largest > 0.0);
-                assert_true(worst < 0.01 * largest);
+                const float h = 0x1p-9f, wide = 0x1p-7f;
+                moved(N, unit, d, h, at);
+                field_query(f, q, N, at, high);
+                moved(N, unit, d, -h, at);
+                field_query(f, q, N, at, low);
+                for (size_t i = 0; i < N * C; i++)
+                    slopes[i * D + d] = ((double)high[i] - (double)low[i]) / (double)(2 * h);
+                moved(N, unit, d, wide, at);
+                field_query(f, q, N, at, high);
+                moved(N, unit, d, -wide, at);
+                field_query(f, q, N, at, low);
+                for (size_t i = 0; i < N * C; i++)
+                    bends[i] += ((double)high[i] - 2 * (double)values[i] + (double)low[i]) /
+                                (double)(wide * wide);
             }
+            const double steepest = largest(N * C * D, slopes), most = largest(N * C, bends);
+            assert_true(steepest > 0 && most > 0);
+            for (size_t i = 0; i < N * C * D; i++)
+                assert_true(fabs(slopes[i] - (double)gradient[i]) < 0.01 * steepest);
+            for (size_t i = 0; i < N * C; i++)
+                assert_true(fabs(bends[i] - (double)laplacian[i]) < 0.05 * most);
+            field_workspace_free(q);
             field_workspace_free(w);
             field_free(f);
         }
 }
 
-static void field_gradient_needs_no_room_for_values(void **state)
+/* In source coordinates, scaled and rotated, a slope is the chain rule's; and what is not asked for
+ * changes nothing. */
+static void field_derivatives_follow_the_domain(void **state)
 {
     (void)state;
     enum { N = 5 };
-    const struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    spec.domain = (struct domain){.n_dims = 2, .matrix = {{0.5, 0.25}, {-2.0, 4.0}}};
     struct field *f = small_field(&spec, 3);
-    struct field_workspace *w = workspace_of(f, FIELD_GRADIENTS);
-    float unit[N * D], values[N * C], with[N * C * D], without[N * C * D];
+    struct field_workspace *w = workspace_of(f, FIELD_LAPLACIANS);
+    struct field_workspace *g = workspace_of(f, FIELD_GRADIENTS);
+    float unit[N * D], in_unit[N * C * D], in_source[N * C * D], alone[N * C * D];
+    float laplacian[N * C], bends[N * C];
     some_points(N, unit);
-    field_gradient(f, w, N, unit, values, with);
-    field_gradient(f, w, N, unit, NULL, without);
-    assert_memory_equal(with, without, sizeof with);
+    field_derivatives(f, w, N, unit, false, &(struct field_outputs){.gradient = in_unit});
+    field_derivatives(f, w, N, unit, true,
+                      &(struct field_outputs){.gradient = in_source, .laplacian = laplacian});
+    field_derivatives(f, g, N, unit, true, &(struct field_outputs){.gradient = alone});
+    field_derivatives(f, w, N, unit, true, &(struct field_outputs){.laplacian = bends});
+    assert_memory_equal(alone, in_source, sizeof alone);
+    assert_memory_equal(bends, laplacian, sizeof bends);
+    for (size_t i = 0; i < N * C; i++)
+        for (size_t s = 0; s < D; s++) {
+            const double expected = (double)in_unit[i * D] * spec.domain.matrix[0][s] +
+                                    (double)in_unit[i * D + 1] * spec.domain.matrix[1][s];
+            assert_true(fabs((double)in_source[i * D + s] - expected) < 1e-4);
+        }
+    field_workspace_free(g);
     field_workspace_free(w);
     field_free(f);
+}
+
+/* Pixels that are no squares: along each axis its own scale counts. */
+static void field_laplacian_in_source_weighs_each_axis(void **state)
+{
+    (void)state;
+    struct field_spec spec = spec_of(ENCODING_BASIC); /* sin and cos of 2 pi x, 2 pi y */
+    spec.network.n_hidden_layers = 0;
+    spec.network.output_activation = ACTIVATION_LINEAR;
+    struct field *f = small_field(&spec, 9);
+    struct field_workspace *w = workspace_of(f, FIELD_LAPLACIANS);
+    const float unit[] = {0.25f, 0.5f}; /* sin, sin, cos, cos = 1, 0, 0, -1 */
+    float weight[C * 2 * D], bias[C], laplacian[C];
+    const double turn = 6.283185307179586477, x = turn / 100, y = turn / 50;
+    mlp_export_layer(field_mlp(f), field_params(f) + encoding_n_params(field_encoding(f)), 0,
+                     weight, bias);
+    field_derivatives(f, w, 1, unit, true, &(struct field_outputs){.laplacian = laplacian});
+    for (size_t c = 0; c < C; c++) {
+        const float *row = weight + c * 2 * D;
+        const double expected = -x * x * (double)row[0] + y * y * (double)row[3];
+        assert_true(fabs((double)laplacian[c] - expected) < 1e-7);
+    }
+    field_workspace_free(w);
+    field_free(f);
+}
+
+static void field_passes_and_laplacian_follow_encoding_and_network(void **state)
+{
+    (void)state;
+    struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+    struct error err = {0};
+    struct field *smooth = small_field(&spec, 1);
+    spec.network.activation = ACTIVATION_RELU;
+    struct field *kinked = small_field(&spec, 1);
+    assert_int_equal(field_check_laplacian(smooth, &err), STATUS_OK);
+    assert_int_equal(field_check_laplacian(kinked, &err), STATUS_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "relu"));
+    assert_int_equal(field_n_passes(smooth, FIELD_VALUES), 1);
+    assert_int_equal(field_n_passes(smooth, FIELD_GRADIENTS), 1 + D);
+    assert_int_equal(field_n_passes(smooth, FIELD_LAPLACIANS), 2 + D);
+    field_free(smooth);
+    field_free(kinked);
 }
 
 static void field_init_depends_on_the_seed_alone(void **state)
@@ -336,8 +417,10 @@ int main(void)
         cmocka_unit_test(field_value_of_a_point_depends_on_the_point_alone),
         cmocka_unit_test(field_value_in_bf16x2_depends_on_the_point_alone_and_is_near),
         cmocka_unit_test(split_error_is_that_of_the_values),
-        cmocka_unit_test(field_gradient_matches_central_differences),
-        cmocka_unit_test(field_gradient_needs_no_room_for_values),
+        cmocka_unit_test(field_derivatives_match_central_differences),
+        cmocka_unit_test(field_derivatives_follow_the_domain),
+        cmocka_unit_test(field_laplacian_in_source_weighs_each_axis),
+        cmocka_unit_test(field_passes_and_laplacian_follow_encoding_and_network),
         cmocka_unit_test(field_init_depends_on_the_seed_alone),
         cmocka_unit_test(field_counts_parameters_as_people_do),
         cmocka_unit_test(field_create_refuses_what_does_not_fit),

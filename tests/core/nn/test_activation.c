@@ -50,12 +50,30 @@ static void output_activations_saturate_without_nan(void **state)
             assert_true(isnan(activation_output((enum activation)a, NAN)));
 }
 
+/* Against differences of the values, in double. */
+static void slopes_and_curvatures_match_differences(void **state)
+{
+    (void)state;
+    static const double raw[] = {-6, -1.5, -0.25, 0.125, 1, 5}, step = 1e-4;
+    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
+        const double below = 1 / (1 + exp(step - raw[i])), above = 1 / (1 + exp(-step - raw[i]));
+        const double exact = 1 / (1 + exp(-raw[i]));
+        const float value = activation_output(ACTIVATION_SIGMOID, (float)raw[i]);
+        const float slope = activation_output_slope(ACTIVATION_SIGMOID, value);
+        const float curvature = activation_output_curvature(ACTIVATION_SIGMOID, value);
+        assert_true(fabs((double)slope - (above - below) / (2 * step)) < 1e-6);
+        assert_true(fabs((double)curvature - (above - 2 * exact + below) / (step * step)) < 1e-6);
+        assert_true(activation_output_curvature(ACTIVATION_LINEAR, (float)raw[i]) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_follow_the_enumeration),
         cmocka_unit_test(each_activation_has_its_places),
         cmocka_unit_test(output_activations_saturate_without_nan),
+        cmocka_unit_test(slopes_and_curvatures_match_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /*
  * Gradients of every encoding x activation x output x loss, taken from the tables, so that a new
  * row is tested the day it is registered: the twin's against differences of its own loss, then the
- * engine's, on every kernel this processor runs, against the twin's.
+ * engine's, on every kernel this processor runs, against the twin's.  And the derivatives of
+ * the values along axes, against differences of the twin's values.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include "core/nn/kernel.h"
 #include "core/nn/loss.h"
 #include "core/nn/mlp.h"
+#include "core/nn/mlp_jet.h"
 #include "tests/support/compare.h"
 #include "tests/support/twin.h"
 
@@ -283,6 +285,133 @@ static void check_one_engine(const struct encoding_spec *encoding, const struct 
     }
 }
 
+/* --- derivatives of the values along axes --- */
+
+static const struct encoding_axes axes = {{{0.5, -1, 0.25}, {1, 0.5, -0.5}, {0.25, 0, -1}}};
+
+/* gradient [n, C, D] and laplacian [n, C] along the axes, by five-point rules. */
+static void differences(const struct fixture *f, double *gradient, double *laplacian)
+{
+    static const double first[] = {1, -8, 0, 8, -1}, second[] = {-1, 16, -30, 16, -1};
+    static const double step = 1e-4;
+    const size_t n_inputs = f->twin.encoding.n_inputs;
+    double at[N_POINTS * LIMIT_DIMS], values[N_POINTS * N_OUTPUTS];
+    memset(gradient, 0, N_POINTS * N_OUTPUTS * n_inputs * sizeof *gradient);
+    memset(laplacian, 0, N_POINTS * N_OUTPUTS * sizeof *laplacian);
+    for (size_t s = 0; s < n_inputs; s++)
+        for (size_t k = 0; k < 5; k++) {
+            for (size_t i = 0; i < N_POINTS * n_inputs; i++)
+                at[i] = f->x_twin[i] + ((double)k - 2) * step * axes.d_x[i % n_inputs][s];
+            twin_forward(&f->twin, N_POINTS, at, NULL, NULL, values);
+            for (size_t i = 0; i < N_POINTS * N_OUTPUTS; i++) {
+                gradient[i * n_inputs + s] += first[k] * values[i] / (12 * step);
+                laplacian[i] += second[k] * values[i] / (12 * step * step);
+            }
+        }
+}
+
+/* What one jet of n points from point `first` on gives. */
+struct jet {
+    float values[N_POINTS * N_OUTPUTS], gradient[N_POINTS * N_OUTPUTS * LIMIT_DIMS];
+    float laplacian[N_POINTS * N_OUTPUTS];
+};
+
+static void evaluate_jet(const struct fixture *f, const struct kernel *kernel, bool has_laplacian,
+                         size_t first, size_t n, struct jet *out)
+{
+    const size_t n_inputs = f->twin.encoding.n_inputs;
+    struct mlp_jet *jet = NULL;
+    size_t ld;
+    assert_int_equal(mlp_jet_create(&jet, f->mlp, n_inputs, has_laplacian, NULL), STATUS_OK);
+    float *input = mlp_jet_input(jet, &ld);
+    memset(out, 0, sizeof *out);
+    encoding_jet(f->encoding, kernel, f->params, n, f->x + first * n_inputs, &axes, has_laplacian,
+                 input, ld);
+    mlp_jet_forward(f->mlp, f->params + f->n_encoding, jet, n, out->values, out->gradient,
+                    has_laplacian ? out->laplacian : NULL);
+    mlp_jet_free(jet);
+}
+
+static void check_jet(const struct fixture *f, const struct kernel *kernel)
+{
+    const size_t n_inputs = f->twin.encoding.n_inputs, n_values = N_POINTS * N_OUTPUTS;
+    const bool has_laplacian = encoding_check_laplacian(f->encoding, NULL) == STATUS_OK &&
+                               mlp_check_laplacian(f->mlp, NULL) == STATUS_OK;
+    double gradient[N_POINTS * N_OUTPUTS * LIMIT_DIMS], laplacian[N_POINTS * N_OUTPUTS];
+    double values[N_POINTS * N_OUTPUTS];
+    struct jet all, without, alone;
+    differences(f, gradient, laplacian);
+    twin_forward(&f->twin, N_POINTS, f->x_twin, NULL, NULL, values);
+    evaluate_jet(f, kernel, false, 0, N_POINTS, &without);
+    evaluate_jet(f, kernel, has_laplacian, 0, N_POINTS, &all);
+    assert_true(compare_relative(n_values, all.values, values) < 1e-5);
+    assert_true(compare_relative(n_values * n_inputs, all.gradient, gradient) < 1e-4);
+    if (has_laplacian && largest(n_values, laplacian) > 1e-4) /* an affine map has none */
+        assert_true(compare_relative(n_values, all.laplacian, laplacian) < 1e-4);
+    assert_memory_equal(all.values, without.values, sizeof all.values);
+    assert_memory_equal(all.gradient, without.gradient, sizeof all.gradient);
+    evaluate_jet(f, kernel, has_laplacian, N_POINTS - 1, 1, &alone);
+    const size_t last = (N_POINTS - 1) * N_OUTPUTS, n_bytes = N_OUTPUTS * sizeof(float);
+    assert_memory_equal(alone.values, all.values + last, n_bytes);
+    assert_memory_equal(alone.gradient, all.gradient + last * n_inputs, n_bytes * n_inputs);
+    assert_memory_equal(alone.laplacian, all.laplacian + last, n_bytes);
+}
+
+static void check_one_jet(const struct encoding_spec *encoding, const struct mlp_spec *network,
+                          enum loss loss, uint64_t seed)
+{
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels && loss == LOSS_MSE && !encoding->trainable; k++) {
+        struct fixture f;
+        fixture_init(&f, encoding, network, kernels[k], seed);
+        check_jet(&f, kernels[k]);
+        fixture_deinit(&f);
+    }
+}
+
+static void derivatives_of_the_engine_match_differences_of_the_twin(void **state)
+{
+    (void)state;
+    each_field(check_one_jet);
+}
+
+/* The last layer alone is smooth whatever stands between layers that are not there. */
+static void laplacian_is_refused_where_relu_takes_part(void **state)
+{
+    (void)state;
+    static const struct {
+        enum activation activation, output;
+        size_t n_hidden;
+        const char *reason; /* NULL: there is one */
+    } rows[] = {
+        {ACTIVATION_TANH, ACTIVATION_LINEAR, 2, NULL},
+        {ACTIVATION_SIN, ACTIVATION_SIGMOID, 1, NULL},
+        {ACTIVATION_RELU, ACTIVATION_SIGMOID, 0, NULL},
+        {ACTIVATION_RELU, ACTIVATION_SIGMOID, 1, "a network of relu"},
+        {ACTIVATION_TANH, ACTIVATION_RELU, 2, "the output passes through relu"},
+        {ACTIVATION_RELU, ACTIVATION_RELU, 0, "the output passes through relu"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct mlp_spec spec = {.n_inputs = 4,
+                                      .n_outputs = 1,
+                                      .n_hidden_layers = rows[i].n_hidden,
+                                      .width = 8,
+                                      .activation = rows[i].activation,
+                                      .output_activation = rows[i].output,
+                                      .omega = 30};
+        struct mlp *m = NULL;
+        struct error err = {0};
+        assert_int_equal(mlp_create(&m, &spec, kernel_find("portable"), NULL), STATUS_OK);
+        const enum status status = mlp_check_laplacian(m, &err);
+        assert_int_equal(status, rows[i].reason ? STATUS_UNSUPPORTED : STATUS_OK);
+        assert_string_equal(err.where, "");
+        if (rows[i].reason)
+            assert_memory_equal(err.message, rows[i].reason, strlen(rows[i].reason));
+        mlp_free(m);
+    }
+}
+
 static void gradients_of_the_twin_match_differences(void **state)
 {
     (void)state;
@@ -300,6 +429,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_the_twin_match_differences),
         cmocka_unit_test(gradients_of_the_engine_match_the_twin),
+        cmocka_unit_test(derivatives_of_the_engine_match_differences_of_the_twin),
+        cmocka_unit_test(laplacian_is_refused_where_relu_takes_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,14 +13,14 @@
 #include "core/nn/kernel.h"
 #include "server/fields/compute.h"
 
-static struct field *make_field(size_t width, size_t n_outputs)
+static struct field *make_field(size_t width, enum activation activation, size_t n_outputs)
 {
     const struct field_spec spec = {
         .encoding = {.type = ENCODING_GAUSSIAN, .n_inputs = 2, .n_frequencies = 16, .sigma = 4},
         .network = {.n_outputs = n_outputs,
                     .n_hidden_layers = 2,
                     .width = width,
-                    .activation = ACTIVATION_RELU,
+                    .activation = activation,
                     .output_activation = ACTIVATION_SIGMOID},
         .domain = domain_of_image(64, 64)};
     struct field *f = NULL;
@@ -49,35 +49,44 @@ static void scattered(void *context, size_t first, size_t n, float *unit)
 /* Where values are collected. */
 struct collected {
     size_t n_outputs;
-    float *values;   /* [N, C] */
-    float *gradient; /* [N, C, 2], or NULL */
+    float *values;    /* [N, C] */
+    float *gradient;  /* [N, C, 2], or NULL */
+    float *laplacian; /* [N, C], or NULL */
 };
 
-static void collect(void *context, size_t first, size_t n, float *values, float *gradient)
+static void collect(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     const struct collected *to = context;
     const size_t start = first * to->n_outputs, count = n * to->n_outputs;
-    memcpy(to->values + start, values, count * sizeof *values);
+    memcpy(to->values + start, out->values, count * sizeof(float));
     if (to->gradient)
-        memcpy(to->gradient + 2 * start, gradient, 2 * count * sizeof *gradient);
+        memcpy(to->gradient + 2 * start, out->gradient, 2 * count * sizeof(float));
     else
-        assert_null(gradient);
+        assert_null(out->gradient);
+    if (to->laplacian)
+        memcpy(to->laplacian + start, out->laplacian, count * sizeof(float));
+    else
+        assert_null(out->laplacian);
 }
 
 /* Every way of cutting gives the bits that one long query gives. */
 static void expect_same_bits(struct compute *c, const struct field *f, struct seats *seats,
-                             const uint32_t *split, size_t n, bool gradient)
+                             const uint32_t *split, size_t n, enum field_use use)
 {
     const size_t n_outputs = field_n_outputs(f), n_values = n * n_outputs;
+    const size_t n_all = 4 * n_values; /* values, gradient, Laplacian */
     struct field_workspace *w = NULL;
     float *unit = mem_alloc_floats(2 * n);
-    float *expected_values = mem_alloc_floats(n_values), *got_values = mem_alloc_floats(n_values);
-    float *expected = mem_alloc_floats(2 * n_values), *got = mem_alloc_floats(2 * n_values);
-    struct collected collected = {n_outputs, got_values, gradient ? got : NULL};
+    float *expected = mem_alloc_floats(n_all), *got = mem_alloc_floats(n_all);
+    const struct field_outputs out = {expected, expected + n_values,
+                                      use == FIELD_LAPLACIANS ? expected + 3 * n_values : NULL};
+    struct collected collected = {n_outputs, got, use != FIELD_VALUES ? got + n_values : NULL,
+                                  use == FIELD_LAPLACIANS ? got + 3 * n_values : NULL};
     const struct compute_request request = {.field = f,
                                             .seats = seats,
                                             .split = split,
-                                            .use = gradient ? FIELD_GRADIENTS : FIELD_VALUES,
+                                            .use = use,
+                                            .in_source = true,
                                             .n_points = n,
                                             .points = scattered,
                                             .take = collect,
@@ -85,19 +94,18 @@ static void expect_same_bits(struct compute *c, const struct field *f, struct se
     if (split)
         assert_int_equal(field_workspace_create_split(&w, f, split, NULL), STATUS_OK);
     else
-        assert_int_equal(field_workspace_create(&w, f, FIELD_GRADIENTS, NULL), STATUS_OK);
+        assert_int_equal(field_workspace_create(&w, f, use, NULL), STATUS_OK);
     scattered(NULL, 0, n, unit);
-    field_query(f, w, n, unit, expected_values);
-    if (gradient)
-        field_gradient(f, w, n, unit, NULL, expected);
+    memset(expected, 0, n_all * sizeof(float));
+    memset(got, 0, n_all * sizeof(float));
+    if (use == FIELD_VALUES)
+        field_query(f, w, n, unit, expected);
+    else
+        field_derivatives(f, w, n, unit, true, &out);
     assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
-    assert_memory_equal(got_values, expected_values, n_values * sizeof(float));
-    if (gradient)
-        assert_memory_equal(got, expected, 2 * n_values * sizeof(float));
+    assert_memory_equal(got, expected, n_all * sizeof(float));
     field_workspace_free(w);
     mem_free(unit);
-    mem_free(expected_values);
-    mem_free(got_values);
     mem_free(expected);
     mem_free(got);
 }
@@ -108,19 +116,23 @@ static void values_do_not_depend_on_the_cut(void **state)
     static const size_t sizes[] = {1, 2, 95, 96, 97, 511, 512, 513, 1000, 6144, 6145, 20011};
     for (size_t threads = 1; threads <= 3; threads += 2) {
         struct compute *c = start(threads);
-        struct field *f = make_field(24, 3);
+        struct field *f = make_field(24, ACTIVATION_RELU, 3),
+                     *smooth = make_field(24, ACTIVATION_TANH, 3);
         struct seats *seats = NULL;
         uint32_t *split = field_kernel(f)->bf16 ? field_split(f) : NULL;
         assert_int_equal(seats_create(&seats, f, NULL), STATUS_OK);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-            expect_same_bits(c, f, NULL, NULL, sizes[i], false);
-            expect_same_bits(c, f, seats, NULL, sizes[i], false);
-            expect_same_bits(c, f, seats, split, sizes[i], false);
-            if (sizes[i] <= 6145)
-                expect_same_bits(c, f, seats, NULL, sizes[i], true);
+            expect_same_bits(c, f, NULL, NULL, sizes[i], FIELD_VALUES);
+            expect_same_bits(c, f, seats, NULL, sizes[i], FIELD_VALUES);
+            expect_same_bits(c, f, seats, split, sizes[i], FIELD_VALUES);
+            if (sizes[i] > 6145)
+                continue;
+            expect_same_bits(c, f, seats, NULL, sizes[i], FIELD_GRADIENTS);
+            expect_same_bits(c, smooth, NULL, NULL, sizes[i], FIELD_LAPLACIANS);
         }
         seats_free(seats);
         mem_free(split);
+        field_free(smooth);
         field_free(f);
         compute_stop(c);
     }
@@ -130,8 +142,8 @@ static void a_large_field_is_cut_into_single_tiles(void **state)
 {
     (void)state;
     struct compute *c = start(2);
-    struct field *f = make_field(768, 1);
-    expect_same_bits(c, f, NULL, NULL, 300, true);
+    struct field *f = make_field(768, ACTIVATION_RELU, 1);
+    expect_same_bits(c, f, NULL, NULL, 300, FIELD_GRADIENTS);
     field_free(f);
     compute_stop(c);
 }
@@ -140,7 +152,7 @@ static void no_points_are_no_work(void **state)
 {
     (void)state;
     struct compute *c = start(1);
-    struct field *f = make_field(8, 1);
+    struct field *f = make_field(8, ACTIVATION_RELU, 1);
     const struct compute_request request = {.field = f, .points = scattered, .take = collect};
     assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
     field_free(f);
@@ -153,11 +165,10 @@ struct census {
     atomic_size_t n_calls;
 };
 
-static void count_values(void *context, size_t first, size_t n, float *values, float *gradient)
+static void count_values(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     struct census *census = context;
-    (void)values;
-    (void)gradient;
+    (void)out;
     for (size_t i = 0; i < n; i++)
         atomic_fetch_add(&census->taken[first + i], 1);
 }
@@ -176,7 +187,7 @@ static void every_point_is_asked_for_once(void **state)
     (void)state;
     enum { N = 50000 };
     struct compute *c = start(3);
-    struct field *f = make_field(8, 1);
+    struct field *f = make_field(8, ACTIVATION_RELU, 1);
     struct census census = {.count = mem_alloc_array(N, sizeof *census.count),
                             .taken = mem_alloc_array(N, sizeof *census.taken)};
     const struct compute_request request = {.field = f,
@@ -250,13 +261,12 @@ static void take_small_turn(void *context, size_t first, size_t n, float *unit)
     memset(unit, 0, 2 * n * sizeof *unit);
 }
 
-static void drop(void *context, size_t first, size_t n, float *values, float *gradient)
+static void drop(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     (void)context;
     (void)first;
     (void)n;
-    (void)values;
-    (void)gradient;
+    (void)out;
 }
 
 static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
@@ -265,7 +275,7 @@ static void requests_take_turns_and_the_stop_cancels_the_rest(void **state)
     enum { LARGE = 8000000, SMALL = 20000 };
     struct turns t = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     struct compute *c = start(1);
-    struct field *f = make_field(8, 1);
+    struct field *f = make_field(8, ACTIVATION_RELU, 1);
     pthread_t large_thread, small_thread;
     struct call large = {.c = c, .request = {.field = f, .n_points = LARGE, .context = &t}};
     struct call small = {.c = c, .request = {.field = f, .n_points = SMALL, .context = &t}};
@@ -304,7 +314,8 @@ static void requests_at_the_same_time_keep_to_themselves(void **state)
     enum { N = 6 };
     static const size_t sizes[N] = {100, 3000, 20000, 513, 9999, 1};
     struct compute *c = start(2);
-    struct field *fields[2] = {make_field(16, 3), make_field(40, 1)};
+    struct field *fields[2] = {make_field(16, ACTIVATION_RELU, 3),
+                               make_field(40, ACTIVATION_RELU, 1)};
     struct call calls[N];
     struct collected collected[N];
     pthread_t threads[N];
