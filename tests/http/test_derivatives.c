@@ -17,13 +17,14 @@ static char smooth[ID_TEXT], kinked[ID_TEXT]; /* fields of tanh and of relu */
 
 enum { SIZE = 32, STEPS = 300 / SLOWNESS };
 
+/* Wide enough that its values may be drawn in fewer bits (server/fields/draft.h). */
 static void make_smooth_field(void)
 {
     char dataset[ID_TEXT], body[512];
     upload_picture(&service, SIZE, 1, dataset);
     snprintf(body, sizeof(body),
              "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":{\"type\":\"gaussian\","
-             "\"n_frequencies\":32,\"sigma\":2},\"network\":{\"n_hidden_layers\":2,\"width\":32,"
+             "\"n_frequencies\":32,\"sigma\":2},\"network\":{\"n_hidden_layers\":2,\"width\":64,"
              "\"activation\":\"tanh\"}},\"train\":{\"steps\":%d,\"batch_size\":256}}",
              dataset, STEPS);
     json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
@@ -275,6 +276,29 @@ static void levels_come_from_a_fixed_range_and_tiles_join(void **state)
     }
 }
 
+/* Of as many points as values are drawn in fewer bits for: derivatives never are. */
+static void large_pictures_are_as_exact_as_their_numbers(void **state)
+{
+    (void)state;
+    enum { SIDE = 72 };
+    static const struct {
+        const char *arguments;
+        float low, high;
+    } cases[] = {{"channel=gradient_norm&width=72", 0.0F, 0.5F},
+                 {"channel=laplacian&width=72", -0.5F, 0.5F}};
+    static float numbers[SIDE * SIDE];
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        struct image levels = image_levels(cases[k].arguments);
+        image_numbers(cases[k].arguments, numbers, (size_t)SIDE * SIDE);
+        for (size_t i = 0; i < (size_t)SIDE * SIDE; i++) {
+            const float shown = (numbers[i] - cases[k].low) / (cases[k].high - cases[k].low);
+            const float level = fminf(fmaxf(shown, 0.0F), 1.0F);
+            assert_true(fabsf(image_value(&levels, i) - level) <= 0.51F / 255);
+        }
+        image_deinit(&levels);
+    }
+}
+
 static void tags_tell_channels_and_ranges_apart(void **state)
 {
     (void)state;
@@ -329,6 +353,7 @@ int main(void)
         cmocka_unit_test(pictures_hold_the_derivatives_at_pixel_centres),
         cmocka_unit_test(a_picture_does_not_depend_on_the_frame),
         cmocka_unit_test(levels_come_from_a_fixed_range_and_tiles_join),
+        cmocka_unit_test(large_pictures_are_as_exact_as_their_numbers),
         cmocka_unit_test(tags_tell_channels_and_ranges_apart),
         cmocka_unit_test(bad_channels_and_ranges_are_refused_with_the_place),
     };
