@@ -29,11 +29,14 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     const size_t training =
         field_train_bytes(&spec->field, spec->train.precision, optimizer, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
-    if (training == SIZE_MAX || saving == SIZE_MAX)
+    /* The best parameters so far; a checkpoint has them as tensors and in its file. */
+    const size_t best = spec->train.early_stop > 0 ? field_block_bytes(&spec->field) : 0;
+    if (training == SIZE_MAX || saving == SIZE_MAX || best == SIZE_MAX)
         return SIZE_MAX;
     const double evaluating = (double)task_image_evaluation_bytes(facts->width, facts->height,
                                                                   facts->channels, n_threads);
-    const double fitting = (double)training + fmax(evaluating, (double)saving);
+    const double fitting =
+        (double)training + (double)best + fmax(evaluating, (double)saving + 2.0 * (double)best);
     const double bytes = memory_margin * (process_bytes + (double)facts->image_bytes +
                                           fmax((double)facts->decoding_bytes, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;

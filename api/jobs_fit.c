@@ -291,6 +291,8 @@ static enum status evaluate(struct fit *f, json_t *metrics, struct error *err)
     enum status status = f->task->class->evaluate(f->task, f->field, f->team, &full, &all, err);
     if (status != STATUS_OK)
         return status;
+    if (f->spec.train.early_stop > 0)
+        task_metrics_add(&all, "best_step", (double)trainer_get_field_step(f->trainer));
     for (size_t i = 0; i < all.n; i++) {
         const struct task_metric *m = &all.metric[i];
         if (!isfinite(m->value))
@@ -314,7 +316,7 @@ static enum status finish(const struct fit *f, const json_t *metrics, enum train
     worker_phase(f->worker, "saving");
     enum status status = codec_json_text(metrics, &metrics_text, err);
     if (status == STATUS_OK)
-        status = save_weights(f, step, &weights, err);
+        status = save_weights(f, trainer_get_field_step(f->trainer), &weights, err);
     if (status == STATUS_OK) {
         send_checkpoint(f, step);
         worker_result(f->worker, trainer_stop_name(stopped_by), step, f->summary_text, metrics_text,

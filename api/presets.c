@@ -28,7 +28,8 @@ static const struct preset presets[] = {
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":1024,\"learning_rate\":0.003,"
      "\"optimizer\":\"adam\",\"schedule\":\"cosine\",\"loss\":\"mse\",\"precision\":\"auto\","
-     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":15.0}}"},
+     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":15.0,"
+     "\"early_stop\":null}}"},
     /* Tancik et al. 2020, 2D image regression (natural images): 4 layers are 3 hidden and 1 linear,
      * the full batch is the 256 x 256 even pixels of 512 x 512. */
     {"paper", TASK_IMAGE,
@@ -40,7 +41,8 @@ static const struct preset presets[] = {
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":2000,\"batch_size\":65536,\"learning_rate\":0.001,"
      "\"optimizer\":\"adam\",\"schedule\":\"constant\",\"loss\":\"mse\",\"precision\":\"fp32\","
-     "\"seed\":0,\"holdout\":\"odd_pixels\",\"target_psnr\":null,\"time_limit_seconds\":null}}"},
+     "\"seed\":0,\"holdout\":\"odd_pixels\",\"target_psnr\":null,\"time_limit_seconds\":null,"
+     "\"early_stop\":null}}"},
 };
 
 const struct preset *presets_table(size_t *n)

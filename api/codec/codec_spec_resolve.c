@@ -262,6 +262,15 @@ static enum status check_end(const json_t *train, struct problem_list *problems)
     return STATUS_OK;
 }
 
+static enum status check_early_stop(const json_t *train, struct problem_list *problems)
+{
+    const char *holdout = json_string_value(json_object_get(train, "holdout"));
+    if (!json_is_null(json_object_get(train, "early_stop")) && strcmp(holdout, "none") == 0)
+        return problem_add(problems, STATUS_INVALID, "/train/early_stop",
+                           "'early_stop' needs pixels that are held out, 'holdout' is \"none\"");
+    return STATUS_OK;
+}
+
 static json_t *resolve_train(json_t *caller, const json_t *preset, struct problem_list *problems)
 {
     json_t *train = NULL;
@@ -288,7 +297,8 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, struct proble
         no_memory(problems);
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
                            problems) == STATUS_OK &&
-        check_end(train, problems) != STATUS_OK) {
+        (check_end(train, problems) != STATUS_OK ||
+         check_early_stop(train, problems) != STATUS_OK)) {
         json_decref(train);
         train = NULL;
     }
@@ -494,6 +504,7 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
     static const struct member body_row[] = {{.name = "train", .type = MEMBER_CUSTOM}};
     static const struct member train_row[] = {
         {.name = "steps", .type = MEMBER_INTEGER, .min = 1, .max = LIMIT_STEPS}};
+    static const char *const reached[] = {"target_psnr", "early_stop"};
     json_t *train = json_object_get(body, "train");
     uint64_t n = 0;
     codec_json_members((json_t *)body, "", body_row, 1, NULL, problems);
@@ -512,9 +523,10 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
     bool ok = settings &&
               json_object_set_new(settings, "steps", json_integer((json_int_t)n)) == 0 &&
               json_object_set_new(settings, "time_limit_seconds", json_null()) == 0;
-    /* A target that has been reached would end the new job at once. */
-    if (ok && strcmp(parent->stopped_by, "target_psnr") == 0)
-        ok = json_object_set_new(settings, "target_psnr", json_null()) == 0;
+    /* A target that has been reached, or nothing better found, would end the new job at once. */
+    for (size_t i = 0; ok && i < sizeof reached / sizeof *reached; i++)
+        if (strcmp(parent->stopped_by, reached[i]) == 0)
+            ok = json_object_set_new(settings, reached[i], json_null()) == 0;
     if (!ok) {
         json_decref(resolved);
         return no_memory(problems);

@@ -109,6 +109,8 @@ static const struct member train_rows[] = {
      AT(train.target_psnr)},
     {"time_limit_seconds", MEMBER_NUMBER, 0.0, 30.0 * 86400.0, .is_min_open = true,
      .is_nullable = true, AT(train.time_limit_seconds)},
+    {"early_stop", MEMBER_INTEGER, 1, 10000, .is_nullable = true, AT(train.early_stop),
+     .fallback = "null"},
 };
 const struct member_table spec_train_table = {ROWS(train_rows)};
 #undef AT

@@ -2,36 +2,62 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 #include "core/field/field_tensors.h"
 
-/* Weights and up to two moments. */
-enum { MAX_BLOCKS = 3 };
-static const char *const prefixes[MAX_BLOCKS] = {"", "adam.m.", "adam.v."};
+/* Weights, up to two moments, the best weights. */
+enum { MAX_BLOCKS = 4 };
 
-enum status checkpoint_encode(const struct checkpoint *c, const struct field *f,
-                              enum optimizer_type optimizer, float *const *moments,
-                              const char *spec, struct buffer *out, struct error *err)
+struct named_block {
+    const char *prefix;
+    float *values;
+};
+
+/* What a file of these blocks consists of.  Returns how many. */
+static size_t list_blocks(const struct checkpoint_blocks *blocks, enum optimizer_type optimizer,
+                          bool has_best, struct named_block out[MAX_BLOCKS])
 {
+    static const char *const moments[] = {"adam.m.", "adam.v."};
     const size_t n_moments = optimizer_n_moments(optimizer);
-    const int64_t step = (int64_t)c->step;
-    assert(n_moments < MAX_BLOCKS);
+    size_t n = 0;
+    assert(n_moments <= sizeof moments / sizeof *moments);
+    out[n++] = (struct named_block){"", blocks->params};
+    for (size_t i = 0; i < n_moments; i++)
+        out[n++] = (struct named_block){moments[i], blocks->moments[i]};
+    if (has_best)
+        out[n++] = (struct named_block){"best.", blocks->best};
+    return n;
+}
+
+enum status checkpoint_encode(const struct checkpoint *c, const struct checkpoint_blocks *blocks,
+                              enum optimizer_type optimizer, const char *spec, struct buffer *out,
+                              struct error *err)
+{
+    const bool has_best = c->best_step > 0;
+    const int64_t step = (int64_t)c->step, best_step = (int64_t)c->best_step;
     const struct tensor_metadata metadata[] = {
         {"format", "farfield checkpoint 1"},
         {"optimizer", optimizer_name(optimizer)},
         {"spec", spec},
     };
+    struct named_block block[MAX_BLOCKS];
+    const size_t n_blocks = list_blocks(blocks, optimizer, has_best, block);
     struct tensor_set *set = tensor_set_create();
     if (!set)
         return error_status(err, STATUS_NO_MEMORY);
-    enum status status = tensor_set_add_block(set, f, prefixes[0], field_params_const(f), err);
-    for (size_t i = 0; i < n_moments && status == STATUS_OK; i++)
-        status = tensor_set_add_block(set, f, prefixes[1 + i], moments[i], err);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < n_blocks && status == STATUS_OK; i++)
+        status = tensor_set_add_block(set, blocks->field, block[i].prefix, block[i].values, err);
     if (status == STATUS_OK) {
         tensor_set_add(set, "train.step", TENSOR_I64, 1, &step);
         tensor_set_add(set, "train.seconds", TENSOR_F64, 1, &c->seconds);
+        if (has_best) {
+            tensor_set_add(set, "best.train.step", TENSOR_I64, 1, &best_step);
+            tensor_set_add(set, "best.psnr", TENSOR_F64, 1, &c->best_psnr);
+        }
         status = safetensors_encode(set->tensor, set->n, metadata,
                                     sizeof metadata / sizeof *metadata, out, err);
     }
@@ -48,6 +74,27 @@ static enum status read_number(const struct safetensors *file, const char *name,
         return error_set(err, STATUS_INVALID, "", "tensor '%s' is missing or not a single number",
                          name);
     memcpy(out, t->data, 8);
+    return STATUS_OK;
+}
+
+/* A file without "best.psnr" keeps no best parameters. */
+static enum status read_best(const struct safetensors *file, struct checkpoint *c,
+                             struct error *err)
+{
+    int64_t step = 0;
+    double psnr = 0.0;
+    if (!safetensors_find(file, "best.psnr"))
+        return STATUS_OK;
+    enum status status = read_number(file, "best.train.step", TENSOR_I64, &step, err);
+    if (status == STATUS_OK)
+        status = read_number(file, "best.psnr", TENSOR_F64, &psnr, err);
+    if (status != STATUS_OK)
+        return status;
+    if (step < 1 || (uint64_t)step > c->step || !isfinite(psnr))
+        return error_set(err, STATUS_INVALID, "", "the best of a checkpoint at step %lld, %g dB",
+                         (long long)step, psnr);
+    c->best_step = (uint64_t)step;
+    c->best_psnr = psnr;
     return STATUS_OK;
 }
 
@@ -68,40 +115,44 @@ static enum status read_header(const struct safetensors *file, enum optimizer_ty
     if (!name || strcmp(name, optimizer_name(optimizer)) != 0)
         return error_set(err, STATUS_INVALID, "", "the checkpoint is of optimizer '%s', not '%s'",
                          name ? name : "", optimizer_name(optimizer));
-    *out = (struct checkpoint){(uint64_t)step, seconds};
+    *out = (struct checkpoint){.step = (uint64_t)step, .seconds = seconds};
     return STATUS_OK;
 }
 
-enum status checkpoint_decode(struct checkpoint *c, struct field *f, enum optimizer_type optimizer,
-                              float *const *moments, const uint8_t *bytes, size_t n_bytes,
+enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_blocks *blocks,
+                              enum optimizer_type optimizer, const uint8_t *bytes, size_t n_bytes,
                               struct error *err)
 {
-    const size_t n_blocks = 1 + optimizer_n_moments(optimizer);
-    const size_t n_params = field_n_params(f);
+    const size_t n_params = field_n_params(blocks->field);
     struct safetensors *file = NULL;
-    float *block[MAX_BLOCKS] = {0};
+    struct named_block block[MAX_BLOCKS];
+    float *read[MAX_BLOCKS] = {0};
     struct checkpoint header = {0};
-    assert(n_blocks >= 1 && n_blocks <= MAX_BLOCKS);
+    size_t n_blocks = 0;
     enum status status = safetensors_parse(&file, bytes, n_bytes, err);
     if (status == STATUS_OK)
         status = read_header(file, optimizer, &header, err);
+    if (status == STATUS_OK && blocks->best)
+        status = read_best(file, &header, err);
+    if (status != STATUS_OK)
+        goto out;
+    n_blocks = list_blocks(blocks, optimizer, header.best_step > 0, block);
     for (size_t i = 0; i < n_blocks && status == STATUS_OK; i++) {
-        block[i] = mem_alloc_floats(n_params);
-        if (!block[i]) {
+        read[i] = mem_alloc_floats(n_params);
+        if (!read[i]) {
             status = error_status(err, STATUS_NO_MEMORY);
             goto out;
         }
-        status = field_tensors_read(f, prefixes[i], file, block[i], err);
+        status = field_tensors_read(blocks->field, block[i].prefix, file, read[i], err);
     }
     if (status != STATUS_OK)
         goto out;
-    memcpy(field_params(f), block[0], n_params * sizeof(float));
-    for (size_t i = 1; i < n_blocks; i++)
-        memcpy(moments[i - 1], block[i], n_params * sizeof(float));
+    for (size_t i = 0; i < n_blocks; i++)
+        memcpy(block[i].values, read[i], n_params * sizeof(float));
     *c = header;
 out:
     for (size_t i = 0; i < n_blocks; i++)
-        mem_free(block[i]);
+        mem_free(read[i]);
     safetensors_free(file);
     return status;
 }

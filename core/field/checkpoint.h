@@ -3,7 +3,8 @@
  *
  *   the field's own tensors (so a checkpoint can be opened as a field), the same names below
  *   "adam.m." and "adam.v.", "train.step" I64 [1], "train.seconds" F64 [1], and as metadata the
- *   optimizer's name and the caller's text `spec`.
+ *   optimizer's name and the caller's text `spec`; of a fit that stops early also the best
+ *   parameters so far below "best.", "best.train.step" I64 [1] and "best.psnr" F64 [1].
  *
  * Batches and schedules are functions of the step and the seed: there is no other state.
  */
@@ -17,19 +18,30 @@
 #include "core/nn/optimizer.h"
 
 struct checkpoint {
-    uint64_t step;  /* steps done */
-    double seconds; /* of training */
+    uint64_t step;      /* steps done */
+    double seconds;     /* of training */
+    uint64_t best_step; /* 0: no best parameters are kept */
+    double best_psnr;
 };
 
-/* Append a checkpoint.  moments: optimizer_n_moments blocks shaped like the field's parameters. */
-enum status checkpoint_encode(const struct checkpoint *c, const struct field *f,
-                              enum optimizer_type optimizer, float *const *moments,
-                              const char *spec, struct buffer *out, struct error *err) WARN_UNUSED;
+/* The blocks of a fit, shaped like its field's parameters. */
+struct checkpoint_blocks {
+    const struct field *field; /* the shape */
+    float *params;
+    float *const *moments; /* optimizer_n_moments blocks */
+    float *best;           /* NULL: of no interest */
+};
 
-/* Read one back into the field, the moments and *c.  INVALID if it is of another field or
- * optimizer, or damaged: everything is then as it was. */
-enum status checkpoint_decode(struct checkpoint *c, struct field *f, enum optimizer_type optimizer,
-                              float *const *moments, const uint8_t *bytes, size_t n_bytes,
+/* Append a checkpoint. */
+enum status checkpoint_encode(const struct checkpoint *c, const struct checkpoint_blocks *blocks,
+                              enum optimizer_type optimizer, const char *spec, struct buffer *out,
+                              struct error *err) WARN_UNUSED;
+
+/* Read one back into the blocks and *c; a file without best parameters has best_step 0, and leaves
+ * the block as it is.  INVALID if it is of another field or optimizer, or damaged: everything is
+ * then as it was. */
+enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_blocks *blocks,
+                              enum optimizer_type optimizer, const uint8_t *bytes, size_t n_bytes,
                               struct error *err) WARN_UNUSED;
 
 #endif

@@ -228,6 +228,12 @@ size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optim
     return o.n_params * blocks * sizeof(float) + overhead_bytes;
 }
 
+size_t field_block_bytes(const struct field_spec *spec)
+{
+    struct outline o;
+    return outline_of(spec, PRECISION_FP32, &o) ? o.n_params * sizeof(float) : SIZE_MAX;
+}
+
 double field_query_flops(const struct field_spec *spec)
 {
     struct outline o;

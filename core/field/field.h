@@ -64,6 +64,9 @@ size_t field_train_bytes(const struct field_spec *spec, enum precision precision
                          enum optimizer_type optimizer, size_t n_threads);
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer);
 
+/* Bytes of one more block shaped like the parameters, kept and written to a checkpoint. */
+size_t field_block_bytes(const struct field_spec *spec);
+
 /* Floating-point operations (two for each multiply-add) of one point forward, for estimates of
  * time; 0 for a spec that field_create refuses. */
 double field_query_flops(const struct field_spec *spec);

@@ -83,11 +83,13 @@ struct task_class {
 
 struct task {
     const struct task_class *class;
-    size_t n_inputs;    /* D of the fields it can train */
-    size_t n_outputs;   /* C */
-    size_t group_size;  /* points */
-    size_t n_targets;   /* floats of each point that draw writes and loss reads */
-    size_t n_samples;   /* training samples there are: what an epoch is */
+    size_t n_inputs;   /* D of the fields it can train */
+    size_t n_outputs;  /* C */
+    size_t group_size; /* points */
+    size_t n_targets;  /* floats of each point that draw writes and loss reads */
+    size_t n_samples;  /* training samples there are: what an epoch is */
+    size_t
+        n_held_out; /* samples kept from training: where there are any, evaluate gives test_psnr */
     size_t n_evaluated; /* points that a quick evaluation asks the field for */
 };
 

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/field/checkpoint.h"
+#include "core/field/early_stop.h"
 #include "core/field/precision.h"
 #include "core/field/stepper.h"
 
@@ -26,6 +27,7 @@ struct trainer {
     const struct task *task;
     struct team *team;
     struct stepper *stepper;
+    struct early_stop early_stop;
     uint64_t step;  /* steps done */
     double seconds; /* of training, as of the last look at the clock */
 };
@@ -36,6 +38,7 @@ const char *trainer_stop_name(enum trainer_stop stop)
         [STOPPED_BY_STEPS] = "steps",
         [STOPPED_BY_TIME_LIMIT] = "time_limit",
         [STOPPED_BY_TARGET_PSNR] = "target_psnr",
+        [STOPPED_BY_EARLY_STOP] = "early_stop",
     };
     return names[stop];
 }
@@ -66,6 +69,9 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
                            const struct task *task, struct team *team, struct error *err)
 {
     enum status status = check_spec(spec, err);
+    if (status == STATUS_OK && spec->early_stop > 0 && task->n_held_out == 0)
+        status = error_set(err, STATUS_INVALID, "/train/early_stop",
+                           "'early_stop' needs samples that are held out");
     if (status == STATUS_OK)
         status = precision_check(spec->precision, field_kernel(field), err);
     if (status != STATUS_OK)
@@ -78,6 +84,9 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
     const size_t batch_size = (spec->batch_size + group - 1) / group * group;
     status = stepper_create(&t->stepper, &spec->optimizer, spec->precision, batch_size, field, task,
                             team, err);
+    if (status == STATUS_OK)
+        status = early_stop_init(&t->early_stop, spec->early_stop, task->n_evaluated, batch_size,
+                                 field, err);
     if (status == STATUS_OK) {
         *out = t;
         t = NULL;
@@ -91,6 +100,7 @@ void trainer_free(struct trainer *t)
     if (!t)
         return;
     stepper_free(t->stepper);
+    early_stop_deinit(&t->early_stop);
     mem_free(t);
 }
 
@@ -99,28 +109,58 @@ uint64_t trainer_get_step(const struct trainer *t)
     return t->step;
 }
 
+uint64_t trainer_get_field_step(const struct trainer *t)
+{
+    return t->early_stop.is_shown ? t->early_stop.best_step : t->step;
+}
+
 double trainer_get_seconds(const struct trainer *t)
 {
     return t->seconds;
 }
 
+/* So that the field is what the last step made of it. */
+static void hide_best(struct trainer *t)
+{
+    if (early_stop_hide(&t->early_stop, t->field))
+        stepper_parameters_changed(t->stepper);
+}
+
+/* Where the last and the best parameters are. */
+static struct checkpoint_blocks blocks_of(const struct trainer *t)
+{
+    const struct early_stop *e = &t->early_stop;
+    float *params = field_params(t->field);
+    return (struct checkpoint_blocks){
+        .field = t->field,
+        .params = e->is_shown ? e->block : params,
+        .moments = stepper_moments(t->stepper),
+        .best = e->is_shown ? params : e->block,
+    };
+}
+
 enum status trainer_save(const struct trainer *t, const char *spec, struct buffer *out,
                          struct error *err)
 {
-    const struct checkpoint c = {t->step, t->seconds};
-    return checkpoint_encode(&c, t->field, t->spec.optimizer.type, stepper_moments(t->stepper),
-                             spec, out, err);
+    const struct checkpoint c = {t->step, t->seconds, t->early_stop.best_step,
+                                 t->early_stop.best_psnr};
+    const struct checkpoint_blocks blocks = blocks_of(t);
+    return checkpoint_encode(&c, &blocks, t->spec.optimizer.type, spec, out, err);
 }
 
 enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes, struct error *err)
 {
     struct checkpoint c;
-    enum status status = checkpoint_decode(&c, t->field, t->spec.optimizer.type,
-                                           stepper_moments(t->stepper), bytes, n_bytes, err);
+    const struct checkpoint_blocks blocks = blocks_of(t);
+    enum status status =
+        checkpoint_decode(&c, &blocks, t->spec.optimizer.type, bytes, n_bytes, err);
     if (status != STATUS_OK)
         return status;
     t->step = c.step;
     t->seconds = c.seconds;
+    t->early_stop.best_step = c.best_step;
+    t->early_stop.best_psnr = c.best_psnr;
+    hide_best(t);
     stepper_parameters_changed(t->stepper);
     return STATUS_OK;
 }
@@ -150,6 +190,7 @@ static enum step_outcome advance(struct trainer *t, const volatile bool *stop, d
 double trainer_step(struct trainer *t)
 {
     double loss = 0.0;
+    hide_best(t);
     advance(t, NULL, &loss);
     return loss;
 }
@@ -168,6 +209,7 @@ struct run {
     double loss; /* of the last step */
     bool sound;  /* the metrics of the last evaluation were finite */
     bool has_evaluated;
+    uint64_t evaluated_step; /* of the last evaluation */
     /* When they are due. */
     double next_loss, next_snapshot, next_evaluation, next_checkpoint;
 };
@@ -231,6 +273,8 @@ static enum status give_snapshot(struct run *r, struct error *err)
 static bool is_evaluation_due(const struct run *r)
 {
     const struct trainer *t = r->trainer;
+    if (t->spec.early_stop > 0)
+        return early_stop_is_due(&t->early_stop, t->step);
     if (t->seconds < r->next_evaluation)
         return false;
     if (r->has_evaluated)
@@ -241,12 +285,22 @@ static bool is_evaluation_due(const struct run *r)
     return cost <= spent * evaluation_part * r->intervals->share;
 }
 
-/* Evaluate and report.  *reached: whether the target is, if there is one. */
-static enum status evaluate(struct run *r, bool *reached, struct error *err)
+/* Seconds from one evaluation that is told to the next. */
+static double evaluation_seconds(const struct run *r, double cost)
+{
+    const struct trainer_intervals *i = r->intervals;
+    if (r->trainer->spec.early_stop > 0)
+        return i->loss_seconds;
+    return fmax(i->snapshot_seconds, cost / (evaluation_part * i->share));
+}
+
+/* Evaluate and report.  *psnr: test_psnr where the task has one; NaN if a metric is not finite. */
+static enum status evaluate(struct run *r, double *psnr, struct error *err)
 {
     struct trainer *t = r->trainer;
     struct task_metrics metrics = {0};
     const double begin = t->seconds;
+    const bool is_told = begin >= r->next_evaluation;
     const struct task_evaluation quick = {.effort = EVALUATE_QUICK, .stop = r->stop};
     enum status status =
         t->task->class->evaluate(t->task, t->field, t->team, &quick, &metrics, err);
@@ -255,18 +309,57 @@ static enum status evaluate(struct run *r, bool *reached, struct error *err)
     r->sound = true;
     for (size_t i = 0; i < metrics.n; i++)
         r->sound = r->sound && isfinite(metrics.metric[i].value);
-    for (size_t i = 0; i < metrics.n && r->sound; i++)
+    for (size_t i = 0; i < metrics.n && r->sound && is_told; i++)
         report_metric(r, metrics.metric[i].key, metrics.metric[i].value);
-    const double *psnr = task_metrics_find(&metrics, "test_psnr");
-    if (!psnr)
-        psnr = task_metrics_find(&metrics, "psnr");
-    *reached = r->sound && psnr && t->spec.target_psnr > 0.0 && *psnr >= t->spec.target_psnr;
+    const double *found = task_metrics_find(&metrics, "test_psnr");
+    if (!found)
+        found = task_metrics_find(&metrics, "psnr");
+    *psnr = r->sound && found ? *found : NAN;
 
     look_at_clock(r);
-    const double cost = t->seconds - begin;
     r->has_evaluated = true;
-    r->next_evaluation = begin + fmax(r->intervals->snapshot_seconds,
-                                      cost / (evaluation_part * r->intervals->share));
+    r->evaluated_step = t->step;
+    if (is_told)
+        r->next_evaluation = begin + evaluation_seconds(r, t->seconds - begin);
+    return STATUS_OK;
+}
+
+/* Evaluate, and see whether that ends the run. */
+static enum status look(struct run *r, bool *over, enum trainer_stop *stopped_by, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    double psnr = NAN;
+    enum status status = evaluate(r, &psnr, err);
+    if (status != STATUS_OK)
+        return status;
+    if (t->spec.early_stop > 0 && isfinite(psnr))
+        early_stop_note(&t->early_stop, t->field, t->step, psnr);
+    if (t->spec.target_psnr > 0.0 && psnr >= t->spec.target_psnr) {
+        *over = true;
+        *stopped_by = STOPPED_BY_TARGET_PSNR;
+    } else if (t->spec.early_stop > 0 && early_stop_is_over(&t->early_stop, t->step)) {
+        *over = true;
+        *stopped_by = STOPPED_BY_EARLY_STOP;
+    }
+    return STATUS_OK;
+}
+
+/* At the end: the field is to be the best that was seen.  What the last parameters are worth is not
+ * noted where no evaluation is due: a fit of more steps would not have looked at them. */
+static enum status show_best(struct run *r, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    const struct early_stop *e = &t->early_stop;
+    double psnr = NAN;
+    if (e->best_step == 0 || e->best_step == t->step)
+        return STATUS_OK;
+    if (r->evaluated_step != t->step) {
+        r->next_evaluation = INFINITY; /* what is told of the last step is the result's */
+        enum status status = evaluate(r, &psnr, err);
+        if (status != STATUS_OK || psnr > e->best_psnr)
+            return status;
+    }
+    early_stop_show(&t->early_stop, t->field);
     return STATUS_OK;
 }
 
@@ -314,11 +407,8 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     }
     look_at_clock(r);
     *over = is_over(t, stopped_by);
-    if (!*over && is_evaluation_due(r)) {
-        status = evaluate(r, over, err);
-        if (*over)
-            *stopped_by = STOPPED_BY_TARGET_PSNR;
-    }
+    if (!*over && is_evaluation_due(r))
+        status = look(r, over, stopped_by, err);
     if (status == STATUS_OK && !*over && t->seconds >= r->next_snapshot)
         status = give_snapshot(r, err);
     if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
@@ -347,13 +437,20 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .next_checkpoint = t->seconds + intervals->checkpoint_seconds,
     };
     enum trainer_stop end = STOPPED_BY_STEPS;
+    enum status status = STATUS_OK;
+    if (t->spec.early_stop > 0)
+        r.next_evaluation = t->seconds; /* when one is told: the first is */
+    hide_best(t);
     bool over = is_over(t, &end);
-    while (!over) {
-        enum status status = run_step(&r, &over, &end, err);
-        if (status != STATUS_OK)
-            return status;
-    }
-    enum status status = check_parameters(&r, err);
+    /* A fit may have been stopped between a step and its evaluation, or ended there. */
+    if (!over && early_stop_is_due(&t->early_stop, t->step) && t->early_stop.best_step != t->step)
+        status = look(&r, &over, &end, err);
+    while (!over && status == STATUS_OK)
+        status = run_step(&r, &over, &end, err);
+    if (status == STATUS_OK)
+        status = check_parameters(&r, err);
+    if (status == STATUS_OK && t->spec.early_stop > 0)
+        status = show_best(&r, err);
     if (status == STATUS_OK)
         *stopped_by = end;
     return status;

@@ -35,11 +35,18 @@ struct train_spec {
     double time_limit_seconds; /* of training, over all attempts; 0: none */
     double target_psnr;        /* of test_psnr where the task has one, looked at whenever the field
                                 * is evaluated; 0: none */
+    uint64_t early_stop;       /* evaluations without a better test_psnr, see early_stop.h; 0: no
+                                * end by them, and the last parameters are the result */
 };
 
-enum trainer_stop { STOPPED_BY_STEPS, STOPPED_BY_TIME_LIMIT, STOPPED_BY_TARGET_PSNR };
+enum trainer_stop {
+    STOPPED_BY_STEPS,
+    STOPPED_BY_TIME_LIMIT,
+    STOPPED_BY_TARGET_PSNR,
+    STOPPED_BY_EARLY_STOP
+};
 
-/* "steps", "time_limit", "target_psnr": the contract's stopped_by. */
+/* "steps", "time_limit", "target_psnr", "early_stop": the contract's stopped_by. */
 const char *trainer_stop_name(enum trainer_stop stop);
 
 /* What the trainer tells while it runs, on the thread that called trainer_run, between steps.
@@ -56,7 +63,8 @@ struct trainer_sink {
 };
 
 /* Seconds between what is told.  The first snapshots come early.  Snapshots and evaluations are
- * stretched so that they cost no more than their share of the time. */
+ * stretched so that they cost no more than their share of the time.  With early_stop evaluations
+ * come when they have to; their metrics are told with the loss. */
 struct trainer_intervals {
     double loss_seconds;       /* metric "loss" and progress; 0.25 */
     double snapshot_seconds;   /* snapshots, and quick evaluations with their metrics; 2 */
@@ -77,7 +85,11 @@ void trainer_free(struct trainer *t);
 /* Train until an end.  *stop (may be NULL) is read at every tile: when it becomes true, the step
  * under way is abandoned and CANCELED returned, the state as after the step before.  DIVERGED when
  * loss or parameters are not finite; the error names step and loss.  *stopped_by is set on OK.
- * The last evaluation over all samples is the caller's. */
+ * The last evaluation over all samples is the caller's.
+ *
+ * With early_stop the field is then the best that was seen, whichever way training ended: of the
+ * steps at which evaluations were due, and the last.  Steps go on from the last parameters, and so
+ * does a trainer that loads what is saved now. */
 enum status trainer_run(struct trainer *t, const struct trainer_intervals *intervals,
                         const struct trainer_sink *sink, const volatile bool *stop,
                         enum trainer_stop *stopped_by, struct error *err) WARN_UNUSED;
@@ -86,11 +98,12 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
  * do not pass. */
 double trainer_step(struct trainer *t);
 
-uint64_t trainer_get_step(const struct trainer *t);  /* steps done */
-double trainer_get_seconds(const struct trainer *t); /* of training, over all attempts */
+uint64_t trainer_get_step(const struct trainer *t);       /* steps done */
+uint64_t trainer_get_field_step(const struct trainer *t); /* … as the field shows them */
+double trainer_get_seconds(const struct trainer *t);      /* of training, over all attempts */
 
-/* Append a checkpoint (safetensors): weights, moments, step, seconds.  `spec` is kept in it as
- * text, so that a checkpoint says what it belongs to. */
+/* Append a checkpoint (safetensors): weights, moments, step, seconds, the best so far.  `spec` is
+ * kept in it as text, so that a checkpoint says what it belongs to. */
 enum status trainer_save(const struct trainer *t, const char *spec, struct buffer *out,
                          struct error *err) WARN_UNUSED;
 

@@ -514,6 +514,7 @@ enum status task_image_create(struct task **out, const struct image *image,
         .domain = domain_of_image(image->width, image->height),
     };
     status = divide(t, err);
+    t->task.n_held_out = t->n_test;
     t->task.n_evaluated = quick_size(t, SET_TRAIN) + quick_size(t, SET_TEST);
     if (status != STATUS_OK) {
         mem_free(t);

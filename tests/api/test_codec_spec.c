@@ -102,6 +102,7 @@ static void the_paper_preset_is_the_papers(void **state)
     assert_int_equal(s.loss, LOSS_MSE);
     assert_int_equal(s.holdout, HOLDOUT_ODD_PIXELS);
     assert_true(s.train.time_limit_seconds == 0.0 && s.train.target_psnr == 0.0);
+    assert_true(s.train.early_stop == 0);
     spec_deinit(&s);
     json_decref(spec);
 }
@@ -155,6 +156,9 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
          "5.0"},
         {"{" DS ",\"train\":{\"steps\":null}}", "/train/time_limit_seconds", "15.0"},
         {"{" DS ",\"train\":{\"target_psnr\":30}}", "/train/time_limit_seconds", "15.0"},
+        {"{" DS "}", "/train/early_stop", "null"},
+        {"{" DS ",\"train\":{\"early_stop\":7,\"holdout\":\"fraction\"}}", "/train/early_stop",
+         "7"},
         {"{" DS ",\"preset\":\"paper\",\"train\":{\"time_limit_seconds\":5}}", "/train/steps",
          "2000"},
         {"{" DS ",\"preset\":\"paper\",\"train\":{\"steps\":null,\"target_psnr\":25.5}}",
@@ -317,6 +321,10 @@ static void bad_bodies_are_refused_at_their_place(void **state)
         {",\"train\":{\"time_limit_seconds\":null}", "/train/steps", STATUS_INVALID},
         {",\"train\":{\"time_limit_seconds\":0}", "/train/time_limit_seconds", STATUS_INVALID},
         {",\"train\":{\"target_psnr\":-3}", "/train/target_psnr", STATUS_INVALID},
+        {",\"train\":{\"early_stop\":20}", "/train/early_stop", STATUS_INVALID}, /* no holdout */
+        {",\"preset\":\"paper\",\"train\":{\"early_stop\":0}", "/train/early_stop", STATUS_INVALID},
+        {",\"preset\":\"paper\",\"train\":{\"early_stop\":true}", "/train/early_stop",
+         STATUS_INVALID},
         {",\"train\":{\"batch_size\":0}", "/train/batch_size", STATUS_INVALID},
         {",\"train\":{\"batch_size\":1048577}", "/train/batch_size", STATUS_INVALID},
         {",\"train\":{\"learning_rate\":0}", "/train/learning_rate", STATUS_INVALID},
@@ -481,6 +489,14 @@ static void resume_sets_steps_and_clears_the_time_limit(void **state)
     snprintf(parent.stopped_by, sizeof parent.stopped_by, "target_psnr");
     assert_int_equal(codec_spec_resume(body, &parent, &spec, &steps, &problems), STATUS_OK);
     expect(spec, "/train/target_psnr", "null");
+    json_decref(spec);
+    parent.spec_json = "{\"train\":{\"early_stop\":7}}";
+    assert_int_equal(codec_spec_resume(body, &parent, &spec, &steps, &problems), STATUS_OK);
+    expect(spec, "/train/early_stop", "7");
+    json_decref(spec);
+    snprintf(parent.stopped_by, sizeof parent.stopped_by, "early_stop");
+    assert_int_equal(codec_spec_resume(body, &parent, &spec, &steps, &problems), STATUS_OK);
+    expect(spec, "/train/early_stop", "null");
     json_decref(spec);
     json_decref(body);
 

@@ -40,7 +40,7 @@ struct worker {
 
     struct file snapshot, checkpoint, weights;
     size_t n_snapshots, n_reports, n_points;
-    char phases[64], stopped_by[16], summary[1024], metrics[256];
+    char phases[64], stopped_by[16], summary[1024], metrics[512];
     double loss, psnr, last_progress;
     uint64_t last_loss_step;
 };
@@ -332,6 +332,43 @@ static void time_ends_a_fit_as_a_success(void **state)
     mem_free(spec);
 }
 
+/* Few pixels and fast frequencies: what is held out gets worse before long.  The field is that of
+ * an earlier step, the checkpoint that of the last; a fit in two attempts gives the same. */
+static void a_fit_that_stops_early_gives_its_best_field(void **state)
+{
+    (void)state;
+    char *spec = spec_of("{\"encoding\":{\"n_frequencies\":32,\"sigma\":20},"
+                         "\"network\":{\"n_hidden_layers\":2,\"width\":32}}",
+                         "{\"steps\":100000,\"batch_size\":256,\"learning_rate\":0.01,"
+                         "\"holdout\":\"fraction\",\"holdout_fraction\":0.5,\"early_stop\":2}");
+    struct worker whole = worker_of(spec), first = worker_of(spec), second = worker_of(spec);
+    struct safetensors *file = NULL;
+    assert_int_equal(job_fit(&whole, NULL), STATUS_OK);
+    assert_string_equal(whole.stopped_by, "early_stop");
+    json_t *metrics = json_loads(whole.metrics, 0, NULL);
+    const double best_step = json_number_value(json_object_get(metrics, "best_step"));
+    assert_int_equal(safetensors_parse(&file, whole.weights.bytes, whole.weights.n, NULL),
+                     STATUS_OK);
+    assert_true(best_step > 0.0 && best_step < (double)whole.checkpoint.step);
+    assert_true(atof(safetensors_metadata(file, "step")) == best_step);
+    assert_int_equal(whole.weights.step, whole.checkpoint.step); /* of the job */
+
+    first.stop_at = 1;
+    assert_int_equal(job_fit(&first, NULL), STATUS_CANCELED);
+    second.from = first.checkpoint;
+    assert_int_equal(job_fit(&second, NULL), STATUS_OK);
+    assert_string_equal(second.stopped_by, "early_stop");
+    assert_int_equal(second.weights.n, whole.weights.n);
+    assert_memory_equal(second.weights.bytes, whole.weights.bytes, whole.weights.n);
+    assert_int_equal(second.checkpoint.step, whole.checkpoint.step);
+    json_decref(metrics);
+    safetensors_free(file);
+    worker_deinit(&whole);
+    worker_deinit(&first);
+    worker_deinit(&second);
+    mem_free(spec);
+}
+
 static void broken_data_and_checkpoints_are_told_apart(void **state)
 {
     (void)state;
@@ -427,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_fit_that_was_stopped_before_its_first_step_leaves_nothing),
         cmocka_unit_test(a_fit_that_diverges_says_so),
         cmocka_unit_test(time_ends_a_fit_as_a_success),
+        cmocka_unit_test(a_fit_that_stops_early_gives_its_best_field),
         cmocka_unit_test(broken_data_and_checkpoints_are_told_apart),
         cmocka_unit_test(every_encoding_is_fitted_and_opened_to_the_same_values),
         cmocka_unit_test(weights_that_do_not_fit_the_spec_are_refused),

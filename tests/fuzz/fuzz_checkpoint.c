@@ -6,7 +6,8 @@
 #include "core/task/task_image.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SIDE = 4, STEPS = 3 };
+/* The tenth step is looked at for early stopping. */
+enum { SIDE = 4, STEPS = 11 };
 
 static float values[SIDE * SIDE];
 static const struct image image = {.width = SIDE, .height = SIDE, .channels = 1, .values = values};
@@ -29,7 +30,10 @@ static const struct train_spec train_spec = {
     .optimizer = {OPTIMIZER_ADAM, 0.9, 0.999, 1e-8},
     .schedule = {.type = SCHEDULE_CONSTANT},
     .seed = 1,
+    .early_stop = 1,
 };
+static const struct trainer_intervals intervals = {1e9, 1e9, 1e9, 0.02};
+static const struct trainer_sink sink = {NULL, NULL, NULL, NULL, NULL};
 static struct field *field;
 static struct task *task;
 static struct team *team;
@@ -38,7 +42,9 @@ static struct trainer *trainer;
 /* A fit of four by four pixels, and its checkpoints after one step and at its end. */
 void fuzz_seeds(void)
 {
-    const struct task_image_spec task_spec = {.loss = LOSS_MSE,
+    const struct task_image_spec task_spec = {.holdout = HOLDOUT_FRACTION,
+                                              .holdout_fraction = 0.25,
+                                              .loss = LOSS_MSE,
                                               .output_activation = ACTIVATION_SIGMOID};
     struct field_spec spec = field_spec;
     for (size_t i = 0; i < SIDE * SIDE; i++)
@@ -49,12 +55,15 @@ void fuzz_seeds(void)
     REQUIRE(task_image_create(&task, &image, &task_spec, NULL) == STATUS_OK);
     REQUIRE(team_create(&team, 1, NULL) == STATUS_OK);
     REQUIRE(trainer_create(&trainer, &train_spec, field, task, team, NULL) == STATUS_OK);
-    for (size_t step = 1; step <= STEPS; step += STEPS - 1) {
+    for (size_t i = 0; i < 2; i++) {
         struct buffer file;
+        enum trainer_stop stopped_by;
         buffer_init(&file, FUZZ_MAX_SEED);
-        while (trainer_get_step(trainer) < step)
+        if (i == 0)
             trainer_step(trainer);
-        fuzz_seed(step == 1 ? "first" : "last", trainer_save(trainer, "{}", &file, NULL), &file);
+        else
+            REQUIRE(trainer_run(trainer, &intervals, &sink, NULL, &stopped_by, NULL) == STATUS_OK);
+        fuzz_seed(i == 0 ? "first" : "last", trainer_save(trainer, "{}", &file, NULL), &file);
     }
 }
 
@@ -62,8 +71,6 @@ void fuzz_seeds(void)
  * from it to its end or says that it diverged. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    static const struct trainer_intervals intervals = {1e9, 1e9, 1e9, 0.02};
-    static const struct trainer_sink sink = {NULL, NULL, NULL, NULL, NULL};
     enum trainer_stop stopped_by;
     struct error err = {.status = STATUS_OK};
     enum status status = trainer_load(trainer, bytes, n_bytes, &err);

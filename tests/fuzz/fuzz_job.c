@@ -59,6 +59,8 @@ static void check_stored(const char *text, const struct spec *s, const struct sp
     REQUIRE(stored.train.steps == s->train.steps && stored.train.seed == s->train.seed);
     REQUIRE(stored.train.learning_rate == s->train.learning_rate);
     REQUIRE(stored.train.target_psnr == s->train.target_psnr && stored.loss == s->loss);
+    REQUIRE(stored.train.early_stop == s->train.early_stop);
+    REQUIRE(s->train.early_stop == 0 || s->holdout != HOLDOUT_NONE);
     json_t *summary = codec_spec_summary(&stored, facts);
     char *summary_text = text_of(summary);
     REQUIRE(json_integer_value(json_object_get(summary, "n_parameters")) > 0);

@@ -38,7 +38,8 @@ static int set_up(void **state)
     fit.spec.encoding.trainable = true;
     fit.spec.network.activation = ACTIVATION_TANH; /* has a Laplacian */
     fit.field = small_field(&fit.spec, 1);
-    const struct train_spec train = small_train_spec();
+    struct train_spec train = small_train_spec();
+    train.early_stop = 3;
     buffer_init(&fit.saved_field, 1 << 20);
     buffer_init(&fit.checkpoint, 1 << 20);
     *state = &fit;
