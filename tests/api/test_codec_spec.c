@@ -156,7 +156,6 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
          "5.0"},
         {"{" DS ",\"train\":{\"steps\":null}}", "/train/time_limit_seconds", "15.0"},
         {"{" DS ",\"train\":{\"target_psnr\":30}}", "/train/time_limit_seconds", "15.0"},
-        {"{" DS "}", "/train/early_stop", "null"},
         {"{" DS ",\"train\":{\"early_stop\":7,\"holdout\":\"fraction\"}}", "/train/early_stop",
          "7"},
         {"{" DS ",\"preset\":\"paper\",\"train\":{\"time_limit_seconds\":5}}", "/train/steps",
