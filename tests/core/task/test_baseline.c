@@ -243,6 +243,31 @@ static void the_nearest_scattered_sample_is_found(void **state)
     }
 }
 
+/* Twelve samples in the corners of a square around the middle pixel, and one that is nearer but
+ * lies beyond a side. */
+static void the_nearest_sample_may_lie_beyond_the_square(void **state)
+{
+    (void)state;
+    enum { SIDE = 21, MIDDLE = 10 };
+    struct image image = small_picture(SIDE, SIDE, 1);
+    uint8_t *held = hold_out(SIDE * SIDE, SIDE * SIDE);
+    double expected = 0.0, error[N_BASELINES];
+    for (int y = -MIDDLE; y <= MIDDLE; y++)
+        for (int x = -MIDDLE; x <= MIDDLE; x++) {
+            const bool is_corner = abs(x) <= 5 && abs(y) <= 5 && abs(x) + abs(y) >= 9;
+            const size_t pixel = (size_t)((y + MIDDLE) * SIDE + x + MIDDLE);
+            if (is_corner || (x == 6 && y == 0))
+                held[pixel / 8] &= (uint8_t) ~(1u << pixel % 8);
+        }
+    for (size_t p = 0; p < SIDE * SIDE; p++)
+        if (is_held(held, p))
+            expected += squared(find_nearest(&image, held, p), image.values[p]);
+    measure(&image, held, error);
+    assert_true(fabs(error[BASELINE_NEAREST] - expected) < 1e-9);
+    mem_free(held);
+    image_deinit(&image);
+}
+
 /* A hole in the middle of 24 samples: the plane's slopes do not matter there, its value is the
  * weighed mean.  In a picture of one row there is no plane: it is the mean, too, of the samples
  * that the smallest square with twelve of them holds. */
@@ -324,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_photograph_has_the_figures_of_numpy),
         cmocka_unit_test(polynomials_are_given_back_from_scattered_samples),
         cmocka_unit_test(the_nearest_scattered_sample_is_found),
+        cmocka_unit_test(the_nearest_sample_may_lie_beyond_the_square),
         cmocka_unit_test(the_plane_of_a_hole_is_a_weighed_mean),
         cmocka_unit_test(samples_of_bytes_are_measured_as_those_of_floats),
         cmocka_unit_test(measuring_stops_when_told),
