@@ -92,12 +92,12 @@ $O/%.a:
 UNZEROED := -O3 -ftrivial-auto-var-init=uninitialized
 ifeq ($(shell uname -m),x86_64)
 AVX512 := $(UNZEROED) -mprefer-vector-width=512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
-$O/core/nn/kernel_avx512.o: ISA := $(AVX512)
+$O/core/nn/kernel_avx512.o $O/core/nn/kernel_grid_avx512.o: ISA := $(AVX512)
 $O/core/nn/kernel_avx512_bf16.o: ISA := $(AVX512) -mavx512bf16
 $O/core/nn/kernel_amx.o: ISA := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
-$O/core/nn/kernel_avx2.o:   ISA := $(UNZEROED) -mavx2 -mfma
+$O/core/nn/kernel_avx2.o $O/core/nn/kernel_grid_avx2.o: ISA := $(UNZEROED) -mavx2 -mfma
 endif
-$O/core/nn/kernel_portable.o $O/core/nn/kernel_portable_bf16.o $O/core/nn/optimizer.o: ISA := $(UNZEROED)
+$O/core/nn/kernel_portable.o $O/core/nn/kernel_portable_bf16.o $O/core/nn/kernel_grid_portable.o $O/core/nn/optimizer.o: ISA := $(UNZEROED)
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<

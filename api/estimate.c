@@ -27,7 +27,8 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
     const size_t training =
-        field_train_bytes(&spec->field, spec->train.precision, optimizer, n_threads);
+        field_train_bytes(&spec->field, spec->train.precision, optimizer,
+                                              spec->train.batch_size, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     /* The best parameters so far; a checkpoint has them as tensors and in its file. */
     const size_t best = spec->train.early_stop > 0 ? field_block_bytes(&spec->field) : 0;
@@ -37,7 +38,9 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
                                                                   facts->channels, n_threads);
     const double fitting =
         (double)training + (double)best + fmax(evaluating, (double)saving + 2.0 * (double)best);
-    const double bytes = memory_margin * (process_bytes + (double)facts->image_bytes +
+    const double fixed = process_bytes + (double)facts->image_bytes +
+                         (double)task_image_bytes(facts->width, facts->height, spec->holdout);
+    const double bytes = memory_margin * (fixed +
                                           fmax((double)facts->decoding_bytes, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
@@ -99,7 +102,7 @@ static double point_flops(const struct field *field)
 {
     const struct mlp *mlp = field_mlp(field);
     const struct encoding *encoding = field_encoding(field);
-    double multiply_adds = (double)encoding_n_frequencies(encoding) * (double)field_n_inputs(field);
+    double multiply_adds = encoding_multiply_adds(encoding);
     for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
         size_t n_out, n_in;
         mlp_layer_shape(mlp, l, &n_out, &n_in);

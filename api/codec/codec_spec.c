@@ -190,9 +190,7 @@ static size_t count_parameters(const struct spec *spec)
     network.n_inputs = encoding_n_features(encoding);
     if (mlp_create(&mlp, &network, kernel_find(NULL), NULL) != STATUS_OK)
         goto out;
-    n = mlp_n_parameters(mlp);
-    if (encoding_is_trainable(encoding))
-        n += encoding_n_frequencies(encoding) * (encoding_n_inputs(encoding) + 1);
+    n = mlp_n_parameters(mlp) + encoding_n_parameters(encoding);
 out:
     mlp_free(mlp);
     encoding_free(encoding);

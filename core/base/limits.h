@@ -20,12 +20,15 @@ enum {
     LIMIT_NPZ_MEMBERS = 2000,
     LIMIT_NPZ_RATIO = 200, /* unpacked bytes for each packed one; deflate itself reaches 1032 */
 
-    LIMIT_TENSORS = 256,            /* of a weights file: 17 layers of 2 and the encoding's */
+    LIMIT_TENSORS = 1024, /* of a checkpoint: five blocks of 17 layers of 2 and a grid's 32 levels,
+                             of which a concat may have more */
     LIMIT_TENSORS_HEADER = 1 << 20, /* bytes of its JSON header */
 
     LIMIT_WIDTH = 2048,
     LIMIT_HIDDEN_LAYERS = 16,
     LIMIT_FREQUENCIES = 4096, /* rows of B: 8,192 features, more than any published mapping */
+    LIMIT_GRID_PARAMETERS = 1 << 27, /* numbers of a grid's tables: 512 MiB, and four times that to
+                                        train them */
     LIMIT_BATCH = 1 << 20,
     LIMIT_STEPS = 10000000,
     LIMIT_THREADS = 256,

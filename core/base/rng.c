@@ -111,3 +111,8 @@ uint64_t rng_permute(uint64_t seed, enum rng_stream stream, uint64_t epoch, uint
     } while (i >= n);
     return i;
 }
+
+uint32_t rng_hash(uint64_t seed, enum rng_stream stream, uint64_t a, uint64_t b)
+{
+    return (uint32_t)(mix(b + mix(a + mix(seed + mix((uint64_t)stream)))) >> 32);
+}

@@ -118,10 +118,7 @@ const struct kernel *field_kernel(const struct field *f)
 
 size_t field_n_parameters(const struct field *f)
 {
-    size_t n = mlp_n_parameters(f->mlp);
-    if (encoding_is_trainable(f->encoding))
-        n += encoding_n_frequencies(f->encoding) * (f->n_inputs + 1);
-    return n;
+    return mlp_n_parameters(f->mlp) + encoding_n_parameters(f->encoding);
 }
 
 size_t field_n_params(const struct field *f)
@@ -141,7 +138,7 @@ const float *field_params_const(const struct field *f)
 
 void field_trainable_range(const struct field *f, size_t *first, size_t *count)
 {
-    *first = encoding_is_trainable(f->encoding) ? 0 : f->n_encoding;
+    *first = encoding_n_table(f->encoding) + encoding_n_fixed(f->encoding);
     *count = f->n_params - *first;
 }
 
@@ -150,7 +147,9 @@ void field_trainable_range(const struct field *f, size_t *first, size_t *count)
 /* What a spec comes to.  Encoding and network without their numbers are small: they are made and
  * freed to ask them. */
 struct outline {
-    size_t n_params, n_inputs, n_outputs, n_features;
+    size_t n_params, n_table, n_inputs, n_outputs, n_features;
+    size_t n_table_features; /* columns of the levels */
+    bool is_trained;         /* the encoding */
     size_t n_derived, tile_train, tile_query; /* words of 4 bytes */
     double multiply_adds;
 };
@@ -166,17 +165,23 @@ static bool outline_of(const struct field_spec *spec, enum precision precision, 
         goto out;
     network.n_inputs = encoding_n_features(encoding);
     training.inputs = encoding_is_trainable(encoding);
+    size_t n_table_features = 0;
+    for (size_t l = 0; l < encoding_n_levels(encoding); l++)
+        n_table_features += encoding_level(encoding, l).n_columns;
     if (mlp_create(&mlp, &network, kernel_find(NULL), NULL) != STATUS_OK)
         goto out;
     *out = (struct outline){
         .n_params = encoding_n_params(encoding) + mlp_n_params(mlp),
+        .n_table = encoding_n_table(encoding),
+        .n_table_features = n_table_features,
+        .is_trained = training.inputs,
         .n_inputs = encoding_n_inputs(encoding),
         .n_outputs = network.n_outputs,
         .n_features = network.n_inputs,
         .n_derived = mlp_n_derived(mlp, training),
         .tile_train = mlp_tile_words(mlp, training),
         .tile_query = mlp_tile_words(mlp, (struct mlp_pass){.training = false}),
-        .multiply_adds = (double)(encoding_n_frequencies(encoding) * encoding_n_inputs(encoding)),
+        .multiply_adds = encoding_multiply_adds(encoding),
     };
     for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
         size_t n_out, n_in;
@@ -202,19 +207,20 @@ size_t field_query_bytes(const struct field_spec *spec)
 }
 
 size_t field_train_bytes(const struct field_spec *spec, enum precision precision,
-                         enum optimizer_type optimizer, size_t n_threads)
+                         enum optimizer_type optimizer, size_t batch_size, size_t n_threads)
 {
     struct outline o;
     if (!outline_of(spec, precision, &o))
         return SIZE_MAX;
-    /* weights and moments, the gradients of the batch's parts */
+    /* weights and moments, the gradients of the batch's parts, and of the tables */
     const size_t n_parts = n_threads < 2 ? 2 : n_threads;
-    const size_t blocks = 1 + optimizer_n_moments(optimizer) + n_parts;
-    const size_t points =
-        MLP_TILE * (o.n_inputs + 4 * o.n_outputs +
-                    (spec->encoding.trainable ? o.n_features + 2UL * MLP_LANES : 0));
+    const size_t blocks = o.n_params * (1 + optimizer_n_moments(optimizer)) +
+                          (o.n_params - o.n_table) * n_parts + o.n_table / 64 * 65;
+    const size_t kept = o.n_table ? batch_size * (o.n_inputs + o.n_table_features) : 0;
+    const size_t points = MLP_TILE * (o.n_inputs + 4 * o.n_outputs +
+                                      (o.is_trained ? o.n_features + 2UL * MLP_LANES : 0));
     const size_t tiles = o.tile_train + points + o.tile_query /* of an evaluation */;
-    return (o.n_params * blocks + o.n_derived + tiles * n_threads) * sizeof(float) +
+    return (blocks + kept + o.n_derived + tiles * n_threads) * sizeof(float) +
            overhead_bytes * (n_threads + 1);
 }
 

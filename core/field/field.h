@@ -61,7 +61,7 @@ size_t field_n_parameters(const struct field *f);
  * that field_create refuses. */
 size_t field_query_bytes(const struct field_spec *spec);
 size_t field_train_bytes(const struct field_spec *spec, enum precision precision,
-                         enum optimizer_type optimizer, size_t n_threads);
+                         enum optimizer_type optimizer, size_t batch_size, size_t n_threads);
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer);
 
 /* Bytes of one more block shaped like the parameters, kept and written to a checkpoint. */
@@ -72,7 +72,8 @@ size_t field_block_bytes(const struct field_spec *spec);
 double field_query_flops(const struct field_spec *spec);
 
 /* The block, [field_n_params]: the encoding's part, encoding_n_params floats, then the network's.
- * Training changes the part [*first, *first + *count). */
+ * Training changes the tables, the first encoding_n_table of them, and the part [*first, *first +
+ * *count) behind. */
 size_t field_n_params(const struct field *f);
 float *field_params(struct field *f);
 const float *field_params_const(const struct field *f);
@@ -131,9 +132,9 @@ void field_derivatives(const struct field *f, struct field_workspace *w, size_t 
 
 /* --- files --- */
 
-/* Append the field as safetensors: "encoding.b" [m, D] and "encoding.a" [m] (not for none),
- * "layers.0.weight" [M, K], "layers.0.bias" [M], …  metadata: what the caller wants kept beside
- * them. */
+/* Append the field as safetensors: the encoding's tensors (core/nn/encoding.h) as "encoding.b",
+ * "encoding.a", "encoding.levels.0" …, then "layers.0.weight" [M, K], "layers.0.bias" [M], …
+ * metadata: what the caller wants kept beside them. */
 struct tensor_metadata;
 enum status field_save(const struct field *f, const struct tensor_metadata *metadata,
                        size_t n_metadata, struct buffer *out, struct error *err) WARN_UNUSED;

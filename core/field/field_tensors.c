@@ -38,69 +38,94 @@ void tensor_set_add(struct tensor_set *set, const char *name, enum tensor_type t
         NULL);
 }
 
-/* A matrix and the row beside it: a layer's weight and bias, the encoding's b and a. */
-struct pair {
-    char matrix_name[32], row_name[32];
-    size_t n_rows, n_columns; /* of the matrix; the row has n_rows numbers */
+/* One tensor of a field. */
+struct part {
+    char name[40];
+    size_t n_rows, n_columns; /* n_columns 0: one dimension */
 };
 
-/* The pairs of a field: the encoding's, if it has one, then the layers'. */
-static size_t n_pairs(const struct field *f)
+static size_t n_numbers(const struct part *p)
 {
-    return mlp_n_layers(field_mlp(f)) + (encoding_n_frequencies(field_encoding(f)) ? 1 : 0);
+    return p->n_rows * (p->n_columns ? p->n_columns : 1);
 }
 
-/* *layer: the layer it is of, or SIZE_MAX for the encoding. */
-static struct pair pair_at(const struct field *f, size_t i, size_t *layer)
+/* The encoding's tensors, then a matrix and a row of each layer. */
+static size_t n_parts(const struct field *f)
 {
-    const size_t n_frequencies = encoding_n_frequencies(field_encoding(f));
-    if (n_frequencies && i == 0) {
-        *layer = SIZE_MAX;
-        return (struct pair){"encoding.b", "encoding.a", n_frequencies, field_n_inputs(f)};
+    return encoding_n_tensors(field_encoding(f)) + 2 * mlp_n_layers(field_mlp(f));
+}
+
+static struct part part_at(const struct field *f, size_t i)
+{
+    const size_t n_encoding = encoding_n_tensors(field_encoding(f));
+    struct part p;
+    if (i < n_encoding) {
+        const struct encoding_tensor t = encoding_tensor(field_encoding(f), i);
+        p.n_rows = t.n_rows;
+        p.n_columns = t.n_columns;
+        snprintf(p.name, sizeof p.name, "encoding.%.30s", t.name);
+        return p;
     }
-    *layer = n_frequencies ? i - 1 : i;
-    struct pair p;
-    snprintf(p.matrix_name, sizeof p.matrix_name, "layers.%zu.weight", *layer);
-    snprintf(p.row_name, sizeof p.row_name, "layers.%zu.bias", *layer);
-    mlp_layer_shape(field_mlp(f), *layer, &p.n_rows, &p.n_columns);
+    const size_t layer = (i - n_encoding) / 2;
+    const bool is_bias = (i - n_encoding) % 2;
+    mlp_layer_shape(field_mlp(f), layer, &p.n_rows, &p.n_columns);
+    if (is_bias)
+        p.n_columns = 0;
+    snprintf(p.name, sizeof p.name, "layers.%zu.%s", layer, is_bias ? "bias" : "weight");
     return p;
+}
+
+/* The numbers of part i, out of a block and into one. */
+static void export_part(const struct field *f, const float *block, size_t i, float *out)
+{
+    const struct encoding *encoding = field_encoding(f);
+    const size_t n_encoding = encoding_n_tensors(encoding), n_params = encoding_n_params(encoding);
+    const bool is_bias = (i - n_encoding) % 2;
+    if (i < n_encoding)
+        encoding_export(encoding, block, i, out);
+    else
+        mlp_export_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2,
+                         is_bias ? NULL : out, is_bias ? out : NULL);
+}
+
+static void import_part(const struct field *f, float *block, size_t i, const float *in)
+{
+    const struct encoding *encoding = field_encoding(f);
+    const size_t n_encoding = encoding_n_tensors(encoding), n_params = encoding_n_params(encoding);
+    const bool is_bias = (i - n_encoding) % 2;
+    if (i < n_encoding)
+        encoding_import(encoding, block, i, in);
+    else
+        mlp_import_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2,
+                         is_bias ? NULL : in, is_bias ? in : NULL);
 }
 
 enum status tensor_set_add_block(struct tensor_set *set, const struct field *f, const char *prefix,
                                  const float *block, struct error *err)
 {
-    const float *network = block + encoding_n_params(field_encoding(f));
-    for (size_t i = 0; i < n_pairs(f); i++) {
-        size_t layer;
-        struct pair p = pair_at(f, i, &layer);
-        float *matrix = mem_alloc_floats(p.n_rows * p.n_columns);
-        float *row = mem_alloc_floats(p.n_rows);
-        if (!matrix || !row) {
-            mem_free(matrix);
-            mem_free(row);
+    for (size_t i = 0; i < n_parts(f); i++) {
+        const struct part p = part_at(f, i);
+        float *numbers = mem_alloc_floats(n_numbers(&p));
+        if (!numbers)
             return error_status(err, STATUS_NO_MEMORY);
-        }
-        if (layer == SIZE_MAX)
-            encoding_export(field_encoding(f), block, matrix, row);
-        else
-            mlp_export_layer(field_mlp(f), network, layer, matrix, row);
-        add(set, prefix, p.matrix_name,
-            (struct tensor){
-                .type = TENSOR_F32, .n_dims = 2, .shape = {p.n_rows, p.n_columns}, .data = matrix},
-            matrix);
-        add(set, prefix, p.row_name,
-            (struct tensor){.type = TENSOR_F32, .n_dims = 1, .shape = {p.n_rows}, .data = row},
-            row);
+        export_part(f, block, i, numbers);
+        add(set, prefix, p.name,
+            (struct tensor){.type = TENSOR_F32,
+                            .n_dims = p.n_columns ? 2 : 1,
+                            .shape = {p.n_rows, p.n_columns},
+                            .data = numbers},
+            numbers);
     }
     return STATUS_OK;
 }
 
-/* Copy a tensor's numbers if it is what it should be.  n_columns 0: one dimension. */
-static enum status read_tensor(const struct safetensors *file, const char *prefix, const char *name,
-                               size_t n_rows, size_t n_columns, float *out, struct error *err)
+/* Copy a tensor's numbers if it is what it should be. */
+static enum status read_part(const struct safetensors *file, const char *prefix,
+                             const struct part *p, float *out, struct error *err)
 {
     char full[TENSOR_NAME_SIZE];
-    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const size_t n_rows = p->n_rows, n_columns = p->n_columns;
+    snprintf(full, sizeof full, "%s%s", prefix, p->name);
     const struct tensor *t = safetensors_find(file, full);
     if (!t)
         return error_set(err, STATUS_INVALID, "", "tensor '%s' is missing", full);
@@ -113,7 +138,7 @@ static enum status read_tensor(const struct safetensors *file, const char *prefi
                                      n_columns)
                          : error_set(err, STATUS_INVALID, "",
                                      "tensor '%s' must have the shape [%zu]", full, n_rows);
-    const size_t n = n_columns ? n_rows * n_columns : n_rows;
+    const size_t n = n_numbers(p);
     memcpy(out, t->data, n * sizeof *out); /* the file's bytes may lie unaligned */
     for (size_t i = 0; i < n; i++)
         if (!isfinite(out[i]))
@@ -125,26 +150,15 @@ static enum status read_tensor(const struct safetensors *file, const char *prefi
 enum status field_tensors_read(const struct field *f, const char *prefix,
                                const struct safetensors *file, float *block, struct error *err)
 {
-    float *network = block + encoding_n_params(field_encoding(f));
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < n_pairs(f) && status == STATUS_OK; i++) {
-        size_t layer;
-        struct pair p = pair_at(f, i, &layer);
-        float *matrix = mem_alloc_floats(p.n_rows * p.n_columns);
-        float *row = mem_alloc_floats(p.n_rows);
-        if (!matrix || !row) {
-            status = error_status(err, STATUS_NO_MEMORY);
-        } else {
-            status = read_tensor(file, prefix, p.matrix_name, p.n_rows, p.n_columns, matrix, err);
-            if (status == STATUS_OK)
-                status = read_tensor(file, prefix, p.row_name, p.n_rows, 0, row, err);
-            if (status == STATUS_OK && layer == SIZE_MAX)
-                encoding_import(field_encoding(f), block, matrix, row);
-            else if (status == STATUS_OK)
-                mlp_import_layer(field_mlp(f), network, layer, matrix, row);
-        }
-        mem_free(matrix);
-        mem_free(row);
+    for (size_t i = 0; i < n_parts(f) && status == STATUS_OK; i++) {
+        const struct part p = part_at(f, i);
+        float *numbers = mem_alloc_floats(n_numbers(&p));
+        status = numbers ? read_part(file, prefix, &p, numbers, err)
+                         : error_status(err, STATUS_NO_MEMORY);
+        if (status == STATUS_OK)
+            import_part(f, block, i, numbers);
+        mem_free(numbers);
     }
     return status;
 }

@@ -2,7 +2,8 @@
  * A parameter block as named tensors: the weights of a field, or anything shaped like them (the
  * moments of an optimizer).
  *
- *   PREFIX + "encoding.b" [m, D], "encoding.a" [m], "layers.0.weight" [M, K], "layers.0.bias" [M] …
+ *   PREFIX + the encoding's tensors (core/nn/encoding.h: "encoding.b" [m, D], "encoding.a" [m],
+ *   "encoding.levels.0" [entries, F] …), then "layers.0.weight" [M, K], "layers.0.bias" [M] …
  *
  * A tensor set owns names and numbers; it is an argument for safetensors_encode.
  */
@@ -13,7 +14,7 @@
 #include "core/field/field.h"
 #include "core/format/safetensors.h"
 
-enum { TENSOR_NAME_SIZE = 48 };
+enum { TENSOR_NAME_SIZE = 56 };
 
 struct tensor_set {
     size_t n;

@@ -8,6 +8,7 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/field/pace.h"
+#include "core/field/tables.h"
 #include "core/nn/kernel.h"
 
 enum {
@@ -38,7 +39,8 @@ struct stepper {
     struct pace pace;
 
     struct worker *worker; /* [n_members] */
-    float **gradient;      /* [n_parts] blocks */
+    float **gradient;      /* [n_parts], of the parameters behind the tables */
+    struct tables *tables; /* NULL: the field has no grids */
     struct mlp_pass pass;
     void *derived; /* what passes need of the parameters in another form */
     float *moment[MAX_MOMENTS];
@@ -53,6 +55,12 @@ struct stepper {
     atomic_bool abandoned;
     double loss; /* written by member 0 */
 };
+
+/* Parameters behind the tables. */
+static size_t n_dense(const struct stepper *s)
+{
+    return field_n_params(s->field) - encoding_n_table(field_encoding(s->field));
+}
 
 /* Points of a tile: whole groups, chosen so that parts have equal work and rows of the kernels
  * are full.  A function of its arguments alone, since it decides the order of additions. */
@@ -156,7 +164,7 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
     s->worker = mem_alloc_array(s->n_members, sizeof *s->worker);
     s->gradient = mem_alloc_array(s->n_parts, sizeof *s->gradient);
     for (size_t i = 0; i < s->n_parts && s->gradient; i++) {
-        s->gradient[i] = mem_alloc_floats(field_n_params(field));
+        s->gradient[i] = mem_alloc_floats(n_dense(s));
         complete = complete && s->gradient[i];
     }
     if (!complete || !s->gradient || !s->derived || !s->tile_loss || !s->worker) {
@@ -168,6 +176,9 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
         if (status != STATUS_OK)
             goto out;
     }
+    status = tables_create(&s->tables, field, batch_size, err);
+    if (status != STATUS_OK)
+        goto out;
     stepper_parameters_changed(s);
     *out = s;
     s = NULL;
@@ -190,6 +201,7 @@ void stepper_free(struct stepper *s)
     for (size_t i = 0; i < MAX_MOMENTS; i++)
         mem_free(s->moment[i]);
     mem_free(s->tile_loss);
+    tables_free(s->tables);
     mem_free(s);
 }
 
@@ -198,10 +210,15 @@ float *const *stepper_moments(const struct stepper *s)
     return s->moment;
 }
 
-/* The network's part of the field's parameters, or of a block shaped like them. */
+/* Where the network's part begins, of the field's parameters and of a gradient. */
 static size_t network_offset(const struct stepper *s)
 {
     return encoding_n_params(field_encoding(s->field));
+}
+
+static float *network_gradient(const struct stepper *s, float *gradient)
+{
+    return gradient + network_offset(s) - encoding_n_table(field_encoding(s->field));
 }
 
 void stepper_parameters_changed(struct stepper *s)
@@ -236,11 +253,13 @@ static double run_tile(const struct stepper *s, struct worker *w, size_t number,
     encoding_forward(encoding, field_kernel(s->field), params, tile.n, w->coords, input, ld);
     mlp_forward(mlp, params + network_offset(s), s->derived, w->tile, tile.n, w->raw, w->values);
     double loss = s->task->class->loss(s->task, &tile);
-    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, gradient + network_offset(s),
+    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, network_gradient(s, gradient),
                  w->d_input);
     if (w->d_input)
         encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, gradient,
                           NULL);
+    if (s->tables)
+        tables_keep(s->tables, first, tile.n, w->coords, w->d_input, ld);
     return loss;
 }
 
@@ -270,9 +289,11 @@ static void update(struct stepper *s, size_t member)
     for (size_t i = 0; i < optimizer_n_moments(s->optimizer.type); i++)
         moments[i] = s->moment[i] + first;
     for (size_t i = 0; i < s->n_parts; i++)
-        gradients[i] = s->gradient[i] + first;
+        gradients[i] = s->gradient[i] + first - encoding_n_table(field_encoding(s->field));
     optimizer_update(&s->optimizer, field_kernel(s->field), s->step + 1, s->rate, count,
                      field_params(s->field) + first, moments, gradients, s->n_parts);
+    if (s->tables)
+        tables_update(s->tables, &s->optimizer, s->step + 1, s->rate, s->moment);
 }
 
 static void meet(struct stepper *s)
@@ -296,7 +317,7 @@ static void step_member(void *context, size_t member)
         s->loss = loss;
     if (abandoned || !isfinite(loss)) {
         for (size_t part = member; part < s->n_parts; part += s->n_active)
-            memset(s->gradient[part], 0, field_n_params(s->field) * sizeof(float));
+            memset(s->gradient[part], 0, n_dense(s) * sizeof(float));
         return;
     }
     update(s, member);
@@ -313,6 +334,8 @@ enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
     s->stop = stop;
     s->n_active = s->n_members > 1 && pace_is_alone(&s->pace) ? 1 : s->n_members;
     atomic_store(&s->abandoned, false);
+    if (s->tables)
+        tables_begin(s->tables);
     const double begin = monotonic_seconds();
     if (s->n_active > 1)
         team_run(s->team, step_member, s);

@@ -4,12 +4,14 @@
  *   every member: its parts of the batch, tile by tile: draw, encode, forward, loss, backward into
  *                 the part's gradient block                                           | barrier
  *   every member: the batch's loss, summed in tile order; its share of the parameters updated from
- *                 all gradient blocks in order of the parts                           | barrier
+ *                 all gradient blocks in order of the parts, and levels of grids
+ *                 (core/field/tables.h)                                               | barrier
  *   every member: its share of what passes need of the parameters in another form
  *
  * A batch has as many parts as the team has members, and at least two, whoever computes them: one
  * thread and two give the same bytes, and a team may leave a small step to one of its threads where
- * that is faster (pace.h).  Blocks (gradients, moments) are shaped like the field's parameters.
+ * that is faster (pace.h).  Moments are shaped like the field's parameters, gradients like
+ * those behind the grids' tables.
  * Between steps all gradients are zero.  A step allocates nothing.
  */
 #ifndef CORE_FIELD_STEPPER_H

@@ -18,6 +18,8 @@ static enum status none_prepare(struct encoding *e, const struct encoding_spec *
         return error_set(err, STATUS_INVALID, "/encoding/input_range",
                          "'input_range' must be two numbers, the lower first, got %g and %g", lo,
                          hi);
+    e->input_range[0] = lo;
+    e->input_range[1] = hi;
     e->n_features = e->n_inputs;
     return STATUS_OK;
 }
@@ -34,13 +36,13 @@ static void none_forward(const struct encoding *e, const struct kernel *kernel, 
 }
 
 static void none_backward(const struct encoding *e, const float *params, size_t n, const float *x,
-                          const float *out, const float *d_out, size_t ld, float *d_params,
+                          const float *out, const float *d_out, size_t ld, float *d_dense,
                           float *d_x)
 {
     (void)params;
     (void)x;
     (void)out;
-    (void)d_params;
+    (void)d_dense;
     if (!d_x)
         return;
     const double slope = e->input_range[1] - e->input_range[0];
@@ -79,6 +81,9 @@ static const struct encoding_row *const rows[] = {
     [ENCODING_OCTAVE] = &encoding_octave,
     [ENCODING_GAUSSIAN] = &encoding_gaussian,
     [ENCODING_EXPLICIT] = &encoding_explicit,
+    [ENCODING_HASHGRID] = &encoding_hashgrid,
+    [ENCODING_DENSEGRID] = &encoding_densegrid,
+    [ENCODING_CONCAT] = &encoding_concat,
 };
 
 size_t encoding_padded(size_t n_frequencies)
@@ -110,10 +115,6 @@ enum status encoding_create(struct encoding **out, const struct encoding_spec *s
     *e = (struct encoding){
         .row = rows[spec->type],
         .n_inputs = spec->n_inputs,
-        .normalize = spec->normalize,
-        .rotate = spec->rotate,
-        .trainable = spec->trainable,
-        .input_range = {spec->input_range[0], spec->input_range[1]},
     };
     enum status status = e->row->prepare(e, spec, err);
     if (status != STATUS_OK) {
@@ -126,6 +127,10 @@ enum status encoding_create(struct encoding **out, const struct encoding_spec *s
 
 void encoding_free(struct encoding *e)
 {
+    if (!e)
+        return;
+    for (size_t i = 0; i < e->n_parts; i++)
+        encoding_free(e->part[i]);
     mem_free(e);
 }
 
@@ -144,45 +149,81 @@ size_t encoding_n_frequencies(const struct encoding *e)
     return e->n_frequencies;
 }
 
-bool encoding_is_trainable(const struct encoding *e)
-{
-    return e->trainable && e->n_frequencies > 0;
-}
-
 size_t encoding_n_params(const struct encoding *e)
 {
-    return (e->n_inputs + 1) * encoding_padded(e->n_frequencies);
+    return e->n_params;
+}
+
+size_t encoding_n_table(const struct encoding *e)
+{
+    return e->n_table;
+}
+
+size_t encoding_n_fixed(const struct encoding *e)
+{
+    return e->n_fixed;
+}
+
+bool encoding_is_trainable(const struct encoding *e)
+{
+    return e->n_params > e->n_fixed;
+}
+
+bool encoding_is_bounded(const struct encoding *e)
+{
+    bool is_bounded = e->row != &encoding_none;
+    for (size_t i = 0; i < e->n_parts; i++)
+        is_bounded = is_bounded && encoding_is_bounded(e->part[i]);
+    return is_bounded;
+}
+
+size_t encoding_n_parameters(const struct encoding *e)
+{
+    return e->row->n_parameters ? e->row->n_parameters(e) : 0;
+}
+
+double encoding_multiply_adds(const struct encoding *e)
+{
+    return e->row->multiply_adds ? e->row->multiply_adds(e) : 0.0;
+}
+
+void encoding_init_at(const struct encoding *e, const struct encoding_spec *spec,
+                      struct encoding_draw draw, float *params)
+{
+    memset(params, 0, e->n_params * sizeof(float));
+    if (e->row->init)
+        e->row->init(e, spec, draw, params);
 }
 
 void encoding_init(const struct encoding *e, const struct encoding_spec *spec, uint64_t seed,
                    float *params)
 {
-    if (!e->row->init)
-        return;
-    memset(params, 0, encoding_n_params(e) * sizeof(float));
-    e->row->init(e, spec, seed, params);
+    encoding_init_at(e, spec, (struct encoding_draw){seed, 0}, params);
 }
 
-void encoding_export(const struct encoding *e, const float *params, float *b, float *a)
+/* --- tensors --- */
+
+size_t encoding_n_tensors(const struct encoding *e)
 {
-    const size_t padded = encoding_padded(e->n_frequencies);
-    for (size_t j = 0; j < e->n_frequencies; j++) {
-        for (size_t d = 0; d < e->n_inputs; d++)
-            b[j * e->n_inputs + d] = params[d * padded + j];
-        a[j] = params[e->n_inputs * padded + j];
-    }
+    return e->row->n_tensors ? e->row->n_tensors(e) : 0;
 }
 
-void encoding_import(const struct encoding *e, float *params, const float *b, const float *a)
+struct encoding_tensor encoding_tensor(const struct encoding *e, size_t i)
 {
-    const size_t padded = encoding_padded(e->n_frequencies);
-    memset(params, 0, encoding_n_params(e) * sizeof(float));
-    for (size_t j = 0; j < e->n_frequencies; j++) {
-        for (size_t d = 0; d < e->n_inputs; d++)
-            params[d * padded + j] = b[j * e->n_inputs + d];
-        params[e->n_inputs * padded + j] = a[j];
-    }
+    return e->row->tensor(e, i);
 }
+
+void encoding_export(const struct encoding *e, const float *params, size_t i, float *out)
+{
+    e->row->export(e, params, i, out);
+}
+
+void encoding_import(const struct encoding *e, float *params, size_t i, const float *in)
+{
+    e->row->import(e, params, i, in);
+}
+
+/* --- passes --- */
 
 static void clear_padding(const struct encoding *e, size_t n_rows, float *out, size_t ld)
 {
@@ -198,9 +239,25 @@ void encoding_forward(const struct encoding *e, const struct kernel *kernel, con
 }
 
 void encoding_backward(const struct encoding *e, const float *params, size_t n, const float *x,
-                       const float *out, const float *d_out, size_t ld, float *d_params, float *d_x)
+                       const float *out, const float *d_out, size_t ld, float *d_dense, float *d_x)
 {
-    e->row->backward(e, params, n, x, out, d_out, ld, d_params, d_x);
+    e->row->backward(e, params, n, x, out, d_out, ld, d_dense, d_x);
+}
+
+size_t encoding_n_levels(const struct encoding *e)
+{
+    return e->row->n_levels ? e->row->n_levels(e) : 0;
+}
+
+struct encoding_level encoding_level(const struct encoding *e, size_t level)
+{
+    return e->row->level(e, level);
+}
+
+void encoding_scatter(const struct encoding *e, const struct kernel *kernel, size_t level, size_t n,
+                      const float *x, const float *d_features, float *gradient, uint8_t *touched)
+{
+    e->row->scatter(e, kernel, level, n, x, d_features, gradient, touched);
 }
 
 enum status encoding_check_laplacian(const struct encoding *e, struct error *err)

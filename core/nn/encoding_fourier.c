@@ -25,16 +25,22 @@ static const float two_pi = 6.28318531f;
 
 /* --- checks --- */
 
-static enum status prepare(struct encoding *e, size_t n_frequencies, struct error *err)
+static enum status prepare(struct encoding *e, const struct encoding_spec *spec,
+                           size_t n_frequencies, struct error *err)
 {
     if (n_frequencies > LIMIT_FREQUENCIES)
         return error_set(err, STATUS_INVALID, "/encoding",
                          "frequencies must be at most %d, got %zu", LIMIT_FREQUENCIES,
                          n_frequencies);
-    if (e->rotate && e->n_inputs == 1)
+    if (spec->rotate && e->n_inputs == 1)
         return error_set(err, STATUS_INVALID, "/encoding/rotate", "a rotation needs 2 or 3 inputs");
+    e->normalize = spec->normalize;
+    e->rotate = spec->rotate;
+    e->trainable = spec->trainable;
     e->n_frequencies = n_frequencies;
     e->n_features = 2 * n_frequencies;
+    e->n_params = (e->n_inputs + 1) * encoding_padded(n_frequencies);
+    e->n_fixed = spec->trainable ? 0 : e->n_params;
     return STATUS_OK;
 }
 
@@ -49,7 +55,7 @@ static enum status check_n_frequencies(size_t n, size_t least, struct error *err
 static enum status basic_prepare(struct encoding *e, const struct encoding_spec *spec,
                                  struct error *err)
 {
-    return prepare(e, spec->n_inputs, err);
+    return prepare(e, spec, spec->n_inputs, err);
 }
 
 static enum status positional_prepare(struct encoding *e, const struct encoding_spec *spec,
@@ -61,7 +67,7 @@ static enum status positional_prepare(struct encoding *e, const struct encoding_
     if (!(spec->scale >= 0 && spec->scale <= ENCODING_MAX_OCTAVES))
         return error_set(err, STATUS_INVALID, "/encoding/scale", "'scale' must be 0..%d, got %g",
                          ENCODING_MAX_OCTAVES, spec->scale);
-    return prepare(e, spec->n_frequencies * spec->n_inputs, err);
+    return prepare(e, spec, spec->n_frequencies * spec->n_inputs, err);
 }
 
 static enum status octave_prepare(struct encoding *e, const struct encoding_spec *spec,
@@ -71,7 +77,7 @@ static enum status octave_prepare(struct encoding *e, const struct encoding_spec
         return error_set(err, STATUS_INVALID, "/encoding/n_octaves",
                          "'n_octaves' must be 1..%d, got %zu", ENCODING_MAX_OCTAVES,
                          spec->n_octaves);
-    return prepare(e, spec->n_octaves * spec->n_inputs, err);
+    return prepare(e, spec, spec->n_octaves * spec->n_inputs, err);
 }
 
 static enum status gaussian_prepare(struct encoding *e, const struct encoding_spec *spec,
@@ -84,7 +90,7 @@ static enum status gaussian_prepare(struct encoding *e, const struct encoding_sp
         return error_set(err, STATUS_INVALID, "/encoding/sigma",
                          "'sigma' must be greater than 0 and at most %d, got %g",
                          ENCODING_MAX_SIGMA, spec->sigma);
-    return prepare(e, spec->n_frequencies, err);
+    return prepare(e, spec, spec->n_frequencies, err);
 }
 
 static enum status explicit_prepare(struct encoding *e, const struct encoding_spec *spec,
@@ -114,7 +120,7 @@ static enum status explicit_prepare(struct encoding *e, const struct encoding_sp
     if (spec->normalize && sum == 0)
         return error_set(err, STATUS_INVALID, "/encoding/a",
                          "'a' cannot be normalized: all its numbers are 0");
-    return prepare(e, spec->n_frequencies, err);
+    return prepare(e, spec, spec->n_frequencies, err);
 }
 
 /* --- frequencies and amplitudes --- */
@@ -193,39 +199,34 @@ static void init(const struct encoding *e, const struct encoding_spec *spec, flo
     store_amplitudes(e, params, a);
 }
 
-static void basic_init(const struct encoding *e, const struct encoding_spec *spec, uint64_t seed,
-                       float *params)
+static void basic_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
 {
-    (void)seed;
+    (void)draw;
     init(e, spec, params, basic_frequency, NULL);
 }
 
-static void positional_init(const struct encoding *e, const struct encoding_spec *spec,
-                            uint64_t seed, float *params)
+static void positional_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
 {
-    (void)seed;
+    (void)draw;
     init(e, spec, params, positional_frequency, NULL);
 }
 
-static void octave_init(const struct encoding *e, const struct encoding_spec *spec, uint64_t seed,
-                        float *params)
+static void octave_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
 {
-    (void)seed;
+    (void)draw;
     init(e, spec, params, octave_frequency, NULL);
 }
 
-static void explicit_init(const struct encoding *e, const struct encoding_spec *spec, uint64_t seed,
-                          float *params)
+static void explicit_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
 {
-    (void)seed;
+    (void)draw;
     init(e, spec, params, explicit_frequency, spec->a);
 }
 
 /* Unit normals in the order of b [m, D], times sigma: one seed gives one matrix at every sigma. */
-static void gaussian_init(const struct encoding *e, const struct encoding_spec *spec, uint64_t seed,
-                          float *params)
+static void gaussian_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
 {
-    struct rng rng = rng_at(seed, RNG_ENCODING, 0);
+    struct rng rng = rng_at(draw.seed, RNG_ENCODING, draw.place);
     double b[LIMIT_DIMS] = {0};
     for (size_t j = 0; j < e->n_frequencies; j++) {
         for (size_t d = 0; d < e->n_inputs; d++)
@@ -303,7 +304,7 @@ static float d_amplitude(const struct encoding *e, const float *params, size_t j
 }
 
 static void backward(const struct encoding *e, const float *params, size_t n, const float *x,
-                     const float *out, const float *d_out, size_t ld, float *d_params, float *d_x)
+                     const float *out, const float *d_out, size_t ld, float *d_dense, float *d_x)
 {
     const size_t n_inputs = e->n_inputs, m = e->n_frequencies, padded = encoding_padded(m);
     if (d_x)
@@ -315,19 +316,69 @@ static void backward(const struct encoding *e, const float *params, size_t n, co
             d_turns(e, first, out + i * ld, d_out + i * ld, d_u);
             if (d_x)
                 add_d_x(e, params, first, d_u, d_x + i * n_inputs);
-            if (d_params)
+            if (d_dense)
                 for (size_t d = 0; d < n_inputs; d++)
                     for (size_t j = 0; j < LANES; j++)
                         d_b[d][j] += d_u[j] * x[i * n_inputs + d];
         }
-        if (d_params)
+        if (d_dense)
             for (size_t d = 0; d < n_inputs; d++)
                 for (size_t j = 0; j < LANES; j++)
-                    d_params[d * padded + first + j] += d_b[d][j];
+                    d_dense[d * padded + first + j] += d_b[d][j];
     }
-    if (d_params)
+    if (d_dense)
         for (size_t j = 0; j < m; j++)
-            d_params[n_inputs * padded + j] += d_amplitude(e, params, j, n, x, out, d_out, ld);
+            d_dense[n_inputs * padded + j] += d_amplitude(e, params, j, n, x, out, d_out, ld);
+}
+
+/* --- counts and tensors --- */
+
+static size_t n_parameters(const struct encoding *e)
+{
+    return e->trainable ? (e->n_inputs + 1) * e->n_frequencies : 0;
+}
+
+static double multiply_adds(const struct encoding *e)
+{
+    return (double)(e->n_inputs * e->n_frequencies);
+}
+
+static size_t n_tensors(const struct encoding *e)
+{
+    (void)e;
+    return 2;
+}
+
+static struct encoding_tensor tensor(const struct encoding *e, size_t i)
+{
+    if (i == 0)
+        return (struct encoding_tensor){"b", e->n_frequencies, e->n_inputs};
+    return (struct encoding_tensor){"a", e->n_frequencies, 0};
+}
+
+static void export(const struct encoding *e, const float *params, size_t i, float *out)
+{
+    const size_t m = e->n_frequencies, padded = encoding_padded(m), n_inputs = e->n_inputs;
+    if (i == 1)
+        memcpy(out, params + n_inputs * padded, m * sizeof *out);
+    else
+        for (size_t j = 0; j < m; j++)
+            for (size_t d = 0; d < n_inputs; d++)
+                out[j * n_inputs + d] = params[d * padded + j];
+}
+
+static void import(const struct encoding *e, float *params, size_t i, const float *in)
+{
+    const size_t m = e->n_frequencies, padded = encoding_padded(m), n_inputs = e->n_inputs;
+    if (i == 1) {
+        memset(params + n_inputs * padded, 0, padded * sizeof *params);
+        memcpy(params + n_inputs * padded, in, m * sizeof *params);
+        return;
+    }
+    memset(params, 0, n_inputs * padded * sizeof *params);
+    for (size_t j = 0; j < m; j++)
+        for (size_t d = 0; d < n_inputs; d++)
+            params[d * padded + j] = in[j * n_inputs + d];
 }
 
 /* --- derivatives along axes --- */
@@ -392,6 +443,12 @@ static void jet(const struct encoding *e, const float *params, size_t n, const f
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
         .jet = jet,                                                                                \
+        .n_parameters = n_parameters,                                                              \
+        .multiply_adds = multiply_adds,                                                            \
+        .n_tensors = n_tensors,                                                                    \
+        .tensor = tensor,                                                                          \
+        .export = export,                                                                          \
+        .import = import,                                                                          \
     }
 
 FOURIER_ROW(basic);

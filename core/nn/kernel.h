@@ -28,6 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/nn/grid.h"
+
 enum gemm_epilogue {
     GEMM_STORE, /* C = A B + bias (bias may be NULL) */
     GEMM_RELU,  /* C = max(A B + bias, 0) (bias may be NULL) */
@@ -128,6 +130,19 @@ struct adam {
     float epsilon;
 };
 
+/* Grids (core/nn/grid.h), table [entries, F] from the first level's first entry on. */
+struct kernel_grid {
+    /* out[i * ld + l * F + f]: the features of n points [n, D], level by level. */
+    void (*forward)(const struct grid *grid, const float *table, size_t n, const float *x,
+                    float *out, size_t ld);
+
+    /* The gradient of one level's entries, added to: d_features [n, F] of that level at n points.
+     * gradient and touched begin with the level; touched: one byte for each GRID_LINE floats,
+     * set to 1 where something was added.  Points are added in order. */
+    void (*scatter)(const struct grid *grid, size_t level, size_t n, const float *x,
+                    const float *d_features, float *gradient, uint8_t *touched);
+};
+
 struct kernel {
     const char *name; /* "portable", "avx2", "avx512", "avx512_bf16", "amx" */
 
@@ -144,6 +159,14 @@ struct kernel {
      * epsilon) for n numbers that do not overlap.  Moments below the normal range become 0. */
     void (*adam)(const struct adam *adam, size_t n, float *weights, float *m, float *v,
                  const float *gradient);
+
+    /* The same for the lines of 16 numbers that are touched, and there for the numbers whose
+     * gradient is not 0: others, and their moments, stay as they are.  gradient and touched are 0
+     * afterwards. */
+    void (*adam_touched)(const struct adam *adam, size_t n_lines, float *weights, float *m,
+                         float *v, float *gradient, uint8_t *touched);
+
+    const struct kernel_grid *grid;
 
     /* Products of bfloat16; NULL where there are none. */
     const struct kernel_bf16 *bf16;

@@ -29,4 +29,27 @@ static void adam_rows(const struct adam *adam, size_t n, float *restrict weights
     }
 }
 
+static void adam_touched(const struct adam *adam, size_t n_lines, float *restrict weights,
+                         float *restrict m, float *restrict v, float *restrict gradient,
+                         uint8_t *restrict touched)
+{
+    enum { LINE = GRID_LINE };
+    const struct adam a = *adam;
+    for (size_t line = 0; line < n_lines; line++) {
+        if (!touched[line])
+            continue;
+        touched[line] = 0;
+        for (size_t i = line * LINE; i < (line + 1) * LINE; i++) {
+            const float g = gradient[i];
+            const float new_m = without_subnormals(a.beta1 * m[i] + a.rest1 * g);
+            const float new_v = without_subnormals(a.beta2 * v[i] + a.rest2 * g * g);
+            const float step = a.rate * new_m / (sqrtf(new_v * a.correction2) + a.epsilon);
+            m[i] = g != 0.0f ? new_m : m[i];
+            v[i] = g != 0.0f ? new_v : v[i];
+            weights[i] = g != 0.0f ? weights[i] - step : weights[i];
+            gradient[i] = 0.0f;
+        }
+    }
+}
+
 #endif

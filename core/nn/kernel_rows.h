@@ -8,10 +8,12 @@
 
 extern const struct kernel kernel_portable;
 extern const struct kernel_bf16 bf16_portable;
+extern const struct kernel_grid grid_portable;
 #ifdef __x86_64__
 extern const struct kernel kernel_avx2;
 extern const struct kernel kernel_avx512, kernel_avx512_bf16, kernel_amx;
 extern const struct kernel_bf16 bf16_avx512, bf16_amx;
+extern const struct kernel_grid grid_avx2, grid_avx512;
 
 /* Ask the system for the tiles' registers, once for the process; false if it has none to give. */
 bool amx_enable(void);

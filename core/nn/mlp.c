@@ -136,10 +136,11 @@ void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float 
 {
     const struct mlp_layer *layer = &m->layer[l];
     const size_t n_inputs = layer->n_inputs;
-    for (size_t j = 0; j < layer->n_outputs; j++)
+    for (size_t j = 0; weight && j < layer->n_outputs; j++)
         for (size_t k = 0; k < n_inputs; k++)
             weight[j * n_inputs + k] = params[layer->weight + mlp_packed(n_inputs, k, j)];
-    memcpy(bias, params + layer->bias, layer->n_outputs * sizeof(float));
+    if (bias)
+        memcpy(bias, params + layer->bias, layer->n_outputs * sizeof *bias);
 }
 
 void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float *weight,
@@ -147,12 +148,15 @@ void mlp_import_layer(const struct mlp *m, float *params, size_t l, const float 
 {
     const struct mlp_layer *layer = &m->layer[l];
     const size_t n_inputs = layer->n_inputs;
-    memset(params + layer->weight, 0, (layer->bias - layer->weight) * sizeof(float));
-    memset(params + layer->bias, 0, mlp_padded(layer->n_outputs) * sizeof(float));
-    for (size_t j = 0; j < layer->n_outputs; j++)
+    if (weight)
+        memset(params + layer->weight, 0, (layer->bias - layer->weight) * sizeof *params);
+    for (size_t j = 0; weight && j < layer->n_outputs; j++)
         for (size_t k = 0; k < n_inputs; k++)
             params[layer->weight + mlp_packed(n_inputs, k, j)] = weight[j * n_inputs + k];
-    memcpy(params + layer->bias, bias, layer->n_outputs * sizeof(float));
+    if (bias) {
+        memset(params + layer->bias, 0, mlp_padded(layer->n_outputs) * sizeof *params);
+        memcpy(params + layer->bias, bias, layer->n_outputs * sizeof *params);
+    }
 }
 
 const char *precision_name(enum precision p)

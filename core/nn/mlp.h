@@ -64,7 +64,8 @@ size_t mlp_n_parameters(const struct mlp *m);
  */
 void mlp_init(const struct mlp *m, uint64_t seed, float *params);
 
-/* Layer l as files see it: weight [M, K] row-major, bias [M].  Sizes by mlp_layer_shape. */
+/* Layer l as files see it: weight [M, K] row-major, bias [M]; either may be NULL.  Sizes by
+ * mlp_layer_shape. */
 void mlp_layer_shape(const struct mlp *m, size_t l, size_t *n_outputs, size_t *n_inputs);
 void mlp_export_layer(const struct mlp *m, const float *params, size_t l, float *weight,
                       float *bias);

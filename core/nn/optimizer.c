@@ -44,11 +44,9 @@ static void add(size_t n, float *restrict sum, const float *restrict x)
         sum[i] += x[i];
 }
 
-void optimizer_update(const struct optimizer_spec *spec, const struct kernel *kernel, uint64_t t,
-                      double rate, size_t n, float *weights, float *const *moments,
-                      float *const *gradients, size_t n_gradients)
+static struct adam adam_of(const struct optimizer_spec *spec, uint64_t t, double rate)
 {
-    const struct adam adam = {
+    return (struct adam){
         .beta1 = (float)spec->beta1,
         .beta2 = (float)spec->beta2,
         .rest1 = (float)(1 - spec->beta1),
@@ -57,6 +55,13 @@ void optimizer_update(const struct optimizer_spec *spec, const struct kernel *ke
         .correction2 = (float)(1 / (1 - pow(spec->beta2, (double)t))),
         .epsilon = (float)spec->epsilon,
     };
+}
+
+void optimizer_update(const struct optimizer_spec *spec, const struct kernel *kernel, uint64_t t,
+                      double rate, size_t n, float *weights, float *const *moments,
+                      float *const *gradients, size_t n_gradients)
+{
+    const struct adam adam = adam_of(spec, t, rate);
     for (size_t at = 0; at < n; at += BLOCK) {
         const size_t count = n - at < BLOCK ? n - at : BLOCK;
         float sum[BLOCK] = {0};
@@ -72,5 +77,33 @@ void optimizer_update(const struct optimizer_spec *spec, const struct kernel *ke
             update_sgd((float)rate, count, weights + at, sum);
             break;
         }
+    }
+}
+
+static void update_sgd_touched(float rate, size_t n_lines, float *weights, float *gradient,
+                               uint8_t *touched)
+{
+    for (size_t line = 0; line < n_lines; line++) {
+        if (!touched[line])
+            continue;
+        update_sgd(rate, GRID_LINE, weights + line * GRID_LINE, gradient + line * GRID_LINE);
+        memset(gradient + line * GRID_LINE, 0, GRID_LINE * sizeof *gradient);
+        touched[line] = 0;
+    }
+}
+
+void optimizer_update_touched(const struct optimizer_spec *spec, const struct kernel *kernel,
+                              uint64_t t, double rate, size_t n, float *weights,
+                              float *const *moments, float *gradient, uint8_t *touched)
+{
+    const struct adam adam = adam_of(spec, t, rate);
+    switch (spec->type) {
+    case OPTIMIZER_ADAM:
+        kernel->adam_touched(&adam, n / GRID_LINE, weights, moments[0], moments[1], gradient,
+                             touched);
+        break;
+    case OPTIMIZER_SGD:
+        update_sgd_touched((float)rate, n / GRID_LINE, weights, gradient, touched);
+        break;
     }
 }

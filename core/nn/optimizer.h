@@ -38,4 +38,11 @@ void optimizer_update(const struct optimizer_spec *spec, const struct kernel *ke
                       double rate, size_t n, float *weights, float *const *moments,
                       float *const *gradients, size_t n_gradients);
 
+/* The same for a table of which a step touches little: n numbers in lines of GRID_LINE, of which
+ * only those that are touched and have a gradient other than 0 are updated; the moments of others
+ * do not age.  gradient and touched are then zeroed. */
+void optimizer_update_touched(const struct optimizer_spec *spec, const struct kernel *kernel,
+                              uint64_t t, double rate, size_t n, float *weights,
+                              float *const *moments, float *gradient, uint8_t *touched);
+
 #endif

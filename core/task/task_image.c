@@ -9,6 +9,7 @@
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
 #include "core/task/baseline.h"
+#include "core/task/visit.h"
 
 enum {
     QUICK_SAMPLES = 16384, /* of each set, while training (contract) */
@@ -26,6 +27,11 @@ struct task_image {
     struct task_image_spec spec;
     struct domain domain;
     size_t n_test;
+    struct lattice lattice; /* of the training samples */
+    /* Of a fraction, else NULL: a bit for each pixel, whether it is of the test set; and the pixels
+     * of the others, along the path of visits. */
+    uint8_t *held;
+    uint32_t *kept; /* [n_samples] */
 };
 
 static const struct task_image *of(const struct task *t)
@@ -68,12 +74,14 @@ static enum status divide(struct task_image *t, struct error *err)
     const size_t n_pixels = width * height;
     t->n_test = 0;
     t->task.n_samples = n_pixels;
+    t->lattice = (struct lattice){width, height};
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
         return STATUS_OK;
     case HOLDOUT_ODD_PIXELS:
         t->n_test = width / 2 * (height / 2);
-        t->task.n_samples = (width + 1) / 2 * ((height + 1) / 2);
+        t->lattice = (struct lattice){(width + 1) / 2, (height + 1) / 2};
+        t->task.n_samples = t->lattice.width * t->lattice.height;
         break;
     case HOLDOUT_FRACTION: {
         const double fraction = t->spec.holdout_fraction;
@@ -86,12 +94,41 @@ static enum status divide(struct task_image *t, struct error *err)
         if (t->n_test >= n_pixels)
             t->n_test = n_pixels - 1;
         t->task.n_samples = n_pixels - t->n_test;
+        t->lattice = (struct lattice){t->task.n_samples, 1};
         break;
     }
     }
     if (t->n_test == 0 || t->task.n_samples == 0)
         return error_set(err, STATUS_INVALID, "/train/holdout",
                          "an image of %zu x %zu pixels leaves nothing to hold out", width, height);
+    return STATUS_OK;
+}
+
+static bool is_held(const struct task_image *t, size_t pixel)
+{
+    return t->held[pixel / 8] >> pixel % 8 & 1;
+}
+
+/* Draw the test set of a fraction. */
+static enum status draw_sets(struct task_image *t, struct error *err)
+{
+    const struct lattice pixels = {t->image->width, t->image->height};
+    const size_t n_pixels = pixels.width * pixels.height;
+    t->held = mem_alloc_array((n_pixels + 7) / 8, 1);
+    t->kept = mem_alloc_array(t->task.n_samples, sizeof *t->kept);
+    if (!t->held || !t->kept)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < t->n_test; i++) {
+        const size_t pixel = pixel_of(t, SET_TEST, i);
+        t->held[pixel / 8] |= (uint8_t)(1u << pixel % 8);
+    }
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n_pixels; i++) {
+        const struct visit v = visit_on_path(&pixels, (uint32_t)i);
+        const size_t pixel = v.y * pixels.width + v.x;
+        if (!is_held(t, pixel))
+            t->kept[n_kept++] = (uint32_t)pixel;
+    }
     return STATUS_OK;
 }
 
@@ -112,6 +149,21 @@ static void write_target(const struct task_image *t, size_t pixel, float *target
 
 /* --- training --- */
 
+/* The pixel of a training sample, by its place in their lattice. */
+static size_t training_pixel(const struct task_image *t, struct visit v)
+{
+    const size_t width = t->image->width;
+    switch (t->spec.holdout) {
+    case HOLDOUT_NONE:
+        break;
+    case HOLDOUT_ODD_PIXELS:
+        return 2 * (v.y * width + v.x);
+    case HOLDOUT_FRACTION:
+        return t->kept[v.x];
+    }
+    return v.y * width + v.x;
+}
+
 /* So that the memory of all pixels of a tile is waited for together. */
 static void prefetch(const struct task_image *t, size_t pixel)
 {
@@ -122,17 +174,13 @@ static void prefetch(const struct task_image *t, size_t pixel)
 static void draw(const struct task *task, struct task_tile *tile)
 {
     const struct task_image *t = of(task);
-    const uint64_t n = task->n_samples;
-    const uint64_t place = tile->step * tile->batch_size + tile->first;
-    uint64_t epoch = place / n, position = place % n;
+    struct visit visits[MLP_TILE];
     size_t pixel[MLP_TILE];
+    visit_batch(&t->lattice, t->spec.seed, tile->step, tile->batch_size, tile->first, tile->n,
+                visits);
     for (size_t i = 0; i < tile->n; i++) {
-        pixel[i] = pixel_of(t, SET_TRAIN, rng_permute(t->spec.seed, RNG_BATCH, epoch, n, position));
+        pixel[i] = training_pixel(t, visits[i]);
         prefetch(t, pixel[i]);
-        if (++position == n) {
-            position = 0;
-            epoch++;
-        }
     }
     for (size_t i = 0; i < tile->n; i++) {
         write_centre(t, pixel[i], tile->coords + 2 * i);
@@ -210,7 +258,12 @@ size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels,
     const size_t n_slab = n_threads * band_rows(&image) + SSIM_REACH;
     const size_t n_rows = n_slab < height && width > SSIM_REACH ? n_slab : height;
     return n_rows * width * channels * sizeof(float) + 2UL * SLAB_POINTS * sizeof(float) +
-           n_threads * METRICS_SSIM_BYTES + width * height / 8 + baseline_bytes(height);
+           n_threads * METRICS_SSIM_BYTES + baseline_bytes(height);
+}
+
+size_t task_image_bytes(size_t width, size_t height, enum holdout holdout)
+{
+    return holdout == HOLDOUT_FRACTION ? width * height / 8 + width * height * sizeof(uint32_t) : 0;
 }
 
 /* What is measured on one band. */
@@ -230,8 +283,6 @@ struct evaluation {
     struct team *team;
     const struct task_evaluation *how;
     float *coords; /* [SLAB_POINTS, 2] */
-    uint8_t *held; /* a bit for each pixel: is it of the test set?  NULL where that is known */
-
     size_t n_band;          /* rows of windows in a band */
     size_t n_windows;       /* rows of windows in all; 1 stands for a picture that is one band */
     size_t n_bands;         /* of the picture */
@@ -255,15 +306,6 @@ static enum status evaluation_init(struct evaluation *e, struct error *err)
     const size_t n_rows = whole || n_slab > image->height ? image->height : n_slab;
     e->coords = mem_alloc_floats(2UL * SLAB_POINTS);
     e->band = mem_alloc_array(e->n_bands, sizeof *e->band);
-    if (t->spec.holdout == HOLDOUT_FRACTION) {
-        e->held = mem_alloc_array((image->width * image->height + 7) / 8, 1);
-        for (size_t i = 0; i < t->n_test && e->held; i++) {
-            const size_t pixel = pixel_of(t, SET_TEST, i);
-            e->held[pixel / 8] |= (uint8_t)(1u << pixel % 8);
-        }
-        if (!e->held)
-            return error_status(err, STATUS_NO_MEMORY);
-    }
     if (!e->coords || !e->band)
         return error_status(err, STATUS_NO_MEMORY);
     return image_create(&e->predicted, SAMPLE_FLOAT, image->width, n_rows, image->channels, err);
@@ -273,7 +315,6 @@ static void evaluation_deinit(struct evaluation *e)
 {
     image_deinit(&e->predicted);
     mem_free(e->coords);
-    mem_free(e->held);
     mem_free(e->band);
 }
 
@@ -299,7 +340,7 @@ static bool find_set(const struct evaluation *e, size_t x, size_t y, enum set *s
         *set = x % 2 ? SET_TEST : SET_TRAIN;
         return x % 2 == y % 2;
     case HOLDOUT_FRACTION:
-        *set = e->held[pixel / 8] >> pixel % 8 & 1 ? SET_TEST : SET_TRAIN;
+        *set = is_held(e->task, pixel) ? SET_TEST : SET_TRAIN;
         return true;
     }
     *set = SET_TRAIN;
@@ -462,7 +503,10 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
 
 static void free_image_task(struct task *task)
 {
-    mem_free(task);
+    struct task_image *t = (struct task_image *)task;
+    mem_free(t->held);
+    mem_free(t->kept);
+    mem_free(t);
 }
 
 static const struct task_class image_class = {
@@ -516,8 +560,10 @@ enum status task_image_create(struct task **out, const struct image *image,
     status = divide(t, err);
     t->task.n_held_out = t->n_test;
     t->task.n_evaluated = quick_size(t, SET_TRAIN) + quick_size(t, SET_TEST);
+    if (status == STATUS_OK && spec->holdout == HOLDOUT_FRACTION)
+        status = draw_sets(t, err);
     if (status != STATUS_OK) {
-        mem_free(t);
+        free_image_task(&t->task);
         return status;
     }
     *out = &t->task;

@@ -1,9 +1,8 @@
 /*
  * Task "image": the value of a field at a pixel's centre is the pixel's colour.
  *
- * Training samples are visited without replacement: each epoch is a permutation of them
- * (rng_permute), so a batch as large as the data is the full batch, a larger one starts the next
- * permutation.  Coordinates: pixel i of N at (i + 0.5) / N, computed as a query for the pixel's
+ * Training samples are visited along a path through the picture (core/task/visit.h): each batch is
+ * spread over it evenly, an epoch visits all, a batch as large as the data is the full batch.  Coordinates: pixel i of N at (i + 0.5) / N, computed as a query for the pixel's
  * centre computes them.  (The paper's i / N differs by a constant shift.)
  *
  * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort also
@@ -40,6 +39,9 @@ struct task_image_spec {
  * the image not in [0, 1]. */
 enum status task_image_create(struct task **out, const struct image *image,
                               const struct task_image_spec *spec, struct error *err) WARN_UNUSED;
+
+/* Bytes that the task keeps beside the image, a little high. */
+size_t task_image_bytes(size_t width, size_t height, enum holdout holdout);
 
 /* Bytes that a full evaluation takes beside the field's workspaces, a little high. */
 size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels, size_t n_threads);

@@ -356,7 +356,7 @@ static void field_create_refuses_what_does_not_fit(void **state)
         assert_null(f);
     }
     assert_true(field_query_bytes(&bad[1]) == SIZE_MAX);
-    assert_true(field_train_bytes(&bad[1], PRECISION_FP32, OPTIMIZER_ADAM, 2) == SIZE_MAX);
+    assert_true(field_train_bytes(&bad[1], PRECISION_FP32, OPTIMIZER_ADAM, 64, 2) == SIZE_MAX);
     assert_true(field_save_bytes(&bad[1], OPTIMIZER_ADAM) == SIZE_MAX);
     assert_true(field_query_flops(&bad[1]) == 0.0);
 }
