@@ -73,6 +73,7 @@ struct member {
     double min, max;               /* inclusive … */
     bool is_min_open, is_max_open; /* … but for these */
     bool is_nullable;              /* null is written as 0 */
+    bool may_be_auto;              /* "auto" is written as 0 */
     size_t count;
     size_t offset;            /* in the struct that is read into */
     const char *fallback;     /* JSON text of the default; NULL: the member has none */

@@ -35,8 +35,9 @@ static enum status refuse(const json_t *value, const char *pointer, const struct
 {
     char given[64];
     describe(value, given);
-    return problem_add(problems, STATUS_INVALID, pointer, "'%s' must be %s%s, got %s", m->name,
-                       what, m->is_nullable ? " or null" : "", given);
+    return problem_add(problems, STATUS_INVALID, pointer, "'%s' must be %s%s%s, got %s", m->name,
+                       what, m->is_nullable ? " or null" : "", m->may_be_auto ? " or \"auto\"" : "",
+                       given);
 }
 
 static bool is_in(const char *text, const char *const *names)
@@ -126,7 +127,9 @@ enum status codec_json_member(const json_t *value, const char *pointer, const st
     if (json_is_string(value) && is_in(json_string_value(value), m->later))
         return problem_add(problems, STATUS_UNSUPPORTED, pointer, "'%s' \"%s\" is not supported",
                            m->name, json_string_value(value));
-    if (json_is_null(value) && m->is_nullable) {
+    const bool is_auto =
+        m->may_be_auto && json_is_string(value) && strcmp(json_string_value(value), "auto") == 0;
+    if (is_auto || (json_is_null(value) && m->is_nullable)) {
         write_value(m, target, &zero, sizeof zero);
         return STATUS_OK;
     }

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "api/codec/codec_spec_encoding.h"
 #include "api/codec/codec_spec_tables.h"
+#include "api/codec/codec_spec_variant.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/nn/kernel.h"
@@ -15,8 +17,9 @@ const char *spec_task_name(enum task_type task)
 
 void spec_deinit(struct spec *s)
 {
-    mem_free(s->b);
-    mem_free(s->a);
+    for (size_t i = 0; i < sizeof s->numbers / sizeof *s->numbers; i++)
+        mem_free(s->numbers[i]);
+    mem_free(s->parts);
     *s = (struct spec){0};
 }
 
@@ -39,73 +42,9 @@ struct task_image_spec spec_task_image(const struct spec *s)
 
 /* --- resolved spec -> core --- */
 
-/* Every row that applies must be there: the spec was filled in when it was written. */
-static enum status read_members(json_t *object, const char *pointer,
-                                const struct member_table *table, void *target,
-                                struct problem_list *problems)
-{
-    json_t *complete = NULL;
-    enum status status =
-        codec_json_resolve(object, NULL, pointer, table->rows, table->n, &complete, problems);
-    if (status == STATUS_OK)
-        status = codec_json_members(complete, pointer, table->rows, table->n, target, problems);
-    json_decref(complete);
-    return status;
-}
-
-/* A type and its members.  *type: the row's index. */
-static enum status read_variant(const json_t *value, const char *pointer, const struct variants *v,
-                                int *type, void *target, struct problem_list *problems)
-{
-    const json_t *type_value = json_is_object(value) ? json_object_get(value, "type") : value;
-    const char *name = json_string_value(type_value);
-    for (size_t i = 0; name && i < v->n; i++) {
-        if (strcmp(name, v->rows[i].type) != 0)
-            continue;
-        *type = (int)i;
-        json_t *members = json_is_object(value) ? codec_json_copy(value) : json_object();
-        if (members && json_object_get(members, "type"))
-            json_object_del(members, "type");
-        enum status status =
-            members ? read_members(members, pointer, &v->rows[i].members, target, problems)
-                    : problem_add(problems, STATUS_NO_MEMORY, pointer, "out of memory");
-        json_decref(members);
-        return status;
-    }
-    return problem_add(problems, STATUS_INVALID, pointer, "'%s' has no type known here", v->name);
-}
-
-/* b [m, D] and a [m] of encoding `explicit`; their form was checked when the spec was resolved, so
- * anything odd is only refused. */
-static enum status read_explicit(const json_t *encoding, struct spec *s,
-                                 struct problem_list *problems)
-{
-    const json_t *b = json_object_get(encoding, "b"), *a = json_object_get(encoding, "a");
-    const size_t m = json_array_size(b), n_dims = s->field.encoding.n_inputs;
-    if (m == 0 || m > LIMIT_FREQUENCIES || json_array_size(a) != m)
-        return problem_add(problems, STATUS_INVALID, "/field/encoding/b", "'b' has no rows");
-    s->b = mem_alloc_array(m * n_dims, sizeof *s->b);
-    s->a = mem_alloc_array(m, sizeof *s->a);
-    if (!s->b || !s->a)
-        return problem_add(problems, STATUS_NO_MEMORY, "/field/encoding/b", "out of memory");
-    for (size_t j = 0; j < m; j++) {
-        const json_t *row = json_array_get(b, j);
-        if (json_array_size(row) != n_dims)
-            return problem_add(problems, STATUS_INVALID, "/field/encoding/b", "'b' is not [m, D]");
-        for (size_t d = 0; d < n_dims; d++)
-            s->b[j * n_dims + d] = json_number_value(json_array_get(row, d));
-        s->a[j] = json_number_value(json_array_get(a, j));
-    }
-    s->field.encoding.n_frequencies = m;
-    s->field.encoding.b = s->b;
-    s->field.encoding.a = s->a;
-    return STATUS_OK;
-}
-
 static enum status read_parts(json_t *spec, struct spec *s, struct problem_list *problems)
 {
     const json_t *field = json_object_get(spec, "field");
-    const json_t *encoding = json_object_get(field, "encoding");
     json_t *train = json_object_get(spec, "train");
     int type = 0;
     const char *task = json_string_value(json_object_get(spec, "task"));
@@ -114,27 +53,22 @@ static enum status read_parts(json_t *spec, struct spec *s, struct problem_list 
     s->task = TASK_IMAGE;
     s->field.encoding.n_inputs = 2;
 
-    enum status status = read_variant(encoding, "/field/encoding", &spec_encodings, &type,
-                                      &s->field.encoding, problems);
+    enum status status = spec_encoding_read(json_object_get(field, "encoding"), s, problems);
     if (status != STATUS_OK)
         return status;
-    s->field.encoding.type = (enum encoding_type)type;
-    if (s->field.encoding.type == ENCODING_EXPLICIT &&
-        (status = read_explicit(encoding, s, problems)) != STATUS_OK)
-        return status;
-    status = read_members(json_object_get(field, "network"), "/field/network", &spec_network_table,
+    status = spec_members_read(json_object_get(field, "network"), "/field/network", &spec_network_table,
                           &s->field.network, problems);
     if (status != STATUS_OK)
         return status;
-    status = read_members(train, "/train", &spec_train_table, s, problems);
+    status = spec_members_read(train, "/train", &spec_train_table, s, problems);
     if (status != STATUS_OK)
         return status;
-    status = read_variant(json_object_get(train, "optimizer"), "/train/optimizer", &spec_optimizers,
+    status = spec_variant_read(json_object_get(train, "optimizer"), "/train/optimizer", &spec_optimizers,
                           &type, &s->train.optimizer, problems);
     s->train.optimizer.type = (enum optimizer_type)type;
     if (status != STATUS_OK)
         return status;
-    status = read_variant(json_object_get(train, "schedule"), "/train/schedule", &spec_schedules,
+    status = spec_variant_read(json_object_get(train, "schedule"), "/train/schedule", &spec_schedules,
                           &type, &s->train.schedule, problems);
     s->train.schedule.type = (enum schedule_type)type;
     return status;

@@ -35,9 +35,10 @@ struct spec_facts {
     /* Bytes of memory, 0 where nothing depends on them. */
     uint64_t image_bytes;    /* of the picture as a fit keeps it */
     uint64_t decoding_bytes; /* that come to it while it is read, the file among them */
+    uint64_t limit_bytes;    /* that a job may take: what is chosen for it stays below */
 };
 
-/* A spec as core understands it.  Owns b and a. */
+/* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */
 struct spec {
     enum task_type task;
     struct field_spec field; /* n_outputs and domain: spec_set_facts */
@@ -45,7 +46,8 @@ struct spec {
     enum loss loss;
     enum holdout holdout;
     double holdout_fraction;
-    double *b, *a; /* encoding `explicit`, else NULL */
+    struct encoding_spec *parts;             /* of encoding `concat` */
+    double *numbers[1 + ENCODING_MAX_PARTS]; /* of encodings `explicit`: b, then a */
 };
 
 void spec_deinit(struct spec *s);
@@ -66,11 +68,11 @@ enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
 enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
                              struct error *err) WARN_UNUSED;
 
-/* Fill in and check a job's body (an object).  *spec and *labels are the caller's (json_decref);
+/* Fill in and check a job's body (an object).  job_bytes: memory that a job may take, 0: any.  *spec and *labels are the caller's (json_decref);
  * *out, if not NULL, is the same spec for core with its facts set (spec_deinit). */
-enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset, json_t **spec,
-                               json_t **labels, struct spec *out,
-                               struct problem_list *problems) WARN_UNUSED;
+enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset,
+                               uint64_t job_bytes, json_t **spec, json_t **labels,
+                               struct spec *out, struct problem_list *problems) WARN_UNUSED;
 
 /* Settle the precision of a resolved spec, in both forms: what "auto" stands for here.  UNSUPPORTED
  * at "/train/precision", NO_MEMORY. */

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "api/codec/codec_spec.h"
+#include "api/codec/codec_spec_encoding.h"
 #include "api/codec/codec_spec_tables.h"
+#include "api/codec/codec_spec_variant.h"
 #include "api/presets.h"
 #include "core/base/limits.h"
 #include "core/nn/kernel.h"
@@ -53,187 +55,17 @@ enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
     return STATUS_OK;
 }
 
-/* --- explicit frequencies --- */
-
-/* Cycles of b, as far as core's sines reach; amplitudes of a, as core takes them. */
-static const double max_b = 1 << ENCODING_MAX_OCTAVES, max_a = 1e6;
-
-/* One number of b or a; place is its array's. */
-static enum status check_number(const json_t *value, double max, const char *place, size_t i,
-                                struct problem_list *problems)
-{
-    if (json_is_number(value) && fabs(json_number_value(value)) <= max)
-        return STATUS_OK;
-    char at[POINTER_SIZE];
-    snprintf(at, sizeof at, "%.70s/%zu", place, i);
-    return problem_add(problems, STATUS_INVALID, at, "'%s' must hold numbers in [-%.16g, %.16g]",
-                       max == max_b ? "b" : "a", max, max);
-}
-
-static enum status check_row(const json_t *row, size_t n_dims, size_t j,
-                             struct problem_list *problems)
-{
-    char place[POINTER_SIZE];
-    snprintf(place, sizeof place, "/field/encoding/b/%zu", j);
-    if (json_array_size(row) != n_dims)
-        return problem_add(problems, STATUS_INVALID, place,
-                           "a frequency must be an array of %zu numbers in [-%.16g, %.16g]", n_dims,
-                           max_b, max_b);
-    for (size_t d = 0; d < n_dims; d++)
-        if (check_number(json_array_get(row, d), max_b, place, d, problems) != STATUS_OK)
-            return STATUS_INVALID;
-    return STATUS_OK;
-}
-
-static enum status set_ones(json_t *encoding, size_t m, struct problem_list *problems)
-{
-    json_t *a = json_array();
-    bool ok = a != NULL;
-    for (size_t j = 0; ok && j < m; j++)
-        ok = json_array_append_new(a, json_real(1.0)) == 0;
-    if (ok && json_object_set(encoding, "a", a) != 0)
-        ok = false;
-    json_decref(a);
-    return ok ? STATUS_OK : no_memory(problems);
-}
-
-/* b [m, D] is needed; a [m] is ones where it is left out. */
-static enum status check_explicit(json_t *encoding, size_t n_dims, struct problem_list *problems)
-{
-    const json_t *b = json_object_get(encoding, "b");
-    const size_t m = json_array_size(b);
-    if (m < 1 || m > LIMIT_FREQUENCIES)
-        return problem_add(problems, STATUS_INVALID, "/field/encoding/b",
-                           "'b' must be an array of 1..%d frequencies", LIMIT_FREQUENCIES);
-    for (size_t j = 0; j < m; j++)
-        if (check_row(json_array_get(b, j), n_dims, j, problems) != STATUS_OK)
-            return STATUS_INVALID;
-    const json_t *a = json_object_get(encoding, "a");
-    if (!a)
-        return set_ones(encoding, m, problems);
-    if (json_array_size(a) != m)
-        return problem_add(problems, STATUS_INVALID, "/field/encoding/a",
-                           "'a' must be an array of %zu numbers, one for each row of 'b'", m);
-    for (size_t j = 0; j < m; j++)
-        if (check_number(json_array_get(a, j), max_a, "/field/encoding/a", j, problems) !=
-            STATUS_OK)
-            return STATUS_INVALID;
-    return STATUS_OK;
-}
-
-/* --- objects with a type --- */
-
-/* As an object of our own: {"type": …}, and what else there is; NULL for anything else. */
-static json_t *variant_object(json_t *value, const struct variants *v)
-{
-    if (json_is_string(value) && v->may_be_name)
-        return json_pack("{s:O}", "type", value);
-    return json_is_object(value) ? codec_json_copy(value) : NULL;
-}
-
-static const struct variant *variant_find(const json_t *type, const char *place,
-                                          const struct variants *v, struct problem_list *problems)
-{
-    const char *name = json_string_value(type);
-    char names[128] = "";
-    for (size_t i = 0; i < v->n; i++) {
-        if (name && strcmp(name, v->rows[i].type) == 0)
-            return &v->rows[i];
-        size_t n = strlen(names);
-        snprintf(names + n, sizeof names - n, " %s", v->rows[i].type);
-    }
-    for (size_t i = 0; name && v->later && v->later[i]; i++) {
-        if (strcmp(name, v->later[i]) != 0)
-            continue;
-        problem_add(problems, STATUS_UNSUPPORTED, place, "%s \"%s\" is not supported", v->name,
-                    name);
-        return NULL;
-    }
-    problem_add(problems, STATUS_INVALID, place, "the type of '%s' must be one of%s%s%.40s%s",
-                v->name, names, name ? ", got \"" : "", name ? name : "", name ? "\"" : "");
-    return NULL;
-}
-
-/* Are these the type's defaults?  False, and a problem, when memory is short. */
-static bool is_default(const struct variant *row, const json_t *members,
-                       struct problem_list *problems)
-{
-    json_t *defaults = NULL;
-    if (codec_json_resolve(NULL, NULL, "", row->members.rows, row->members.n, &defaults,
-                           problems) != STATUS_OK)
-        return false;
-    const bool is_equal = json_equal(members, defaults) != 0;
-    json_decref(defaults);
-    return is_equal;
-}
-
-/* {"type": …} and the members; or the type's name alone, where that says the same. */
-static json_t *variant_result(const struct variants *v, const struct variant *row, json_t *members,
-                              struct problem_list *problems)
-{
-    if (v->may_be_name && is_default(row, members, problems))
-        return json_string(row->type);
-    json_t *result = json_pack("{s:s}", "type", row->type);
-    if (result && json_object_update(result, members) == 0)
-        return result;
-    json_decref(result);
-    return NULL;
-}
-
-/* caller may be NULL.  A new reference, or NULL and a problem. */
-static json_t *resolve_variant(json_t *caller, json_t *base, const char *pointer,
-                               const struct variants *v, struct problem_list *problems)
-{
-    json_t *result = NULL, *members = NULL;
-    json_t *mine = caller ? variant_object(caller, v) : json_object();
-    json_t *preset = variant_object(base, v);
-    char place[POINTER_SIZE];
-    if (caller && !json_is_object(caller) && !(v->may_be_name && json_is_string(caller))) {
-        problem_add(problems, STATUS_INVALID, pointer, "'%s' must be %san object", v->name,
-                    v->may_be_name ? "a type's name or " : "");
-        goto out;
-    }
-    if (!mine || !preset) {
-        no_memory(problems);
-        goto out;
-    }
-    codec_json_pointer(place, pointer, "type");
-    json_t *preset_type = json_object_get(preset, "type");
-    json_t *type = json_object_get(mine, "type");
-    bool is_same = !type || json_equal(type, preset_type);
-    const struct variant *row = variant_find(type ? type : preset_type,
-                                             json_is_string(caller) ? pointer : place, v, problems);
-    if (!row)
-        goto out;
-    if (type)
-        json_object_del(mine, "type");
-    if (row == &spec_encodings.rows[ENCODING_EXPLICIT] &&
-        check_explicit(mine, 2, problems) != STATUS_OK)
-        goto out;
-    if (codec_json_resolve(mine, is_same ? preset : NULL, pointer, row->members.rows,
-                           row->members.n, &members, problems) != STATUS_OK)
-        goto out;
-    result = variant_result(v, row, members, problems);
-    if (!result)
-        no_memory(problems);
-out:
-    json_decref(members);
-    json_decref(preset);
-    json_decref(mine);
-    return result;
-}
-
 /* --- the parts of a body --- */
 
-static json_t *resolve_field(json_t *caller, const json_t *preset, struct problem_list *problems)
+static json_t *resolve_field(json_t *caller, const json_t *preset, const struct spec_facts *facts,
+                             struct problem_list *problems)
 {
     json_t *base = json_object_get(preset, "field");
     json_t *network = NULL;
     if (caller && codec_json_members(caller, "/field", field_rows, 2, NULL, problems) != STATUS_OK)
         return NULL;
-    json_t *encoding =
-        resolve_variant(json_object_get(caller, "encoding"), json_object_get(base, "encoding"),
-                        "/field/encoding", &spec_encodings, problems);
+    json_t *encoding = spec_encoding_resolve(json_object_get(caller, "encoding"),
+                                             json_object_get(base, "encoding"), facts, problems);
     enum status status = codec_json_resolve(
         json_object_get(caller, "network"), json_object_get(base, "network"), "/field/network",
         spec_network_table.rows, spec_network_table.n, &network, problems);
@@ -285,11 +117,11 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, struct proble
         goto out;
     }
     json_t *optimizer =
-        resolve_variant(json_object_get(mine, "optimizer"), json_object_get(base, "optimizer"),
-                        "/train/optimizer", &spec_optimizers, problems);
+        spec_variant_resolve(json_object_get(mine, "optimizer"), json_object_get(base, "optimizer"),
+                             "/train/optimizer", &spec_optimizers, NULL, problems);
     json_t *schedule =
-        resolve_variant(json_object_get(mine, "schedule"), json_object_get(base, "schedule"),
-                        "/train/schedule", &spec_schedules, problems);
+        spec_variant_resolve(json_object_get(mine, "schedule"), json_object_get(base, "schedule"),
+                             "/train/schedule", &spec_schedules, NULL, problems);
     /* Where a part failed there is a problem already: the rest is only looked at. */
     bool ok = json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null()) == 0;
     ok &= json_object_set_new(mine, "schedule", schedule ? schedule : json_null()) == 0;
@@ -425,14 +257,15 @@ static json_t *resolve_measure(json_t *caller, struct problem_list *problems)
 }
 
 static json_t *resolve_parts(const json_t *body, const char *dataset_id,
-                             const struct preset *preset, struct problem_list *problems)
+                             const struct preset *preset, const struct spec_facts *facts,
+                             struct problem_list *problems)
 {
     json_t *settings = codec_json_object(preset->settings);
     if (!settings) {
         no_memory(problems);
         return NULL;
     }
-    json_t *field = resolve_field(json_object_get(body, "field"), settings, problems);
+    json_t *field = resolve_field(json_object_get(body, "field"), settings, facts, problems);
     json_t *train = resolve_train(json_object_get(body, "train"), settings, problems);
     json_t *measure = resolve_measure(json_object_get(body, "measure"), problems);
     json_decref(settings);
@@ -446,8 +279,9 @@ static json_t *resolve_parts(const json_t *body, const char *dataset_id,
     return NULL;
 }
 
-enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset, json_t **spec,
-                               json_t **labels, struct spec *out, struct problem_list *problems)
+enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset,
+                               uint64_t job_bytes, json_t **spec, json_t **labels,
+                               struct spec *out, struct problem_list *problems)
 {
     struct error err = {0};
     struct spec_facts facts = {0};
@@ -455,13 +289,14 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     json_t *resolved = NULL, *texts = NULL;
     if (codec_spec_facts(dataset, &facts, &err) != STATUS_OK)
         return problem_add_error(problems, "", &err);
+    facts.limit_bytes = job_bytes;
     codec_json_members((json_t *)body, "", body_rows, sizeof body_rows / sizeof *body_rows, NULL,
                        problems);
     const char *name = json_string_value(json_object_get(body, "preset"));
     const struct preset *preset = presets_find(name ? name : presets_default(), TASK_IMAGE);
     if (!preset) /* there is a problem at /preset; the rest is read over the default */
         preset = presets_find(presets_default(), TASK_IMAGE);
-    resolved = resolve_parts(body, dataset->id, preset, problems);
+    resolved = resolve_parts(body, dataset->id, preset, &facts, problems);
     texts = resolve_labels(json_object_get(body, "labels"), problems);
     if (problems->status == STATUS_OK && (!resolved || !texts))
         no_memory(problems);

@@ -4,6 +4,7 @@
 
 #include "api/codec/codec_spec.h"
 #include "core/base/limits.h"
+#include "core/nn/grid.h"
 
 #define ROWS(table) table, sizeof(table) / sizeof *(table)
 
@@ -51,6 +52,34 @@ static const struct member explicit_rows[] = {
     FOURIER_MEMBERS,
 };
 
+static const char *const interpolation_names[] = {"linear", "smoothstep", NULL};
+/* base_resolution comes before what is chosen with it. */
+#define GRID_LEVELS                                                                                \
+    {"n_levels", MEMBER_INTEGER, 1, GRID_MAX_LEVELS, AT(n_levels), .fallback = "16"},              \
+    {                                                                                              \
+        "n_features_per_level", MEMBER_INTEGER, 1, GRID_MAX_FEATURES, AT(n_features_per_level),    \
+            .fallback = "2"                                                                        \
+    }
+#define GRID_RESOLUTIONS                                                                           \
+    {"base_resolution", MEMBER_INTEGER, 2, ENCODING_MAX_RESOLUTION, AT(base_resolution),           \
+     .fallback = "16"},                                                                            \
+        {"finest_resolution", MEMBER_NUMBER, 2, ENCODING_MAX_RESOLUTION, AT(finest_resolution),    \
+         .may_be_auto = true, .fallback = "\"auto\""},                                             \
+        {"per_level_scale", MEMBER_NUMBER, 1, 16, .is_nullable = true, AT(per_level_scale),        \
+         .fallback = "null"},                                                                      \
+    {                                                                                              \
+        "interpolation", MEMBER_NAME, AT(interpolation), .names = interpolation_names,             \
+            .fallback = "\"linear\""                                                               \
+    }
+static const struct member hashgrid_rows[] = {
+    GRID_LEVELS,
+    {"log2_hashmap_size", MEMBER_INTEGER, 4, ENCODING_MAX_HASHMAP, AT(log2_hashmap_size),
+     .may_be_auto = true, .fallback = "\"auto\""},
+    GRID_RESOLUTIONS,
+};
+static const struct member densegrid_rows[] = {GRID_LEVELS, GRID_RESOLUTIONS};
+static const struct member concat_rows[] = {{.name = "parts", .type = MEMBER_CUSTOM}};
+
 static const struct variant encoding_rows[] = {
     [ENCODING_NONE] = {"none", {ROWS(none_rows)}},
     [ENCODING_BASIC] = {"basic", {ROWS(basic_rows)}},
@@ -58,9 +87,11 @@ static const struct variant encoding_rows[] = {
     [ENCODING_OCTAVE] = {"octave", {ROWS(octave_rows)}},
     [ENCODING_GAUSSIAN] = {"gaussian", {ROWS(gaussian_rows)}},
     [ENCODING_EXPLICIT] = {"explicit", {ROWS(explicit_rows)}},
+    [ENCODING_HASHGRID] = {"hashgrid", {ROWS(hashgrid_rows)}},
+    [ENCODING_DENSEGRID] = {"densegrid", {ROWS(densegrid_rows)}},
+    [ENCODING_CONCAT] = {"concat", {ROWS(concat_rows)}},
 };
-static const char *const later_encodings[] = {"hashgrid", "densegrid", "concat", NULL};
-const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), later_encodings, false};
+const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), NULL, false};
 #undef AT
 
 /* --- network: struct mlp_spec --- */

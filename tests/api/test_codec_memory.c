@@ -78,7 +78,7 @@ static enum status attempt_resolve(void *context, char **out)
     struct problem_list problems = {0};
     json_t *spec = NULL, *labels = NULL;
     struct spec s;
-    if (codec_spec_resolve(context, &picture, &spec, &labels, &s, &problems) != STATUS_OK)
+    if (codec_spec_resolve(context, &picture, 0, &spec, &labels, &s, &problems) != STATUS_OK)
         return problems.status;
     spec_deinit(&s);
     json_t *both = json_pack("[o, o]", spec, labels);

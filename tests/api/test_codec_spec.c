@@ -29,7 +29,7 @@ static json_t *resolve(const char *text, struct spec *out)
 {
     struct problem_list problems = {0};
     json_t *body = body_of(text), *spec = NULL, *labels = NULL;
-    if (codec_spec_resolve(body, &picture, &spec, &labels, out, &problems) != STATUS_OK)
+    if (codec_spec_resolve(body, &picture, 0, &spec, &labels, out, &problems) != STATUS_OK)
         fail_msg("%s: %s %s", text, problems.item[0].pointer, problems.item[0].detail);
     json_decref(body);
     json_decref(labels);
@@ -367,7 +367,7 @@ static void bad_bodies_are_refused_at_their_place(void **state)
         snprintf(text, sizeof text, "{" DS "%s}", cases[i].members);
         struct problem_list problems = {0};
         json_t *body = body_of(text), *spec = NULL, *labels = NULL;
-        enum status status = codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems);
+        enum status status = codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems);
         if (status != cases[i].status || problems.n != 1 ||
             strcmp(problems.item[0].pointer, cases[i].pointer) != 0)
             fail_msg("%s: %s, %zu problems, %s %s", text, status_name(status), problems.n,
@@ -398,7 +398,7 @@ static void words_name_subject_range_and_what_was_given(void **state)
         snprintf(text, sizeof text, "{" DS "%s}", cases[i].members);
         struct problem_list problems = {0};
         json_t *body = body_of(text), *spec = NULL, *labels = NULL;
-        assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems),
+        assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems),
                          STATUS_INVALID);
         assert_string_equal(problems.item[0].detail, cases[i].detail);
         json_decref(body);
@@ -413,7 +413,7 @@ static void all_problems_are_told_at_once(void **state)
     json_t *body = body_of("{" DS ",\"more\":1,\"field\":{\"encoding\":{\"sigma\":-1},"
                            "\"network\":{\"width\":0,\"depth\":2}},\"train\":{\"steps\":0,"
                            "\"optimizer\":\"lion\"},\"labels\":{\"a\":1}}");
-    assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems),
+    assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems),
                      STATUS_INVALID);
     assert_int_equal(problems.n, 7);
     json_decref(body);
@@ -459,7 +459,7 @@ static void pictures_too_small_to_hold_out_are_refused(void **state)
         struct problem_list problems = {0};
         json_t *body = body_of(bodies[i]), *spec = NULL, *labels = NULL;
         row.info_json = i == 0 ? small : pixel;
-        assert_int_equal(codec_spec_resolve(body, &row, &spec, &labels, NULL, &problems),
+        assert_int_equal(codec_spec_resolve(body, &row, 0, &spec, &labels, NULL, &problems),
                          STATUS_INVALID);
         assert_string_equal(problems.item[0].pointer, "/train/holdout");
         json_decref(body);

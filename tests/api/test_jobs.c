@@ -196,7 +196,7 @@ static char *spec_of(const char *field, const char *train)
     snprintf(body_text, sizeof body_text, "{" DS ",\"preset\":\"paper\",\"field\":%s,\"train\":%s}",
              field, train);
     json_t *body = json_loads(body_text, 0, NULL);
-    if (codec_spec_resolve(body, &row, &spec, &labels, NULL, &problems) != STATUS_OK)
+    if (codec_spec_resolve(body, &row, 0, &spec, &labels, NULL, &problems) != STATUS_OK)
         fail_msg("%s: %s", problems.item[0].pointer, problems.item[0].detail);
     assert_int_equal(codec_json_text(spec, &text, NULL), STATUS_OK);
     json_decref(body);

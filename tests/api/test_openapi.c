@@ -370,7 +370,7 @@ static void every_example_of_a_job_is_accepted(void **state)
         struct problem_list problems = {0};
         json_t *body = json_object_get(example, "value"), *spec = NULL, *labels = NULL;
         if (codec_spec_dataset_id(body, dataset.id, &problems) != STATUS_OK ||
-            codec_spec_resolve(body, &dataset, &spec, &labels, NULL, &problems) != STATUS_OK)
+            codec_spec_resolve(body, &dataset, 0, &spec, &labels, NULL, &problems) != STATUS_OK)
             fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
         json_decref(spec);
         json_decref(labels);

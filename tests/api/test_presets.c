@@ -23,7 +23,7 @@ static struct spec spec_of(const char *members)
     struct problem_list problems = {0};
     struct spec s;
     json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
-    assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, &s, &problems), STATUS_OK);
+    assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, &s, &problems), STATUS_OK);
     json_decref(body);
     json_decref(spec);
     json_decref(labels);
@@ -46,7 +46,7 @@ static void presets_are_complete(void **state)
         json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
         json_t *settings = codec_json_object(presets[i].settings);
         assert_non_null(settings);
-        assert_int_equal(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems),
+        assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems),
                          STATUS_OK);
         assert_true(json_equal(json_object_get(spec, "field"), json_object_get(settings, "field")));
         assert_true(json_equal(json_object_get(spec, "train"), json_object_get(settings, "train")));

@@ -28,7 +28,7 @@ void fuzz_seeds(void)
 {
     struct problem_list problems = {.status = STATUS_OK};
     json_t *spec, *labels, *body = json_pack("{s:s}", "dataset_id", DATASET);
-    REQUIRE(codec_spec_resolve(body, &picture, &spec, &labels, NULL, &problems) == STATUS_OK);
+    REQUIRE(codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems) == STATUS_OK);
     parent_spec = text_of(spec);
     const char *const texts[] = {
         parent_spec,
@@ -90,7 +90,7 @@ static void check_spec(json_t *spec, const struct dataset_row *dataset, const st
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     REQUIRE(body && json_equal(body, spec));
     check_stored(text, s, &facts);
-    REQUIRE(codec_spec_resolve(body, dataset, &again, &labels, NULL, &problems) == STATUS_OK);
+    REQUIRE(codec_spec_resolve(body, dataset, 0, &again, &labels, NULL, &problems) == STATUS_OK);
     REQUIRE(json_equal(again, spec));
     mem_free(text);
     json_decref(body);
@@ -129,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         if (codec_spec_dataset_id(body, id, &problems) == STATUS_OK)
             REQUIRE(id_is(ID_DATASET, id));
         problems = (struct problem_list){.status = STATUS_OK};
-        status = codec_spec_resolve(body, dataset, &spec, &labels, &s, &problems);
+        status = codec_spec_resolve(body, dataset, 0, &spec, &labels, &s, &problems);
     }
     fuzz_check_problems(status, &problems);
     REQUIRE((status == STATUS_OK) == (spec != NULL && labels != NULL));

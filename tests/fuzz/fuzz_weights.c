@@ -50,7 +50,7 @@ static void make_field(size_t i)
     struct field *f;
     struct buffer file;
     json_t *spec, *labels, *body = json_loads(bodies[i], 0, NULL);
-    REQUIRE(codec_spec_resolve(body, &dataset, &spec, &labels, &s, &problems) == STATUS_OK);
+    REQUIRE(codec_spec_resolve(body, &dataset, 0, &spec, &labels, &s, &problems) == STATUS_OK);
     REQUIRE(codec_json_text(spec, &spec_texts[i], NULL) == STATUS_OK);
     json_t *told = codec_spec_summary(&s, &facts);
     REQUIRE(codec_json_text(told, &summary, NULL) == STATUS_OK);

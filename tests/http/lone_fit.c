@@ -24,7 +24,7 @@ static struct spec spec_of(const char *members, const struct image *image)
     json_t *asked = json_loads(body, 0, NULL);
     struct error err = {0};
     const enum status status =
-        codec_spec_resolve(asked, &row, &resolved, &labels, &spec, &problems);
+        codec_spec_resolve(asked, &row, 0, &resolved, &labels, &spec, &problems);
     if (problems.n > 0)
         error_set(&err, status, problems.item[0].pointer, "%s", problems.item[0].detail);
     bench_must(status, &err);

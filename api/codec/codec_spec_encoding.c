@@ -1,0 +1,321 @@
+#include "api/codec/codec_spec_encoding.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+#include "api/codec/codec_spec_tables.h"
+#include "api/codec/codec_spec_variant.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+/* Inputs of the fields there are: those of pictures. */
+enum { N_INPUTS = 2 };
+
+static enum status no_memory(struct problem_list *problems)
+{
+    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+}
+
+/* --- explicit frequencies --- */
+
+/* Cycles of b, as far as core's sines reach; amplitudes of a, as core takes them. */
+static const double max_b = 1 << ENCODING_MAX_OCTAVES, max_a = 1e6;
+
+/* One number of b or a; place is its array's. */
+static enum status check_number(const json_t *value, double max, const char *place, size_t i,
+                                struct problem_list *problems)
+{
+    if (json_is_number(value) && fabs(json_number_value(value)) <= max)
+        return STATUS_OK;
+    char at[POINTER_SIZE];
+    snprintf(at, sizeof at, "%.70s/%zu", place, i);
+    return problem_add(problems, STATUS_INVALID, at, "'%s' must hold numbers in [-%.16g, %.16g]",
+                       max == max_b ? "b" : "a", max, max);
+}
+
+static enum status check_row(const json_t *row, size_t n_dims, const char *pointer, size_t j,
+                             struct problem_list *problems)
+{
+    char place[POINTER_SIZE];
+    snprintf(place, sizeof place, "%.60s/%zu", pointer, j);
+    if (json_array_size(row) != n_dims)
+        return problem_add(problems, STATUS_INVALID, place,
+                           "a frequency must be an array of %zu numbers in [-%.16g, %.16g]", n_dims,
+                           max_b, max_b);
+    for (size_t d = 0; d < n_dims; d++)
+        if (check_number(json_array_get(row, d), max_b, place, d, problems) != STATUS_OK)
+            return STATUS_INVALID;
+    return STATUS_OK;
+}
+
+static enum status set_ones(json_t *encoding, size_t m, struct problem_list *problems)
+{
+    json_t *a = json_array();
+    bool ok = a != NULL;
+    for (size_t j = 0; ok && j < m; j++)
+        ok = json_array_append_new(a, json_real(1.0)) == 0;
+    if (ok && json_object_set(encoding, "a", a) != 0)
+        ok = false;
+    json_decref(a);
+    return ok ? STATUS_OK : no_memory(problems);
+}
+
+/* b [m, D] is needed; a [m] is ones where it is left out. */
+static enum status check_explicit(json_t *encoding, size_t n_dims, const char *pointer,
+                                  struct problem_list *problems)
+{
+    char at_b[POINTER_SIZE], at_a[POINTER_SIZE];
+    codec_json_pointer(at_b, pointer, "b");
+    codec_json_pointer(at_a, pointer, "a");
+    const json_t *b = json_object_get(encoding, "b");
+    const size_t m = json_array_size(b);
+    if (m < 1 || m > LIMIT_FREQUENCIES)
+        return problem_add(problems, STATUS_INVALID, at_b,
+                           "'b' must be an array of 1..%d frequencies", LIMIT_FREQUENCIES);
+    for (size_t j = 0; j < m; j++)
+        if (check_row(json_array_get(b, j), n_dims, at_b, j, problems) != STATUS_OK)
+            return STATUS_INVALID;
+    const json_t *a = json_object_get(encoding, "a");
+    if (!a)
+        return set_ones(encoding, m, problems);
+    if (json_array_size(a) != m)
+        return problem_add(problems, STATUS_INVALID, at_a,
+                           "'a' must be an array of %zu numbers, one for each row of 'b'", m);
+    for (size_t j = 0; j < m; j++)
+        if (check_number(json_array_get(a, j), max_a, at_a, j, problems) !=
+            STATUS_OK)
+            return STATUS_INVALID;
+    return STATUS_OK;
+}
+
+/* --- sizes of grids --- */
+
+static bool is_number(const json_t *object, const char *name)
+{
+    return json_is_number(json_object_get(object, name));
+}
+
+/* A factor from level to level stands for the finest resolution: one of them is enough. */
+static enum status check_grid(json_t *encoding, const char *pointer, struct problem_list *problems)
+{
+    char place[POINTER_SIZE];
+    codec_json_pointer(place, pointer, "per_level_scale");
+    if (!is_number(encoding, "per_level_scale"))
+        return STATUS_OK;
+    if (is_number(encoding, "finest_resolution"))
+        return problem_add(problems, STATUS_INVALID, place,
+                           "'per_level_scale' and 'finest_resolution' say the same: give one");
+    return json_object_set_new(encoding, "finest_resolution", json_string("auto")) == 0
+               ? STATUS_OK
+               : no_memory(problems);
+}
+
+static enum status check_own(json_t *encoding, size_t row, const char *pointer,
+                             struct problem_list *problems)
+{
+    switch ((enum encoding_type)row) {
+    case ENCODING_EXPLICIT:
+        return check_explicit(encoding, N_INPUTS, pointer, problems);
+    case ENCODING_HASHGRID:
+    case ENCODING_DENSEGRID:
+        return check_grid(encoding, pointer, problems);
+    default:
+        return STATUS_OK;
+    }
+}
+
+static bool is_auto(const json_t *encoding, const char *name)
+{
+    const char *text = json_string_value(json_object_get(encoding, name));
+    return text && strcmp(text, "auto") == 0;
+}
+
+static double number_of(const json_t *encoding, const char *name)
+{
+    return json_number_value(json_object_get(encoding, name));
+}
+
+/* As fine as the picture is: a vertex for each pixel of its longer side. */
+static double finest_resolution(const json_t *encoding, const struct spec_facts *facts)
+{
+    const double base = number_of(encoding, "base_resolution");
+    const double scale = number_of(encoding, "per_level_scale");
+    const size_t side = facts->width > facts->height ? facts->width : facts->height;
+    if (scale > 0.0)
+        return base * pow(scale, number_of(encoding, "n_levels") - 1);
+    return fmin(fmax((double)side, base), ENCODING_MAX_RESOLUTION);
+}
+
+/* About one entry for each pixel in a level, in tables that leave room in the memory of a job. */
+static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_facts *facts)
+{
+    enum { LEAST = 12, MOST = 22 };
+    /* weights, moments and gradient, and a checkpoint of the first three */
+    static const double copies = 7.0, part_of_memory = 0.5;
+    const double n_pixels = (double)facts->width * (double)facts->height;
+    const double entry_bytes = copies * sizeof(float) * number_of(encoding, "n_levels") *
+                               number_of(encoding, "n_features_per_level");
+    double size = fmin(fmax(ceil(log2(n_pixels)), LEAST), MOST);
+    while (facts->limit_bytes > 0 && size > LEAST &&
+           exp2(size) * entry_bytes > part_of_memory * (double)facts->limit_bytes)
+        size--;
+    return (json_int_t)size;
+}
+
+/* What is "auto" becomes a number. */
+static bool fill_in_grid(json_t *encoding, const struct spec_facts *facts)
+{
+    bool ok = true;
+    if (is_auto(encoding, "finest_resolution"))
+        ok = json_object_set_new(encoding, "finest_resolution",
+                                 json_real(finest_resolution(encoding, facts))) == 0;
+    if (ok && is_number(encoding, "per_level_scale"))
+        ok = json_object_set_new(encoding, "per_level_scale", json_null()) == 0;
+    if (ok && is_auto(encoding, "log2_hashmap_size"))
+        ok = json_object_set_new(encoding, "log2_hashmap_size",
+                                 json_integer(log2_hashmap_size(encoding, facts))) == 0;
+    return ok;
+}
+
+/* --- resolving --- */
+
+static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool is_part,
+                       const struct spec_facts *facts, struct problem_list *problems);
+
+/* Each part over the defaults of its type. */
+static json_t *resolve_parts(const json_t *parts, const char *pointer,
+                             const struct spec_facts *facts, struct problem_list *problems)
+{
+    char place[POINTER_SIZE];
+    const size_t n = json_array_size(parts);
+    if (n < 2 || n > ENCODING_MAX_PARTS) {
+        problem_add(problems, STATUS_INVALID, pointer, "'parts' must be an array of 2..%d encodings",
+                    ENCODING_MAX_PARTS);
+        return NULL;
+    }
+    json_t *resolved = json_array();
+    for (size_t i = 0; resolved && i < n; i++) {
+        snprintf(place, sizeof place, "%.60s/%zu", pointer, i);
+        json_t *part = resolve(json_array_get(parts, i), NULL, place, true, facts, problems);
+        if (part && json_array_append_new(resolved, part) == 0)
+            continue;
+        if (part)
+            no_memory(problems);
+        json_decref(resolved);
+        return NULL;
+    }
+    return resolved ? resolved : (no_memory(problems), NULL);
+}
+
+static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool is_part,
+                       const struct spec_facts *facts, struct problem_list *problems)
+{
+    char place[POINTER_SIZE];
+    json_t *encoding =
+        spec_variant_resolve(caller, base, pointer, &spec_encodings, check_own, problems);
+    const char *type = json_string_value(json_object_get(encoding, "type"));
+    if (!type)
+        return NULL;
+    bool ok = true;
+    if (strcmp(type, encoding_type_name(ENCODING_CONCAT)) == 0) {
+        codec_json_pointer(place, pointer, "parts");
+        json_t *parts = NULL;
+        if (is_part)
+            problem_add(problems, STATUS_INVALID, pointer, "a part cannot be a 'concat' itself");
+        else
+            parts = resolve_parts(json_object_get(encoding, "parts"), place, facts, problems);
+        ok = parts && json_object_set_new(encoding, "parts", parts) == 0;
+        if (parts && !ok)
+            no_memory(problems);
+    } else if (!fill_in_grid(encoding, facts)) {
+        ok = false;
+        no_memory(problems);
+    }
+    if (ok)
+        return encoding;
+    json_decref(encoding);
+    return NULL;
+}
+
+json_t *spec_encoding_resolve(json_t *caller, json_t *base, const struct spec_facts *facts,
+                              struct problem_list *problems)
+{
+    return resolve(caller, base, "/field/encoding", false, facts, problems);
+}
+
+/* --- resolved -> core --- */
+
+/* b [m, D] and a [m]; their form was checked when the spec was resolved, so anything odd is only
+ * refused. */
+static enum status read_explicit(const json_t *encoding, const char *pointer,
+                                 struct encoding_spec *out, double **numbers,
+                                 struct problem_list *problems)
+{
+    const json_t *b = json_object_get(encoding, "b"), *a = json_object_get(encoding, "a");
+    const size_t m = json_array_size(b), n_dims = out->n_inputs;
+    if (m == 0 || m > LIMIT_FREQUENCIES || json_array_size(a) != m)
+        return problem_add(problems, STATUS_INVALID, pointer, "'b' has no rows");
+    double *own = mem_alloc_array(m * (n_dims + 1), sizeof *own);
+    if (!own)
+        return no_memory(problems);
+    *numbers = own;
+    for (size_t j = 0; j < m; j++) {
+        const json_t *row = json_array_get(b, j);
+        if (json_array_size(row) != n_dims)
+            return problem_add(problems, STATUS_INVALID, pointer, "'b' is not [m, D]");
+        for (size_t d = 0; d < n_dims; d++)
+            own[j * n_dims + d] = json_number_value(json_array_get(row, d));
+        own[m * n_dims + j] = json_number_value(json_array_get(a, j));
+    }
+    out->n_frequencies = m;
+    out->b = own;
+    out->a = own + m * n_dims;
+    return STATUS_OK;
+}
+
+/* One encoding that is no concat; out->n_inputs is set. */
+static enum status read_one(const json_t *encoding, const char *pointer, struct encoding_spec *out,
+                            double **numbers, struct problem_list *problems)
+{
+    int type = 0;
+    enum status status =
+        spec_variant_read(encoding, pointer, &spec_encodings, &type, out, problems);
+    out->type = (enum encoding_type)type;
+    if (status == STATUS_OK && out->type == ENCODING_EXPLICIT)
+        status = read_explicit(encoding, pointer, out, numbers, problems);
+    return status;
+}
+
+static enum status read_parts(const json_t *parts, struct spec *s, struct problem_list *problems)
+{
+    const size_t n = json_array_size(parts);
+    enum status status = STATUS_OK;
+    if (n < 2 || n > ENCODING_MAX_PARTS)
+        return problem_add(problems, STATUS_INVALID, "/field/encoding/parts",
+                           "'parts' is not 2..%d encodings", ENCODING_MAX_PARTS);
+    s->parts = mem_alloc_array(n, sizeof *s->parts);
+    if (!s->parts)
+        return no_memory(problems);
+    s->field.encoding.parts = s->parts;
+    s->field.encoding.n_parts = n;
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+        s->parts[i].n_inputs = s->field.encoding.n_inputs;
+        status = read_one(json_array_get(parts, i), "/field/encoding/parts", &s->parts[i],
+                          &s->numbers[1 + i], problems);
+        if (status == STATUS_OK && s->parts[i].type == ENCODING_CONCAT)
+            status = problem_add(problems, STATUS_INVALID, "/field/encoding/parts",
+                                 "a part is a 'concat'");
+    }
+    return status;
+}
+
+enum status spec_encoding_read(const json_t *encoding, struct spec *s,
+                               struct problem_list *problems)
+{
+    enum status status = read_one(encoding, "/field/encoding", &s->field.encoding, &s->numbers[0],
+                                  problems);
+    if (status == STATUS_OK && s->field.encoding.type == ENCODING_CONCAT)
+        status = read_parts(json_object_get(encoding, "parts"), s, problems);
+    return status;
+}
