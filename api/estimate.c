@@ -26,8 +26,7 @@ static const double time_margin = 4.0;
 static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
-    const size_t training =
-        field_train_bytes(&spec->field, spec->train.precision, optimizer,
+    const size_t training = field_train_bytes(&spec->field, spec->train.precision, optimizer,
                                               spec->train.batch_size, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     /* The best parameters so far; a checkpoint has them as tensors and in its file. */
@@ -40,8 +39,7 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
         (double)training + (double)best + fmax(evaluating, (double)saving + 2.0 * (double)best);
     const double fixed = process_bytes + (double)facts->image_bytes +
                          (double)task_image_bytes(facts->width, facts->height, spec->holdout);
-    const double bytes = memory_margin * (fixed +
-                                          fmax((double)facts->decoding_bytes, fitting));
+    const double bytes = memory_margin * (fixed + fmax((double)facts->decoding_bytes, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
 

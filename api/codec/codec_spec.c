@@ -56,20 +56,20 @@ static enum status read_parts(json_t *spec, struct spec *s, struct problem_list 
     enum status status = spec_encoding_read(json_object_get(field, "encoding"), s, problems);
     if (status != STATUS_OK)
         return status;
-    status = spec_members_read(json_object_get(field, "network"), "/field/network", &spec_network_table,
-                          &s->field.network, problems);
+    status = spec_members_read(json_object_get(field, "network"), "/field/network",
+                               &spec_network_table, &s->field.network, problems);
     if (status != STATUS_OK)
         return status;
     status = spec_members_read(train, "/train", &spec_train_table, s, problems);
     if (status != STATUS_OK)
         return status;
-    status = spec_variant_read(json_object_get(train, "optimizer"), "/train/optimizer", &spec_optimizers,
-                          &type, &s->train.optimizer, problems);
+    status = spec_variant_read(json_object_get(train, "optimizer"), "/train/optimizer",
+                               &spec_optimizers, &type, &s->train.optimizer, problems);
     s->train.optimizer.type = (enum optimizer_type)type;
     if (status != STATUS_OK)
         return status;
-    status = spec_variant_read(json_object_get(train, "schedule"), "/train/schedule", &spec_schedules,
-                          &type, &s->train.schedule, problems);
+    status = spec_variant_read(json_object_get(train, "schedule"), "/train/schedule",
+                               &spec_schedules, &type, &s->train.schedule, problems);
     s->train.schedule.type = (enum schedule_type)type;
     return status;
 }

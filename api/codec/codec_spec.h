@@ -68,11 +68,12 @@ enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
 enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
                              struct error *err) WARN_UNUSED;
 
-/* Fill in and check a job's body (an object).  job_bytes: memory that a job may take, 0: any.  *spec and *labels are the caller's (json_decref);
- * *out, if not NULL, is the same spec for core with its facts set (spec_deinit). */
+/* Fill in and check a job's body (an object).  job_bytes: memory that a job may take, 0: any. *spec
+ * and *labels are the caller's (json_decref); *out, if not NULL, is the same spec for core with its
+ * facts set (spec_deinit). */
 enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset,
-                               uint64_t job_bytes, json_t **spec, json_t **labels,
-                               struct spec *out, struct problem_list *problems) WARN_UNUSED;
+                               uint64_t job_bytes, json_t **spec, json_t **labels, struct spec *out,
+                               struct problem_list *problems) WARN_UNUSED;
 
 /* Settle the precision of a resolved spec, in both forms: what "auto" stands for here.  UNSUPPORTED
  * at "/train/precision", NO_MEMORY. */

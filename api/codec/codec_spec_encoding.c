@@ -83,8 +83,7 @@ static enum status check_explicit(json_t *encoding, size_t n_dims, const char *p
         return problem_add(problems, STATUS_INVALID, at_a,
                            "'a' must be an array of %zu numbers, one for each row of 'b'", m);
     for (size_t j = 0; j < m; j++)
-        if (check_number(json_array_get(a, j), max_a, at_a, j, problems) !=
-            STATUS_OK)
+        if (check_number(json_array_get(a, j), max_a, at_a, j, problems) != STATUS_OK)
             return STATUS_INVALID;
     return STATUS_OK;
 }
@@ -136,14 +135,15 @@ static double number_of(const json_t *encoding, const char *name)
     return json_number_value(json_object_get(encoding, name));
 }
 
-/* As fine as the picture is: a vertex for each pixel of its longer side. */
+/* As fine as the picture is: a vertex for each pixel of its longer side.  Or what a factor from
+ * level to level leads to. */
 static double finest_resolution(const json_t *encoding, const struct spec_facts *facts)
 {
     const double base = number_of(encoding, "base_resolution");
-    const double scale = number_of(encoding, "per_level_scale");
     const size_t side = facts->width > facts->height ? facts->width : facts->height;
-    if (scale > 0.0)
-        return base * pow(scale, number_of(encoding, "n_levels") - 1);
+    if (is_number(encoding, "per_level_scale"))
+        return base *
+               pow(number_of(encoding, "per_level_scale"), number_of(encoding, "n_levels") - 1);
     return fmin(fmax((double)side, base), ENCODING_MAX_RESOLUTION);
 }
 
@@ -163,19 +163,34 @@ static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_fa
     return (json_int_t)size;
 }
 
-/* What is "auto" becomes a number. */
-static bool fill_in_grid(json_t *encoding, const struct spec_facts *facts)
+/* What is "auto" becomes a number, and nothing else is left to say the same. */
+static enum status fill_in_grid(json_t *encoding, const char *pointer,
+                                const struct spec_facts *facts, struct problem_list *problems)
 {
+    const double finest = finest_resolution(encoding, facts);
+    if (finest > ENCODING_MAX_RESOLUTION) {
+        char place[POINTER_SIZE];
+        codec_json_pointer(place, pointer, "per_level_scale");
+        return problem_add(problems, STATUS_INVALID, place,
+                           "'per_level_scale' %g leads to a finest resolution of %.3g, the most is "
+                           "%d",
+                           number_of(encoding, "per_level_scale"), finest, ENCODING_MAX_RESOLUTION);
+    }
     bool ok = true;
     if (is_auto(encoding, "finest_resolution"))
-        ok = json_object_set_new(encoding, "finest_resolution",
-                                 json_real(finest_resolution(encoding, facts))) == 0;
+        ok = json_object_set_new(encoding, "finest_resolution", json_real(finest)) == 0;
     if (ok && is_number(encoding, "per_level_scale"))
         ok = json_object_set_new(encoding, "per_level_scale", json_null()) == 0;
     if (ok && is_auto(encoding, "log2_hashmap_size"))
         ok = json_object_set_new(encoding, "log2_hashmap_size",
                                  json_integer(log2_hashmap_size(encoding, facts))) == 0;
-    return ok;
+    return ok ? STATUS_OK : no_memory(problems);
+}
+
+static bool is_grid(const char *type)
+{
+    return strcmp(type, encoding_type_name(ENCODING_HASHGRID)) == 0 ||
+           strcmp(type, encoding_type_name(ENCODING_DENSEGRID)) == 0;
 }
 
 /* --- resolving --- */
@@ -190,8 +205,8 @@ static json_t *resolve_parts(const json_t *parts, const char *pointer,
     char place[POINTER_SIZE];
     const size_t n = json_array_size(parts);
     if (n < 2 || n > ENCODING_MAX_PARTS) {
-        problem_add(problems, STATUS_INVALID, pointer, "'parts' must be an array of 2..%d encodings",
-                    ENCODING_MAX_PARTS);
+        problem_add(problems, STATUS_INVALID, pointer,
+                    "'parts' must be an array of 2..%d encodings", ENCODING_MAX_PARTS);
         return NULL;
     }
     json_t *resolved = json_array();
@@ -228,9 +243,8 @@ static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool i
         ok = parts && json_object_set_new(encoding, "parts", parts) == 0;
         if (parts && !ok)
             no_memory(problems);
-    } else if (!fill_in_grid(encoding, facts)) {
-        ok = false;
-        no_memory(problems);
+    } else if (is_grid(type)) {
+        ok = fill_in_grid(encoding, pointer, facts, problems) == STATUS_OK;
     }
     if (ok)
         return encoding;
@@ -313,8 +327,8 @@ static enum status read_parts(const json_t *parts, struct spec *s, struct proble
 enum status spec_encoding_read(const json_t *encoding, struct spec *s,
                                struct problem_list *problems)
 {
-    enum status status = read_one(encoding, "/field/encoding", &s->field.encoding, &s->numbers[0],
-                                  problems);
+    enum status status =
+        read_one(encoding, "/field/encoding", &s->field.encoding, &s->numbers[0], problems);
     if (status == STATUS_OK && s->field.encoding.type == ENCODING_CONCAT)
         status = read_parts(json_object_get(encoding, "parts"), s, problems);
     return status;

@@ -280,8 +280,8 @@ static json_t *resolve_parts(const json_t *body, const char *dataset_id,
 }
 
 enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset,
-                               uint64_t job_bytes, json_t **spec, json_t **labels,
-                               struct spec *out, struct problem_list *problems)
+                               uint64_t job_bytes, json_t **spec, json_t **labels, struct spec *out,
+                               struct problem_list *problems)
 {
     struct error err = {0};
     struct spec_facts facts = {0};

@@ -61,15 +61,16 @@ static const char *const interpolation_names[] = {"linear", "smoothstep", NULL};
             .fallback = "2"                                                                        \
     }
 #define GRID_RESOLUTIONS                                                                           \
-    {"base_resolution", MEMBER_INTEGER, 2, ENCODING_MAX_RESOLUTION, AT(base_resolution),           \
-     .fallback = "16"},                                                                            \
-        {"finest_resolution", MEMBER_NUMBER, 2, ENCODING_MAX_RESOLUTION, AT(finest_resolution),    \
-         .may_be_auto = true, .fallback = "\"auto\""},                                             \
-        {"per_level_scale", MEMBER_NUMBER, 1, 16, .is_nullable = true, AT(per_level_scale),        \
-         .fallback = "null"},                                                                      \
+    {"base_resolution",       MEMBER_INTEGER,      2,                                              \
+     ENCODING_MAX_RESOLUTION, AT(base_resolution), .fallback = "16"},                              \
+        {"finest_resolution",     MEMBER_NUMBER,         2,                                        \
+         ENCODING_MAX_RESOLUTION, AT(finest_resolution), .may_be_auto = true,                      \
+         .fallback = "\"auto\""},                                                                  \
+        {"per_level_scale",   MEMBER_NUMBER,     1, 16, .is_nullable = true,                       \
+         AT(per_level_scale), .fallback = "null"},                                                 \
     {                                                                                              \
         "interpolation", MEMBER_NAME, AT(interpolation), .names = interpolation_names,             \
-            .fallback = "\"linear\""                                                               \
+                                                         .fallback = "\"linear\""                  \
     }
 static const struct member hashgrid_rows[] = {
     GRID_LEVELS,

@@ -9,8 +9,8 @@
 #include "api/codec/codec_spec_tables.h"
 #include "api/problem.h"
 
-/* Looks at, and may fill in, the caller's own members (without "type") of a row of the table, before
- * they go over the base. */
+/* Looks at, and may fill in, the caller's own members (without "type") of a row of the table,
+ * before they go over the base. */
 typedef enum status (*spec_variant_check)(json_t *members, size_t row, const char *pointer,
                                           struct problem_list *problems);
 

@@ -157,7 +157,8 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
     struct spec_facts facts = {0};
     struct problem_list problems = {0};
     struct error err = {0};
-    if (codec_spec_resolve(body, dataset, service->config->job_memory_bytes, &spec_json, &labels, &spec, &problems) != STATUS_OK)
+    if (codec_spec_resolve(body, dataset, service->config->job_memory_bytes, &spec_json, &labels,
+                           &spec, &problems) != STATUS_OK)
         return reply_problems(request, response, &problems);
     enum status st = codec_spec_facts(dataset, &facts, &err);
     if (st == STATUS_OK)

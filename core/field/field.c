@@ -148,8 +148,8 @@ void field_trainable_range(const struct field *f, size_t *first, size_t *count)
  * freed to ask them. */
 struct outline {
     size_t n_params, n_table, n_inputs, n_outputs, n_features;
-    size_t n_table_features; /* columns of the levels */
-    bool is_trained;         /* the encoding */
+    size_t n_table_features;                  /* columns of the levels */
+    bool is_trained;                          /* the encoding */
     size_t n_derived, tile_train, tile_query; /* words of 4 bytes */
     double multiply_adds;
 };

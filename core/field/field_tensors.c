@@ -84,8 +84,8 @@ static void export_part(const struct field *f, const float *block, size_t i, flo
     if (i < n_encoding)
         encoding_export(encoding, block, i, out);
     else
-        mlp_export_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2,
-                         is_bias ? NULL : out, is_bias ? out : NULL);
+        mlp_export_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2, is_bias ? NULL : out,
+                         is_bias ? out : NULL);
 }
 
 static void import_part(const struct field *f, float *block, size_t i, const float *in)
@@ -96,8 +96,8 @@ static void import_part(const struct field *f, float *block, size_t i, const flo
     if (i < n_encoding)
         encoding_import(encoding, block, i, in);
     else
-        mlp_import_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2,
-                         is_bias ? NULL : in, is_bias ? in : NULL);
+        mlp_import_layer(field_mlp(f), block + n_params, (i - n_encoding) / 2, is_bias ? NULL : in,
+                         is_bias ? in : NULL);
 }
 
 enum status tensor_set_add_block(struct tensor_set *set, const struct field *f, const char *prefix,

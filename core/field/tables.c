@@ -12,13 +12,13 @@ enum { MAX_MOMENTS = 2 };
 struct tables {
     struct field *field;
     size_t batch_size, n_levels;
-    float *coords;                  /* [batch_size, D] */
-    float *kept;                    /* of each level [batch_size, n_columns] */
-    struct encoding_level *level;   /* [n_levels] */
-    size_t *first_kept;             /* [n_levels]: of a level, in kept */
-    float *gradient;                /* [encoding_n_table] */
-    uint8_t *touched;               /* [encoding_n_table / GRID_LINE] */
-    atomic_size_t n_taken;          /* levels that members have begun in this step */
+    float *coords;                /* [batch_size, D] */
+    float *kept;                  /* of each level [batch_size, n_columns] */
+    struct encoding_level *level; /* [n_levels] */
+    size_t *first_kept;           /* [n_levels]: of a level, in kept */
+    float *gradient;              /* [encoding_n_table] */
+    uint8_t *touched;             /* [encoding_n_table / GRID_LINE] */
+    atomic_size_t n_taken;        /* levels that members have begun in this step */
 };
 
 enum status tables_create(struct tables **out, struct field *field, size_t batch_size,

@@ -93,7 +93,7 @@ struct encoding_spec {
     double per_level_scale;           /* … this is not 0: b, at least 1 */
     enum interpolation interpolation; /* grids */
 
-    size_t n_parts;                     /* concat: 2..4, none of them a concat */
+    size_t n_parts;                    /* concat: 2..4, none of them a concat */
     const struct encoding_spec *parts; /* of the same n_inputs */
 };
 

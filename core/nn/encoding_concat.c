@@ -89,10 +89,9 @@ static void backward(const struct encoding *e, const float *params, size_t n, co
             const struct encoding *part = e->part[i];
             const size_t offset = at * ld + e->column[i];
             const bool is_trained = d_dense && kind_of(part) == KIND_TRAINED;
-            part->row->backward(part, params + e->first[i], count, x + at * n_inputs, out + offset,
-                                d_out + offset, ld,
-                                is_trained ? d_dense + e->first[i] - e->n_table : NULL,
-                                d_x ? own : NULL);
+            part->row->backward(
+                part, params + e->first[i], count, x + at * n_inputs, out + offset, d_out + offset,
+                ld, is_trained ? d_dense + e->first[i] - e->n_table : NULL, d_x ? own : NULL);
             for (size_t j = 0; d_x && j < count * n_inputs; j++)
                 sum[j] += own[j];
         }

@@ -199,32 +199,37 @@ static void init(const struct encoding *e, const struct encoding_spec *spec, flo
     store_amplitudes(e, params, a);
 }
 
-static void basic_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
+static void basic_init(const struct encoding *e, const struct encoding_spec *spec,
+                       struct encoding_draw draw, float *params)
 {
     (void)draw;
     init(e, spec, params, basic_frequency, NULL);
 }
 
-static void positional_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
+static void positional_init(const struct encoding *e, const struct encoding_spec *spec,
+                            struct encoding_draw draw, float *params)
 {
     (void)draw;
     init(e, spec, params, positional_frequency, NULL);
 }
 
-static void octave_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
+static void octave_init(const struct encoding *e, const struct encoding_spec *spec,
+                        struct encoding_draw draw, float *params)
 {
     (void)draw;
     init(e, spec, params, octave_frequency, NULL);
 }
 
-static void explicit_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
+static void explicit_init(const struct encoding *e, const struct encoding_spec *spec,
+                          struct encoding_draw draw, float *params)
 {
     (void)draw;
     init(e, spec, params, explicit_frequency, spec->a);
 }
 
 /* Unit normals in the order of b [m, D], times sigma: one seed gives one matrix at every sigma. */
-static void gaussian_init(const struct encoding *e, const struct encoding_spec *spec, struct encoding_draw draw, float *params)
+static void gaussian_init(const struct encoding *e, const struct encoding_spec *spec,
+                          struct encoding_draw draw, float *params)
 {
     struct rng rng = rng_at(draw.seed, RNG_ENCODING, draw.place);
     double b[LIMIT_DIMS] = {0};

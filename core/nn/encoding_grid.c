@@ -228,8 +228,7 @@ static const float *entry_of(const struct grid *g, size_t level, const float *ta
 {
     uint32_t sum = 0, mixed = 0;
     for (size_t d = 0; d < g->n_dims; d++) {
-        const uint32_t term =
-            (place[d].cell + (uint32_t)(corner >> d & 1)) * g->factor[d][level];
+        const uint32_t term = (place[d].cell + (uint32_t)(corner >> d & 1)) * g->factor[d][level];
         sum += term;
         mixed ^= term;
     }
@@ -304,7 +303,7 @@ static struct weight_jet weight_jet(const struct place *place, size_t n_dims, si
             double product = 1;
             for (size_t d = 0; d < n_dims; d++) {
                 const size_t side = corner >> d & 1;
-                product *= d == a && d == b ? place[d].curvature[side]
+                product *= d == a && d == b   ? place[d].curvature[side]
                            : d == a || d == b ? place[d].slope[side]
                                               : place[d].weight[side];
             }

@@ -1,10 +1,10 @@
 /*
  * Grids of learned features: what a grid encoding and the kernels know of its geometry.
  *
- * Level l has its vertices 1 / s_l apart, s_l = N_min b^l - 1, and F features at each.  A point lies
- * at p = s_l x + 1/2 (the half keeps the levels' vertices from lying on each other), in the cell
- * floor(p); its features are those of the cell's 2^D corners, weighted by the part of the cell that
- * is left, t = p - floor(p), linear or smoothstep (t^2 (3 - 2 t), whose slope is continuous).
+ * Level l has its vertices 1 / s_l apart, s_l = N_min b^l - 1, and F features at each.  A point
+ * lies at p = s_l x + 1/2 (the half keeps the levels' vertices from lying on each other), in the
+ * cell floor(p); its features are those of the cell's 2^D corners, weighted by the part of the cell
+ * that is left, t = p - floor(p), linear or smoothstep (t^2 (3 - 2 t), whose slope is continuous).
  *
  *   dense    every vertex that a point of [0, 1]^D can touch has an entry:
  *            r_l = floor(s_l + 1/2) + 2 along each axis, entry = x + r_l (y + r_l z)
@@ -38,11 +38,11 @@ struct grid {
     size_t n_features; /* F of a level: 1, 2, 4 or 8 */
     size_t n_levels;   /* L */
     bool is_smooth;
-    float scale[GRID_MAX_LEVELS];                /* s_l */
+    float scale[GRID_MAX_LEVELS];                 /* s_l */
     uint32_t factor[LIMIT_DIMS][GRID_MAX_LEVELS]; /* of each axis: 1, r_l, r_l^2, or the primes */
-    uint32_t mask[GRID_MAX_LEVELS];              /* T - 1; 0: dense */
-    uint32_t first[GRID_MAX_LEVELS];             /* of its entries */
-    size_t n_entries[GRID_MAX_LEVELS];           /* rounded up to whole lines */
+    uint32_t mask[GRID_MAX_LEVELS];               /* T - 1; 0: dense */
+    uint32_t first[GRID_MAX_LEVELS];              /* of its entries */
+    size_t n_entries[GRID_MAX_LEVELS];            /* rounded up to whole lines */
 };
 
 #endif

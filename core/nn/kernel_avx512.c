@@ -288,8 +288,8 @@ static void tanh_rows(size_t n, float *h)
 
 #define FLOAT_ROW                                                                                  \
     .gemm = gemm, .gemm_rows = TILE_ROWS, .add_columns = add_columns, .adam = adam_rows,           \
-    .adam_touched = adam_touched, .grid = &grid_avx512,                                            \
-    .fourier = fourier, .sine = sine_rows, .tanh = tanh_rows
+    .adam_touched = adam_touched, .grid = &grid_avx512, .fourier = fourier, .sine = sine_rows,     \
+    .tanh = tanh_rows
 
 const struct kernel kernel_avx512 = {.name = "avx512", FLOAT_ROW};
 const struct kernel kernel_avx512_bf16 = {.name = "avx512_bf16", FLOAT_ROW, .bf16 = &bf16_avx512};

@@ -1,5 +1,6 @@
 /*
- * Grids as the compiler makes them for AVX2: lanes are found in vectors, entries fetched one by one.
+ * Grids as the compiler makes them for AVX2: lanes are found in vectors, entries fetched one by
+ * one.
  */
 #ifdef __x86_64__
 #include "core/nn/kernel_grid.h"

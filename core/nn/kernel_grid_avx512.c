@@ -148,10 +148,10 @@ INLINE void scatter_16(const struct levels *l, const __m512 *place, const float 
     }
     for (size_t k = 0; k < count; k++)
         UNROLL(8)
-        for (size_t c = 0; c < (size_t)1 << n_dims; c++) {
-            add_pair(gradient + (size_t)PAIR * entry[c][k], part[c] + PAIR * k);
-            touched[entry[c][k] / (GRID_LINE / PAIR)] = 1;
-        }
+    for (size_t c = 0; c < (size_t)1 << n_dims; c++) {
+        add_pair(gradient + (size_t)PAIR * entry[c][k], part[c] + PAIR * k);
+        touched[entry[c][k] / (GRID_LINE / PAIR)] = 1;
+    }
 }
 
 INLINE void scatter_pairs(const struct grid *g, size_t level, size_t n, const float *x,

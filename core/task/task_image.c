@@ -282,7 +282,7 @@ struct evaluation {
     const struct field *field;
     struct team *team;
     const struct task_evaluation *how;
-    float *coords; /* [SLAB_POINTS, 2] */
+    float *coords;          /* [SLAB_POINTS, 2] */
     size_t n_band;          /* rows of windows in a band */
     size_t n_windows;       /* rows of windows in all; 1 stands for a picture that is one band */
     size_t n_bands;         /* of the picture */
@@ -465,7 +465,7 @@ static enum status evaluate_fully(const struct task_image *t, const struct field
             how->progress(how->context, (double)e.first_band / (double)e.n_bands);
     }
     if (status == STATUS_OK && t->n_test > 0)
-        status = baseline_measure(t->image, e.held, team, how->stop, baseline, err);
+        status = baseline_measure(t->image, t->held, team, how->stop, baseline, err);
     if (status != STATUS_OK)
         goto out;
     for (size_t i = 0; i < e.n_bands; i++) {

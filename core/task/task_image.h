@@ -2,8 +2,9 @@
  * Task "image": the value of a field at a pixel's centre is the pixel's colour.
  *
  * Training samples are visited along a path through the picture (core/task/visit.h): each batch is
- * spread over it evenly, an epoch visits all, a batch as large as the data is the full batch.  Coordinates: pixel i of N at (i + 0.5) / N, computed as a query for the pixel's
- * centre computes them.  (The paper's i / N differs by a constant shift.)
+ * spread over it evenly, an epoch visits all, a batch as large as the data is the full batch.
+ * Coordinates: pixel i of N at (i + 0.5) / N, computed as a query for the pixel's centre computes
+ * them.  (The paper's i / N differs by a constant shift.)
  *
  * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort also
  * ssim, over the whole image, and where pixels are held out, what interpolation of the training

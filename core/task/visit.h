@@ -2,7 +2,7 @@
  * The order in which the samples of a lattice are visited.
  *
  * Samples lie along a path: through the lattice in strips of 16 rows, each strip in blocks of 16
- * columns, each block row by row.  Neighbours on the path are mostly neighbours in the lattice.  The
+ * columns, each block row by row.  Neighbours on the path are mostly neighbours in the lattice. The
  * path is cut into as many pieces as a batch has places, and each place of a batch takes one sample
  * of its piece.  So a batch covers the lattice evenly (its gradient has less noise than that of
  * samples drawn freely), and its points come in an order in which a grid's entries and the samples
@@ -10,8 +10,8 @@
  *
  * In each epoch, of as many batches as the longest piece has samples, a place takes every sample of
  * its piece, none twice but one where its piece is a sample shorter than others; in which order is
- * the seed's.  A batch larger than the lattice holds all samples as often as it can, and the rest in
- * that way.
+ * the seed's.  A batch larger than the lattice holds all samples as often as it can, and the rest
+ * in that way.
  */
 #ifndef CORE_TASK_VISIT_H
 #define CORE_TASK_VISIT_H

@@ -196,7 +196,7 @@ static void check_type(const json_t *property, const struct member *m, const cha
     };
     const json_t *type = json_object_get(property, "type");
     const json_t *first = json_is_array(type) ? json_array_get(type, 0) : type;
-    if (json_is_array(type) != m->is_nullable ||
+    if (json_is_array(type) != (m->is_nullable || m->may_be_auto) ||
         strcmp(json_string_value(first), types[m->type]) != 0)
         fail_msg("%s: the type is not the table's", where);
 }

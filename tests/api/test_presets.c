@@ -23,7 +23,8 @@ static struct spec spec_of(const char *members)
     struct problem_list problems = {0};
     struct spec s;
     json_t *body = json_loads(text, 0, NULL), *spec = NULL, *labels = NULL;
-    assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, &s, &problems), STATUS_OK);
+    assert_int_equal(codec_spec_resolve(body, &picture, 0, &spec, &labels, &s, &problems),
+                     STATUS_OK);
     json_decref(body);
     json_decref(spec);
     json_decref(labels);

@@ -45,7 +45,7 @@ void fuzz_seeds(void)
 /* The row's text is read back as the same spec, and a field can say what it is. */
 static void check_stored(const char *text, const struct spec *s, const struct spec_facts *facts)
 {
-    struct spec stored = {.b = NULL};
+    struct spec stored = {.numbers = {NULL}};
     struct spec_facts told;
     REQUIRE(codec_spec_read(text, &stored, NULL) == STATUS_OK);
     spec_set_facts(&stored, facts);
@@ -102,7 +102,7 @@ static void check_resume(const json_t *body)
 {
     const struct job_row parent = {.spec_json = parent_spec, .checkpoint_step = PARENT_STEP};
     struct problem_list problems = {.status = STATUS_OK};
-    struct spec s = {.b = NULL};
+    struct spec s = {.numbers = {NULL}};
     json_t *spec = NULL;
     uint64_t steps = 0;
     const enum status status = codec_spec_resume(body, &parent, &spec, &steps, &problems);
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     const struct dataset_row *dataset = n_bytes % 8 == 7 ? &pixel : &picture;
     struct problem_list problems = {.status = STATUS_OK};
-    struct spec s = {.b = NULL};
+    struct spec s = {.numbers = {NULL}};
     json_t *body = NULL, *spec = NULL, *labels = NULL;
     char id[ID_SIZE];
     enum status status = codec_json_parse_object(bytes, n_bytes, MAX_DEPTH, &body, &problems);

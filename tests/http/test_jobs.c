@@ -412,7 +412,7 @@ static void bad_bodies_are_refused_with_the_place(void **state)
          "/field/network/width"},
         {"{\"dataset_id\":\"@\",\"field\":{\"network\":{\"width\":\"4\"}}}", 422,
          "/field/network/width"},
-        {"{\"dataset_id\":\"@\",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}", 422,
+        {"{\"dataset_id\":\"@\",\"field\":{\"encoding\":{\"type\":\"wavelet\"}}}", 422,
          "/field/encoding/type"},
         {"{\"dataset_id\":\"@\",\"task\":\"volume\"}", 422, "/task"},
         {"{\"dataset_id\":\"@\",\"preset\":\"slow\"}", 422, "/preset"},
