@@ -29,14 +29,16 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     const size_t training = field_train_bytes(&spec->field, spec->train.precision, optimizer,
                                               spec->train.batch_size, n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
-    /* The best parameters so far; a checkpoint has them as tensors and in its file. */
-    const size_t best = spec->train.early_stop > 0 ? field_block_bytes(&spec->field) : 0;
-    if (training == SIZE_MAX || saving == SIZE_MAX || best == SIZE_MAX)
+    /* The average of the parameters, and the best so far; a checkpoint has them as tensors and in
+     * its file. */
+    const size_t block = field_block_bytes(&spec->field);
+    const double more = (spec->train.early_stop > 0 ? (double)block : 0.0) +
+                        (spec->train.ema_decay > 0.0 ? (double)block : 0.0);
+    if (training == SIZE_MAX || saving == SIZE_MAX || block == SIZE_MAX)
         return SIZE_MAX;
     const double evaluating = (double)task_image_evaluation_bytes(facts->width, facts->height,
                                                                   facts->channels, n_threads);
-    const double fitting =
-        (double)training + (double)best + fmax(evaluating, (double)saving + 2.0 * (double)best);
+    const double fitting = (double)training + more + fmax(evaluating, (double)saving + 2.0 * more);
     const double fixed = process_bytes + (double)facts->image_bytes +
                          (double)task_image_bytes(facts->width, facts->height, spec->holdout);
     const double bytes = memory_margin * (fixed + fmax((double)facts->decoding_bytes, fitting));

@@ -2,6 +2,7 @@
  * Presets: named recipes as data.  What a job's body leaves out comes from here (contract §3).
  *
  *   fast    best result in a short time (the default)
+ *   compact a field of at most 300,000 parameters
  *   paper   the paper's own settings for the task
  */
 #ifndef API_PRESETS_H

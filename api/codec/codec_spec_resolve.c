@@ -25,7 +25,7 @@ static enum status no_memory(struct problem_list *problems)
 static const char *const later_tasks[] = {"volume", "signal", "shape", "ct", "mri", "views", NULL};
 static const char *const later_presets[] = {"auto", NULL};
 static const char *const task_names[] = {"image", NULL};
-static const char *const preset_names[] = {"fast", "paper", NULL};
+static const char *const preset_names[] = {"fast", "compact", "paper", NULL};
 
 static const struct member body_rows[] = {
     {.name = "dataset_id", .type = MEMBER_CUSTOM},

@@ -141,6 +141,8 @@ static const struct member train_rows[] = {
      AT(train.target_psnr)},
     {"time_limit_seconds", MEMBER_NUMBER, 0.0, 30.0 * 86400.0, .is_min_open = true,
      .is_nullable = true, AT(train.time_limit_seconds)},
+    {"ema_decay", MEMBER_NUMBER, 0.0, 1.0, .is_max_open = true, AT(train.ema_decay),
+     .fallback = "0.0"},
     {"early_stop", MEMBER_INTEGER, 1, 10000, .is_nullable = true, AT(train.early_stop),
      .fallback = "null"},
 };

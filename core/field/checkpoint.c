@@ -3,13 +3,14 @@
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 #include "core/field/field_tensors.h"
 
-/* Weights, up to two moments, the best weights. */
-enum { MAX_BLOCKS = 4 };
+/* Weights, up to two moments, the average and the best weights. */
+enum { MAX_BLOCKS = 5 };
 
 struct named_block {
     const char *prefix;
@@ -18,7 +19,7 @@ struct named_block {
 
 /* What a file of these blocks consists of.  Returns how many. */
 static size_t list_blocks(const struct checkpoint_blocks *blocks, enum optimizer_type optimizer,
-                          bool has_best, struct named_block out[MAX_BLOCKS])
+                          bool has_average, bool has_best, struct named_block out[MAX_BLOCKS])
 {
     static const char *const moments[] = {"adam.m.", "adam.v."};
     const size_t n_moments = optimizer_n_moments(optimizer);
@@ -27,6 +28,8 @@ static size_t list_blocks(const struct checkpoint_blocks *blocks, enum optimizer
     out[n++] = (struct named_block){"", blocks->params};
     for (size_t i = 0; i < n_moments; i++)
         out[n++] = (struct named_block){moments[i], blocks->moments[i]};
+    if (has_average)
+        out[n++] = (struct named_block){"average.", blocks->average};
     if (has_best)
         out[n++] = (struct named_block){"best.", blocks->best};
     return n;
@@ -44,7 +47,7 @@ enum status checkpoint_encode(const struct checkpoint *c, const struct checkpoin
         {"spec", spec},
     };
     struct named_block block[MAX_BLOCKS];
-    const size_t n_blocks = list_blocks(blocks, optimizer, has_best, block);
+    const size_t n_blocks = list_blocks(blocks, optimizer, blocks->average, has_best, block);
     struct tensor_set *set = tensor_set_create();
     if (!set)
         return error_status(err, STATUS_NO_MEMORY);
@@ -98,6 +101,14 @@ static enum status read_best(const struct safetensors *file, struct checkpoint *
     return STATUS_OK;
 }
 
+/* Every field has a layer. */
+static bool has_block(const struct safetensors *file, const char *prefix)
+{
+    char name[TENSOR_NAME_SIZE];
+    snprintf(name, sizeof name, "%slayers.0.bias", prefix);
+    return safetensors_find(file, name) != NULL;
+}
+
 static enum status read_header(const struct safetensors *file, enum optimizer_type optimizer,
                                struct checkpoint *out, struct error *err)
 {
@@ -136,7 +147,8 @@ enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_bloc
         status = read_best(file, &header, err);
     if (status != STATUS_OK)
         goto out;
-    n_blocks = list_blocks(blocks, optimizer, header.best_step > 0, block);
+    const bool has_average = blocks->average && has_block(file, "average.");
+    n_blocks = list_blocks(blocks, optimizer, has_average, header.best_step > 0, block);
     for (size_t i = 0; i < n_blocks && status == STATUS_OK; i++) {
         read[i] = mem_alloc_floats(n_params);
         if (!read[i]) {
@@ -149,6 +161,8 @@ enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_bloc
         goto out;
     for (size_t i = 0; i < n_blocks; i++)
         memcpy(block[i].values, read[i], n_params * sizeof(float));
+    if (blocks->average && !has_average)
+        memcpy(blocks->average, blocks->params, n_params * sizeof(float));
     *c = header;
 out:
     for (size_t i = 0; i < n_blocks; i++)

@@ -3,7 +3,8 @@
  *
  *   the field's own tensors (so a checkpoint can be opened as a field), the same names below
  *   "adam.m." and "adam.v.", "train.step" I64 [1], "train.seconds" F64 [1], and as metadata the
- *   optimizer's name and the caller's text `spec`; of a fit that stops early also the best
+ *   optimizer's name and the caller's text `spec`; of a fit that shows the average of its weights
+ *   that, below "average."; of a fit that stops early also the best
  *   parameters so far below "best.", "best.train.step" I64 [1] and "best.psnr" F64 [1].
  *
  * Batches and schedules are functions of the step and the seed: there is no other state.
@@ -29,7 +30,8 @@ struct checkpoint_blocks {
     const struct field *field; /* the shape */
     float *params;
     float *const *moments; /* optimizer_n_moments blocks */
-    float *best;           /* NULL: of no interest */
+    float *average;        /* NULL: of no interest */
+    float *best;           /* likewise */
 };
 
 /* Append a checkpoint. */
@@ -38,8 +40,8 @@ enum status checkpoint_encode(const struct checkpoint *c, const struct checkpoin
                               struct error *err) WARN_UNUSED;
 
 /* Read one back into the blocks and *c; a file without best parameters has best_step 0, and leaves
- * the block as it is.  INVALID if it is of another field or optimizer, or damaged: everything is
- * then as it was. */
+ * the block as it is; one without the average gives the parameters in its place.  INVALID if it is
+ * of another field or optimizer, or damaged: everything is then as it was. */
 enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_blocks *blocks,
                               enum optimizer_type optimizer, const uint8_t *bytes, size_t n_bytes,
                               struct error *err) WARN_UNUSED;

@@ -6,6 +6,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
+#include "core/field/average.h"
 #include "core/field/checkpoint.h"
 #include "core/field/early_stop.h"
 #include "core/field/precision.h"
@@ -27,6 +28,7 @@ struct trainer {
     const struct task *task;
     struct team *team;
     struct stepper *stepper;
+    struct average average;
     struct early_stop early_stop;
     uint64_t step;  /* steps done */
     double seconds; /* of training, as of the last look at the clock */
@@ -56,6 +58,9 @@ static enum status check_spec(const struct train_spec *spec, struct error *err)
                          "'learning_rate' must be positive, got %g", spec->learning_rate);
     if (spec->precision == PRECISION_AUTO)
         return error_set(err, STATUS_INVALID, "/train/precision", "'precision' is not settled");
+    if (!(spec->ema_decay >= 0.0 && spec->ema_decay < 1.0))
+        return error_set(err, STATUS_INVALID, "/train/ema_decay",
+                         "'ema_decay' must be in [0, 1), got %g", spec->ema_decay);
     const struct optimizer_spec *o = &spec->optimizer;
     if (o->type == OPTIMIZER_ADAM && !(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 &&
                                        o->beta2 < 1.0 && o->epsilon >= min_epsilon))
@@ -85,6 +90,8 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
     status = stepper_create(&t->stepper, &spec->optimizer, spec->precision, batch_size, field, task,
                             team, err);
     if (status == STATUS_OK)
+        status = average_init(&t->average, spec->ema_decay, field, err);
+    if (status == STATUS_OK)
         status = early_stop_init(&t->early_stop, spec->early_stop, task->n_evaluated, batch_size,
                                  field, err);
     if (status == STATUS_OK) {
@@ -100,6 +107,7 @@ void trainer_free(struct trainer *t)
     if (!t)
         return;
     stepper_free(t->stepper);
+    average_deinit(&t->average);
     early_stop_deinit(&t->early_stop);
     mem_free(t);
 }
@@ -120,22 +128,28 @@ double trainer_get_seconds(const struct trainer *t)
 }
 
 /* So that the field is what the last step made of it. */
-static void hide_best(struct trainer *t)
+static void hide(struct trainer *t)
 {
+    average_hide(&t->average, t->field);
     if (early_stop_hide(&t->early_stop, t->field))
         stepper_parameters_changed(t->stepper);
 }
 
-/* Where the last and the best parameters are. */
+/* Where the parameters, their average and the best are: one of them in the field, which was
+ * changed for another. */
 static struct checkpoint_blocks blocks_of(const struct trainer *t)
 {
+    const struct average *a = &t->average;
     const struct early_stop *e = &t->early_stop;
-    float *params = field_params(t->field);
+    float *shown = field_params(t->field);
     return (struct checkpoint_blocks){
         .field = t->field,
-        .params = e->is_shown ? e->block : params,
+        .params = e->is_shown   ? e->block
+                  : a->is_shown ? a->block
+                                : shown,
         .moments = stepper_moments(t->stepper),
-        .best = e->is_shown ? params : e->block,
+        .average = a->is_shown ? shown : a->block,
+        .best = e->is_shown ? shown : e->block,
     };
 }
 
@@ -160,7 +174,7 @@ enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes
     t->seconds = c.seconds;
     t->early_stop.best_step = c.best_step;
     t->early_stop.best_psnr = c.best_psnr;
-    hide_best(t);
+    hide(t);
     stepper_parameters_changed(t->stepper);
     return STATUS_OK;
 }
@@ -182,15 +196,17 @@ static double learning_rate(const struct trainer *t)
 static enum step_outcome advance(struct trainer *t, const volatile bool *stop, double *loss)
 {
     enum step_outcome outcome = stepper_step(t->stepper, t->step, learning_rate(t), stop, loss);
-    if (outcome == STEP_DONE)
+    if (outcome == STEP_DONE) {
         t->step++;
+        average_note(&t->average, t->field, t->step, t->team);
+    }
     return outcome;
 }
 
 double trainer_step(struct trainer *t)
 {
     double loss = 0.0;
-    hide_best(t);
+    hide(t);
     advance(t, NULL, &loss);
     return loss;
 }
@@ -259,8 +275,10 @@ static enum status give_snapshot(struct run *r, struct error *err)
     if (status != STATUS_OK)
         return status;
     const double begin = t->seconds;
+    average_show(&t->average, t->field);
     if (r->sink->snapshot && r->sound)
         r->sink->snapshot(r->sink->context, t->field, t->step);
+    average_hide(&t->average, t->field);
     look_at_clock(r);
     const double cost = t->seconds - begin;
     const double wanted = fmin(r->intervals->snapshot_seconds, snapshot_growth * begin);
@@ -329,11 +347,13 @@ static enum status look(struct run *r, bool *over, enum trainer_stop *stopped_by
 {
     struct trainer *t = r->trainer;
     double psnr = NAN;
+    average_show(&t->average, t->field);
     enum status status = evaluate(r, &psnr, err);
+    if (status == STATUS_OK && t->spec.early_stop > 0 && isfinite(psnr))
+        early_stop_note(&t->early_stop, t->field, t->step, psnr);
+    average_hide(&t->average, t->field);
     if (status != STATUS_OK)
         return status;
-    if (t->spec.early_stop > 0 && isfinite(psnr))
-        early_stop_note(&t->early_stop, t->field, t->step, psnr);
     if (t->spec.target_psnr > 0.0 && psnr >= t->spec.target_psnr) {
         *over = true;
         *stopped_by = STOPPED_BY_TARGET_PSNR;
@@ -344,7 +364,8 @@ static enum status look(struct run *r, bool *over, enum trainer_stop *stopped_by
     return STATUS_OK;
 }
 
-/* At the end: the field is to be the best that was seen.  What the last parameters are worth is not
+/* At the end of early stopping: the field, which is the average if there is one, is to be the best
+ * that was seen.  What the last parameters are worth is not
  * noted where no evaluation is due: a fit of more steps would not have looked at them. */
 static enum status show_best(struct run *r, struct error *err)
 {
@@ -359,6 +380,7 @@ static enum status show_best(struct run *r, struct error *err)
         if (status != STATUS_OK || psnr > e->best_psnr)
             return status;
     }
+    average_hide(&t->average, t->field);
     early_stop_show(&t->early_stop, t->field);
     return STATUS_OK;
 }
@@ -440,7 +462,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
     enum status status = STATUS_OK;
     if (t->spec.early_stop > 0)
         r.next_evaluation = t->seconds; /* when one is told: the first is */
-    hide_best(t);
+    hide(t);
     bool over = is_over(t, &end);
     /* A fit may have been stopped between a step and its evaluation, or ended there. */
     if (!over && early_stop_is_due(&t->early_stop, t->step) && t->early_stop.best_step != t->step)
@@ -449,6 +471,8 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         status = run_step(&r, &over, &end, err);
     if (status == STATUS_OK)
         status = check_parameters(&r, err);
+    if (status == STATUS_OK || status == STATUS_CANCELED)
+        average_show(&t->average, t->field);
     if (status == STATUS_OK && t->spec.early_stop > 0)
         status = show_best(&r, err);
     if (status == STATUS_OK)

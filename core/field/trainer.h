@@ -35,6 +35,7 @@ struct train_spec {
     double time_limit_seconds; /* of training, over all attempts; 0: none */
     double target_psnr;        /* of test_psnr where the task has one, looked at whenever the field
                                 * is evaluated; 0: none */
+    double ema_decay;          /* of the average that is shown, see average.h; 0: none is */
     uint64_t early_stop;       /* evaluations without a better test_psnr, see early_stop.h; 0: no
                                 * end by them, and the last parameters are the result */
 };
@@ -87,6 +88,8 @@ void trainer_free(struct trainer *t);
  * loss or parameters are not finite; the error names step and loss.  *stopped_by is set on OK.
  * The last evaluation over all samples is the caller's.
  *
+ * With ema_decay the field is then the average of its parameters, as snapshots and evaluations are,
+ * also when it was canceled.
  * With early_stop the field is then the best that was seen, whichever way training ended: of the
  * steps at which evaluations were due, and the last.  Steps go on from the last parameters, and so
  * does a trainer that loads what is saved now. */

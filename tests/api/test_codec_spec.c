@@ -118,8 +118,8 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
          "/field/encoding/n_frequencies", "256"},
         {"{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"sigma\":4}}}",
          "/field/encoding/sigma", "4.0"},
-        {"{" DS ",\"preset\":\"fast\",\"field\":{\"encoding\":{\"type\":\"gaussian\"}}}",
-         "/field/encoding/sigma", "20.0"},
+        {"{" DS ",\"preset\":\"fast\",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}",
+         "/field/encoding/n_levels", "12"},
         /* another type takes its own defaults */
         {"{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"type\":\"positional\"}}}",
          "/field/encoding",
@@ -145,11 +145,12 @@ static void callers_members_go_over_the_preset_one_by_one(void **state)
          "/train/optimizer", "\"adam\""},
         {"{" DS ",\"preset\":\"paper\",\"train\":{\"schedule\":{\"type\":\"exponential\"}}}",
          "/train/schedule", "\"exponential\""},
-        {"{" DS ",\"train\":{\"schedule\":\"hold\"}}", "/train/schedule", "\"hold\""},
+        {"{" DS ",\"preset\":\"paper\",\"train\":{\"schedule\":\"hold\"}}", "/train/schedule",
+         "\"hold\""},
         {"{" DS ",\"train\":{\"schedule\":{\"type\":\"hold\",\"hold\":0.5}}}", "/train/schedule",
          "{\"type\":\"hold\",\"hold\":0.5,\"floor\":0.0,\"warmup_steps\":0}"},
         {"{" DS ",\"preset\":\"fast\",\"train\":{\"schedule\":{\"floor\":0.01}}}",
-         "/train/schedule", "{\"type\":\"cosine\",\"floor\":0.01,\"warmup_steps\":0}"},
+         "/train/schedule", "{\"type\":\"hold\",\"hold\":0.7,\"floor\":0.01,\"warmup_steps\":0}"},
         /* the end of training */
         {"{" DS ",\"train\":{\"steps\":100}}", "/train/time_limit_seconds", "null"},
         {"{" DS ",\"train\":{\"steps\":100,\"time_limit_seconds\":5}}", "/train/time_limit_seconds",
@@ -234,7 +235,8 @@ static void grids_get_the_sizes_that_suit_the_picture(void **state)
 {
     (void)state;
     struct spec s;
-    json_t *spec = resolve("{" DS ",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}", &s);
+    json_t *spec = resolve(
+        "{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}", &s);
     const struct encoding_spec *e = &s.field.encoding;
     assert_int_equal(e->type, ENCODING_HASHGRID);
     assert_true(e->n_levels == 16 && e->n_features_per_level == 2 && e->base_resolution == 16);
@@ -264,7 +266,8 @@ static void grids_stay_below_the_memory_of_a_job(void **state)
     struct dataset_row large = picture;
     char large_info[] = "{\"shape\":[4000,4000,3],\"channels\":3,\"bits_per_channel\":8}";
     large.info_json = large_info;
-    json_t *body = json_loads("{" DS ",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}", 0, NULL);
+    json_t *body = json_loads(
+        "{" DS ",\"preset\":\"paper\",\"field\":{\"encoding\":{\"type\":\"hashgrid\"}}}", 0, NULL);
     static const struct {
         uint64_t bytes;
         size_t log2_size;
@@ -373,8 +376,8 @@ static void bad_bodies_are_refused_at_their_place(void **state)
          "/field/encoding/n_octaves", STATUS_INVALID},
         {",\"field\":{\"encoding\":{\"type\":\"none\",\"sigma\":3}}", "/field/encoding/sigma",
          STATUS_INVALID},
-        {",\"field\":{\"encoding\":{\"sigma\":\"auto\"}}", "/field/encoding/sigma",
-         STATUS_UNSUPPORTED},
+        {",\"preset\":\"paper\",\"field\":{\"encoding\":{\"sigma\":\"auto\"}}",
+         "/field/encoding/sigma", STATUS_UNSUPPORTED},
         {",\"field\":{\"encoding\":{\"sigma\":\"big\"}}", "/field/encoding/sigma", STATUS_INVALID},
         {",\"field\":{\"encoding\":{\"sigma\":0}}", "/field/encoding/sigma", STATUS_INVALID},
         {",\"field\":{\"encoding\":{\"sigma\":-1}}", "/field/encoding/sigma", STATUS_INVALID},

@@ -1,0 +1,78 @@
+#include "core/field/average.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+
+enum { GRANULE = 1024 }; /* floats: fewer are not worth another member */
+
+enum status average_init(struct average *a, double decay, const struct field *f, struct error *err)
+{
+    *a = (struct average){.decay = decay};
+    if (decay == 0.0)
+        return STATUS_OK;
+    a->block = mem_alloc_floats(field_n_params(f));
+    if (!a->block)
+        return error_status(err, STATUS_NO_MEMORY);
+    memcpy(a->block, field_params_const(f), field_n_params(f) * sizeof *a->block);
+    return STATUS_OK;
+}
+
+void average_deinit(struct average *a)
+{
+    mem_free(a->block);
+}
+
+/* A pass over both blocks. */
+struct pass {
+    float *block;
+    const float *params;
+    size_t n, n_members;
+    float weight;
+};
+
+static void move_member(void *context, size_t member)
+{
+    const struct pass *p = context;
+    size_t first, count;
+    team_share(p->n, GRANULE, p->n_members, member, &first, &count);
+    for (size_t i = first; i < first + count; i++)
+        p->block[i] += p->weight * (p->params[i] - p->block[i]);
+}
+
+void average_note(struct average *a, const struct field *f, uint64_t step, struct team *team)
+{
+    if (a->decay == 0.0 || step % AVERAGE_PERIOD != 0)
+        return;
+    const double n = (double)(step / AVERAGE_PERIOD);
+    struct pass p = {.block = a->block,
+                     .params = field_params_const(f),
+                     .n = field_n_params(f),
+                     .n_members = team_size(team),
+                     .weight = (float)fmax(1.0 - pow(a->decay, AVERAGE_PERIOD), 1.0 / n)};
+    team_run(team, move_member, &p);
+}
+
+static void swap(struct average *a, struct field *f)
+{
+    float *params = field_params(f);
+    for (size_t i = 0; i < field_n_params(f); i++) {
+        const float value = params[i];
+        params[i] = a->block[i];
+        a->block[i] = value;
+    }
+    a->is_shown = !a->is_shown;
+}
+
+void average_show(struct average *a, struct field *f)
+{
+    if (a->block && !a->is_shown)
+        swap(a, f);
+}
+
+void average_hide(struct average *a, struct field *f)
+{
+    if (a->is_shown)
+        swap(a, f);
+}
