@@ -558,7 +558,7 @@ static void memory_estimates_are_a_little_over_the_truth(void **state)
         fit.spec.encoding.n_frequencies = table[i].n_frequencies;
         fit.spec.encoding.trainable = i % 2;
         const size_t estimate =
-            field_train_bytes(&fit.spec, PRECISION_FP32, OPTIMIZER_ADAM, train.batch_size, 2);
+            field_train_bytes(&fit.spec, PRECISION_FP32, OPTIMIZER_ADAM, fit.train.batch_size, 2);
         const struct mallinfo2 before = mallinfo2();
         fit_start(&fit, HOLDOUT_NONE);
         const struct mallinfo2 after = mallinfo2();

@@ -16,7 +16,11 @@
 
 static const double two_pi = 6.283185307179586477;
 
-enum { MAX_M = 512, N_POINTS = 40 };
+enum {
+    MAX_M = 512,
+    N_POINTS = 40,
+    N_SINE_TYPES = ENCODING_EXPLICIT + 1, /* none and the Fourier family: the first of the table */
+};
 
 static const double some_b[] = {1, 2, -3, 0.5, 4, 0, -1, 1.5, 2.5};
 static const double some_a[] = {1, 0.5, 2};
@@ -50,7 +54,8 @@ static size_t initial(const struct encoding_spec *spec, uint64_t seed, float *b,
     float *params = mem_alloc_floats(encoding_n_params(e));
     assert_non_null(params);
     encoding_init(e, spec, seed, params);
-    encoding_export(e, params, b, a);
+    encoding_export(e, params, 0, b);
+    encoding_export(e, params, 1, a);
     const size_t m = encoding_n_frequencies(e);
     mem_free(params);
     encoding_free(e);
@@ -60,10 +65,10 @@ static size_t initial(const struct encoding_spec *spec, uint64_t seed, float *b,
 static void names_follow_the_enumeration(void **state)
 {
     (void)state;
-    static const char *const names[] = {"none",   "basic",    "positional",
-                                        "octave", "gaussian", "explicit"};
-    assert_int_equal(encoding_n_types(), 6);
-    for (size_t i = 0; i < 6; i++)
+    static const char *const names[] = {"none",     "basic",    "positional", "octave", "gaussian",
+                                        "explicit", "hashgrid", "densegrid",  "concat"};
+    assert_int_equal(encoding_n_types(), ENCODING_CONCAT + 1);
+    for (size_t i = 0; i < encoding_n_types(); i++)
         assert_string_equal(encoding_type_name((enum encoding_type)i), names[i]);
 }
 
@@ -72,7 +77,7 @@ static void shapes_follow_the_type(void **state)
     (void)state;
     for (size_t n_inputs = 1; n_inputs <= 3; n_inputs++) {
         const size_t expected[] = {0, n_inputs, 5 * n_inputs, 6 * n_inputs, 5, 3};
-        for (size_t type = 0; type < encoding_n_types(); type++) {
+        for (size_t type = 0; type < N_SINE_TYPES; type++) {
             struct encoding_spec spec = spec_of((enum encoding_type)type, n_inputs);
             struct encoding *e = created(&spec);
             const size_t m = expected[type];
@@ -80,6 +85,14 @@ static void shapes_follow_the_type(void **state)
             assert_int_equal(encoding_n_frequencies(e), m);
             assert_int_equal(encoding_n_features(e), m ? 2 * m : n_inputs);
             assert_int_equal(encoding_n_params(e), (n_inputs + 1) * ((m + 15) / 16 * 16));
+            assert_int_equal(encoding_n_table(e), 0);
+            assert_int_equal(encoding_n_fixed(e), encoding_n_params(e));
+            assert_int_equal(encoding_n_levels(e), 0);
+            assert_int_equal(encoding_n_tensors(e), m ? 2 : 0);
+            assert_int_equal(encoding_n_parameters(e), 0);
+            assert_false(encoding_is_trainable(e));
+            assert_int_equal(encoding_is_bounded(e), m > 0);
+            assert_true(encoding_multiply_adds(e) == (double)(m * n_inputs));
             encoding_free(e);
         }
     }
@@ -165,7 +178,7 @@ static void gaussian_is_normal_and_scales_with_sigma(void **state)
 static void normalize_makes_features_of_length_1(void **state)
 {
     (void)state;
-    for (size_t type = ENCODING_BASIC; type < encoding_n_types(); type++) {
+    for (size_t type = ENCODING_BASIC; type < N_SINE_TYPES; type++) {
         float b[MAX_M * 2], a[MAX_M];
         struct encoding_spec spec = spec_of((enum encoding_type)type, 2);
         spec.normalize = true;
@@ -205,8 +218,10 @@ static void exact_features(const struct encoding *e, const struct encoding_spec 
 {
     const size_t n_inputs = spec->n_inputs, m = encoding_n_frequencies(e);
     float b[MAX_M * 3], a[MAX_M];
-    if (m > 0)
-        encoding_export(e, params, b, a);
+    if (m > 0) {
+        encoding_export(e, params, 0, b);
+        encoding_export(e, params, 1, a);
+    }
     for (size_t d = 0; m == 0 && d < n_inputs; d++)
         out[d] = spec->input_range[0] + (spec->input_range[1] - spec->input_range[0]) * x[d];
     for (size_t j = 0; j < m; j++) {
@@ -255,7 +270,7 @@ static void forward_matches_the_formula_point_by_point(void **state)
     size_t n_kernels;
     const struct kernel *const *kernels = kernel_table(&n_kernels);
     for (size_t k = 0; k < n_kernels; k++)
-        for (size_t type = 0; type < encoding_n_types(); type++)
+        for (size_t type = 0; type < N_SINE_TYPES; type++)
             for (size_t n_inputs = 1; n_inputs <= 3; n_inputs++) {
                 struct encoding_spec spec = spec_of((enum encoding_type)type, n_inputs);
                 check_forward(&spec, kernels[k]);
@@ -354,7 +369,7 @@ static void jet_matches_differences_of_the_formula(void **state)
     size_t n_kernels;
     const struct kernel *const *kernels = kernel_table(&n_kernels);
     for (size_t k = 0; k < n_kernels; k++)
-        for (size_t type = 0; type < encoding_n_types(); type++)
+        for (size_t type = 0; type < N_SINE_TYPES; type++)
             for (size_t n_inputs = 1; n_inputs <= 3; n_inputs++) {
                 struct encoding_spec spec = spec_of((enum encoding_type)type, n_inputs);
                 check_jet(&spec, kernels[k]);
@@ -368,7 +383,7 @@ static void jet_matches_differences_of_the_formula(void **state)
 static void export_and_import_are_inverse(void **state)
 {
     (void)state;
-    for (size_t type = ENCODING_BASIC; type < encoding_n_types(); type++) {
+    for (size_t type = ENCODING_BASIC; type < N_SINE_TYPES; type++) {
         struct encoding_spec spec = spec_of((enum encoding_type)type, 2);
         struct encoding *e = created(&spec);
         const size_t n = encoding_n_params(e);
@@ -376,8 +391,10 @@ static void export_and_import_are_inverse(void **state)
         float b[MAX_M * 2], a[MAX_M];
         encoding_init(e, &spec, 5, params);
         memset(copy, 0xff, n * sizeof *copy);
-        encoding_export(e, params, b, a);
-        encoding_import(e, copy, b, a);
+        encoding_export(e, params, 0, b);
+        encoding_export(e, params, 1, a);
+        encoding_import(e, copy, 1, a);
+        encoding_import(e, copy, 0, b);
         assert_memory_equal(copy, params, n * sizeof *copy);
         mem_free(copy);
         mem_free(params);
@@ -385,7 +402,7 @@ static void export_and_import_are_inverse(void **state)
     }
 }
 
-static void backward_adds_to_d_params_and_leaves_padding_alone(void **state)
+static void backward_adds_to_gradients_and_leaves_padding_alone(void **state)
 {
     (void)state;
     struct encoding_spec spec = spec_of(ENCODING_GAUSSIAN, 2);
@@ -506,7 +523,7 @@ int main(void)
         cmocka_unit_test(forward_matches_the_formula_point_by_point),
         cmocka_unit_test(jet_matches_differences_of_the_formula),
         cmocka_unit_test(export_and_import_are_inverse),
-        cmocka_unit_test(backward_adds_to_d_params_and_leaves_padding_alone),
+        cmocka_unit_test(backward_adds_to_gradients_and_leaves_padding_alone),
         cmocka_unit_test(refuses_what_is_out_of_range),
         cmocka_unit_test(create_survives_every_failing_allocation),
     };
