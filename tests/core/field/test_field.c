@@ -8,7 +8,9 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/nn/kernel.h"
+#include "tests/support/small_encoding.h"
 #include "tests/support/small_fit.h"
+#include "tests/support/twin_encoding.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,22 +21,11 @@
 
 enum { D = 2, C = 3 };
 
-static const double some_b[] = {1.0, 0.5, -2.0, 3.0, 0.25, 1.5, 2.5, -1.0, 0.0, 4.0};
-static const double some_a[] = {1.0, 0.5, 0.25, 2.0, 0.0};
-
 /* A field with an encoding of every type; smooth, so that it has a gradient everywhere. */
 static struct field_spec spec_of(enum encoding_type type)
 {
     return (struct field_spec){
-        .encoding = {.type = type,
-                     .n_inputs = D,
-                     .n_frequencies = type == ENCODING_EXPLICIT ? 5 : 7,
-                     .n_octaves = 3,
-                     .sigma = 2.0,
-                     .scale = 2.0,
-                     .input_range = {-1.0, 1.0},
-                     .b = some_b,
-                     .a = some_a},
+        .encoding = small_encoding(type, D),
         .network = {.n_outputs = C,
                     .n_hidden_layers = 2,
                     .width = 20,
@@ -72,6 +63,7 @@ static void field_value_of_a_point_depends_on_the_point_alone(void **state)
             struct field *f = NULL;
             assert_int_equal(field_create(&f, &spec, kernels[k], NULL), STATUS_OK);
             field_init(f, &spec, 2);
+            small_encoding_enlarge_tables(field_encoding(f), field_params(f));
             struct field_workspace *w = workspace_of(f, FIELD_VALUES);
             struct field_workspace *g = workspace_of(f, FIELD_GRADIENTS);
             field_query(f, w, N, unit, together);
@@ -170,6 +162,26 @@ static void moved(size_t n, const float *unit, size_t d, float h, float *out)
         out[i] = unit[i] + (i % D == d ? h : 0);
 }
 
+/* Not where differences reach over the edge of a cell of a grid: curvatures jump there. */
+static void points_inside_cells(size_t n, float *unit)
+{
+    const struct encoding_spec spec = small_encoding(ENCODING_CONCAT, D);
+    struct twin_encoding grid;
+    struct rng r = rng_at(4, RNG_SAMPLE, 0);
+    twin_encoding_init(&grid, &spec);
+    for (size_t i = 0; i < n; i++) {
+        double margin;
+        do {
+            double x[D];
+            uint64_t cells = 0;
+            for (size_t d = 0; d < D; d++)
+                x[d] = (double)(unit[i * D + d] = (float)rng_uniform(&r));
+            margin = 1.0;
+            twin_encode_cells(&grid, x, &cells, &margin);
+        } while (margin < 0.05);
+    }
+}
+
 static double largest(size_t n, const double *x)
 {
     double result = 0;
@@ -189,12 +201,13 @@ static void field_derivatives_match_central_differences(void **state)
     static float values[N * C], gradient[N * C * D], laplacian[N * C];
     static double slopes[N * C * D], bends[N * C];
     const struct field_outputs out = {values, gradient, laplacian};
-    some_points(N, unit);
+    points_inside_cells(N, unit);
     for (size_t type = 0; type < encoding_n_types(); type++)
         for (size_t o = 0; o < 2; o++) {
             struct field_spec spec = spec_of((enum encoding_type)type);
             spec.network.output_activation = outputs[o];
             struct field *f = small_field(&spec, 3);
+            small_encoding_enlarge_tables(field_encoding(f), field_params(f));
             struct field_workspace *q = workspace_of(f, FIELD_VALUES);
             struct field_workspace *w = workspace_of(f, FIELD_LAPLACIANS);
             field_derivatives(f, w, N, unit, false, &out);
@@ -320,13 +333,13 @@ static void field_counts_parameters_as_people_do(void **state)
 {
     (void)state;
     struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
-    const size_t network = (14 * 20 + 20) + (20 * 20 + 20) + (20 * 3 + 3);
+    const size_t network = (6 * 20 + 20) + (20 * 20 + 20) + (20 * 3 + 3);
     for (int trainable = 0; trainable < 2; trainable++) {
         spec.encoding.trainable = trainable;
         struct field *f = small_field(&spec, 1);
         size_t first, count;
         field_trainable_range(f, &first, &count);
-        assert_int_equal(field_n_parameters(f), network + (trainable ? 7 * (D + 1) : 0));
+        assert_int_equal(field_n_parameters(f), network + (trainable ? 3 * (D + 1) : 0));
         assert_int_equal(first, trainable ? 0 : encoding_n_params(field_encoding(f)));
         assert_int_equal(first + count, field_n_params(f));
         assert_int_equal(field_n_inputs(f), D);
@@ -334,7 +347,21 @@ static void field_counts_parameters_as_people_do(void **state)
         assert_int_equal(field_domain(f)->n_dims, D);
         field_free(f);
     }
-    assert_true(field_query_flops(&spec) == 2.0 * (7 * D + 14 * 20 + 20 * 20 + 20 * 3));
+    assert_true(field_query_flops(&spec) == 2.0 * (3 * D + 6 * 20 + 20 * 20 + 20 * 3));
+
+    /* of a grid: its tables, which training changes too, before that range */
+    spec = spec_of(ENCODING_CONCAT);
+    struct field *f = small_field(&spec, 1);
+    const size_t n_table = encoding_n_table(field_encoding(f));
+    size_t first, count;
+    field_trainable_range(f, &first, &count);
+    assert_int_equal(n_table, 2 * (16 + 16));
+    assert_int_equal(field_n_parameters(f),
+                     n_table + 3 * (D + 1) + (12 * 20 + 20) + (20 * 20 + 20) + (20 * 3 + 3));
+    assert_int_equal(first, n_table);
+    assert_int_equal(first + count, field_n_params(f));
+    assert_true(field_query_flops(&spec) == 2.0 * (4 * 4 + 3 * D + 12 * 20 + 20 * 20 + 20 * 3));
+    field_free(f);
 }
 
 static void field_create_refuses_what_does_not_fit(void **state)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "tests/support/small_encoding.h"
 #include "tests/support/small_fit.h"
 
 #include <setjmp.h>
@@ -14,21 +15,10 @@
 
 #include <cmocka.h>
 
-static const double some_b[] = {1.0, 0.5, -2.0, 3.0, 0.25, 1.5};
-static const double some_a[] = {1.0, 0.5, 0.25};
-
 static struct field_spec spec_of(enum encoding_type type)
 {
     return (struct field_spec){
-        .encoding = {.type = type,
-                     .n_inputs = 2,
-                     .n_frequencies = 3,
-                     .n_octaves = 3,
-                     .sigma = 2.0,
-                     .scale = 2.0,
-                     .input_range = {0.0, 1.0},
-                     .b = some_b,
-                     .a = some_a},
+        .encoding = small_encoding(type, 2),
         .network = {.n_outputs = 2,
                     .n_hidden_layers = 1,
                     .width = 70,
@@ -62,38 +52,62 @@ static void field_load_gives_back_what_field_save_wrote(void **state)
     }
 }
 
-static void field_save_names_and_shapes_tensors_as_promised(void **state)
+struct expected {
+    const char *name;
+    size_t n_dims, shape[2];
+};
+
+static void check_tensors(const struct field_spec *spec, size_t n, const struct expected *table)
 {
-    (void)state;
-    static const struct {
-        const char *name;
-        size_t n_dims, shape[2];
-    } table[] = {
-        {"encoding.b", 2, {3, 2}},       {"encoding.a", 1, {3, 0}},
-        {"layers.0.weight", 2, {70, 6}}, {"layers.0.bias", 1, {70, 0}},
-        {"layers.1.weight", 2, {2, 70}}, {"layers.1.bias", 1, {2, 0}},
-    };
-    const struct field_spec spec = spec_of(ENCODING_EXPLICIT);
-    struct field *f = small_field(&spec, 1);
+    struct field *f = small_field(spec, 1);
     struct buffer bytes = saved(f);
     struct safetensors *file = NULL;
     assert_int_equal(safetensors_parse(&file, bytes.data, bytes.size, NULL), STATUS_OK);
-    assert_int_equal(safetensors_n_tensors(file), sizeof table / sizeof *table);
+    assert_int_equal(safetensors_n_tensors(file), n);
     assert_string_equal(safetensors_metadata(file, "spec"), "{\"a\": 1}");
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct tensor *t = safetensors_find(file, table[i].name);
         assert_non_null(t);
         assert_int_equal(t->type, TENSOR_F32);
         assert_int_equal(t->n_dims, table[i].n_dims);
         for (size_t d = 0; d < t->n_dims; d++)
             assert_int_equal(t->shape[d], table[i].shape[d]);
+        if (strcmp(table[i].name, "encoding.b") == 0)
+            for (size_t j = 0; j < 6; j++)
+                assert_true(((const float *)t->data)[j] == (float)spec->encoding.b[j]);
+        if (strcmp(table[i].name, "encoding.levels.1") == 0)
+            assert_memory_equal(t->data, field_params(f) + 32, 32 * sizeof(float));
     }
-    const float *b = safetensors_find(file, "encoding.b")->data;
-    for (size_t i = 0; i < 6; i++)
-        assert_true(b[i] == (float)some_b[i]);
     safetensors_free(file);
     buffer_deinit(&bytes);
     field_free(f);
+}
+
+static void field_save_names_and_shapes_tensors_as_promised(void **state)
+{
+    (void)state;
+    static const struct expected fourier[] = {
+        {"encoding.b", 2, {3, 2}},       {"encoding.a", 1, {3, 0}},
+        {"layers.0.weight", 2, {70, 6}}, {"layers.0.bias", 1, {70, 0}},
+        {"layers.1.weight", 2, {2, 70}}, {"layers.1.bias", 1, {2, 0}},
+    };
+    static const struct expected grid[] = {
+        {"encoding.levels.0", 2, {16, 2}}, {"encoding.levels.1", 2, {16, 2}},
+        {"layers.0.weight", 2, {70, 4}},   {"layers.0.bias", 1, {70, 0}},
+        {"layers.1.weight", 2, {2, 70}},   {"layers.1.bias", 1, {2, 0}},
+    };
+    static const struct expected concat[] = {
+        {"encoding.parts.0.levels.0", 2, {16, 2}}, {"encoding.parts.0.levels.1", 2, {16, 2}},
+        {"encoding.parts.1.b", 2, {3, 2}},         {"encoding.parts.1.a", 1, {3, 0}},
+        {"layers.0.weight", 2, {70, 12}},          {"layers.0.bias", 1, {70, 0}},
+        {"layers.1.weight", 2, {2, 70}},           {"layers.1.bias", 1, {2, 0}},
+    };
+    struct field_spec spec = spec_of(ENCODING_EXPLICIT);
+    check_tensors(&spec, sizeof fourier / sizeof *fourier, fourier);
+    spec = spec_of(ENCODING_HASHGRID);
+    check_tensors(&spec, sizeof grid / sizeof *grid, grid);
+    spec = spec_of(ENCODING_CONCAT);
+    check_tensors(&spec, sizeof concat / sizeof *concat, concat);
 }
 
 /* A change to the tensors of a saved field, and what loading it then says. */
