@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double pi = 3.14159265358979323846;
-
 static double *doubles(size_t n)
 {
     double *p = calloc(n ? n : 1, sizeof *p);
@@ -14,18 +12,14 @@ static double *doubles(size_t n)
     return p;
 }
 
-void twin_init(struct twin *t, const struct encoding_spec *encoding, size_t n_frequencies,
-               const struct mlp_spec *network)
+void twin_init(struct twin *t, const struct encoding_spec *encoding, const struct mlp_spec *network)
 {
-    *t = (struct twin){.encoding = *encoding,
-                       .network = *network,
-                       .n_frequencies = n_frequencies,
-                       .n_features = n_frequencies ? 2 * n_frequencies : encoding->n_inputs,
-                       .n_layers = network->n_hidden_layers + 1};
-    t->n_params = n_frequencies * (encoding->n_inputs + 1);
+    *t = (struct twin){.network = *network, .n_layers = network->n_hidden_layers + 1};
+    twin_encoding_init(&t->encoding, encoding);
+    t->n_params = t->encoding.n_params;
     for (size_t l = 0; l < t->n_layers; l++) {
         struct twin_layer *layer = &t->layer[l];
-        layer->n_inputs = l == 0 ? t->n_features : network->width;
+        layer->n_inputs = l == 0 ? t->encoding.n_features : network->width;
         layer->n_outputs = l + 1 == t->n_layers ? network->n_outputs : network->width;
         layer->weight = t->n_params;
         layer->bias = layer->weight + layer->n_outputs * layer->n_inputs;
@@ -38,31 +32,6 @@ void twin_deinit(struct twin *t)
 {
     free(t->params);
     *t = (struct twin){0};
-}
-
-/* b_j.x */
-static double cycles(const struct twin *t, size_t j, const double *x)
-{
-    double u = 0;
-    for (size_t d = 0; d < t->encoding.n_inputs; d++)
-        u += t->params[j * t->encoding.n_inputs + d] * x[d];
-    return u;
-}
-
-static double amplitude(const struct twin *t, size_t j)
-{
-    return t->params[t->n_frequencies * t->encoding.n_inputs + j];
-}
-
-static void encode(const struct twin *t, const double *x, double *features)
-{
-    const double lo = t->encoding.input_range[0], hi = t->encoding.input_range[1];
-    for (size_t d = 0; t->n_frequencies == 0 && d < t->encoding.n_inputs; d++)
-        features[d] = lo + (hi - lo) * x[d];
-    for (size_t j = 0; j < t->n_frequencies; j++) {
-        features[j] = amplitude(t, j) * sin(2 * pi * cycles(t, j, x));
-        features[t->n_frequencies + j] = amplitude(t, j) * cos(2 * pi * cycles(t, j, x));
-    }
 }
 
 static double act(const struct twin *t, double z)
@@ -136,7 +105,7 @@ static void pass_deinit(struct pass *p, const struct twin *t)
 
 static void pass_forward(struct pass *p, const struct twin *t, const double *x)
 {
-    encode(t, x, p->h[0]);
+    twin_encode(&t->encoding, t->params, x, p->h[0]);
     for (size_t l = 0; l < t->n_layers; l++) {
         const struct twin_layer *layer = &t->layer[l];
         const double *weight = t->params + layer->weight, *bias = t->params + layer->bias;
@@ -160,7 +129,8 @@ void twin_forward(const struct twin *t, size_t n, const double *x, double *featu
     for (size_t i = 0; i < n; i++) {
         pass_forward(&p, t, x + i * t->encoding.n_inputs);
         if (features)
-            memcpy(features + i * t->n_features, p.h[0], t->n_features * sizeof(double));
+            memcpy(features + i * t->encoding.n_features, p.h[0],
+                   t->encoding.n_features * sizeof(double));
         for (size_t c = 0; c < n_outputs; c++) {
             const double z = p.z[t->n_layers - 1][c];
             if (raw)
@@ -191,7 +161,6 @@ double twin_loss(const struct twin *t, enum loss loss, size_t n, const double *x
 static void point_backward(const struct twin *t, const struct pass *p, const double *x, double *d_z,
                            double *d_params, double *d_x)
 {
-    const size_t n_inputs = t->encoding.n_inputs, m = t->n_frequencies;
     for (size_t l = t->n_layers; l-- > 0;) {
         const struct twin_layer *layer = &t->layer[l];
         double *d_h = doubles(layer->n_inputs);
@@ -208,20 +177,7 @@ static void point_backward(const struct twin *t, const struct pass *p, const dou
         free(d_z);
         d_z = d_h;
     }
-
-    const double range = t->encoding.input_range[1] - t->encoding.input_range[0];
-    for (size_t d = 0; d < n_inputs; d++)
-        d_x[d] = m == 0 ? range * d_z[d] : 0;
-    for (size_t j = 0; j < m; j++) {
-        const double phase = 2 * pi * cycles(t, j, x), a = amplitude(t, j);
-        const double d_sine = d_z[j], d_cosine = d_z[m + j];
-        const double d_phase = a * (d_sine * cos(phase) - d_cosine * sin(phase));
-        for (size_t d = 0; d < n_inputs; d++) {
-            d_params[j * n_inputs + d] += 2 * pi * d_phase * x[d];
-            d_x[d] += 2 * pi * d_phase * t->params[j * n_inputs + d];
-        }
-        d_params[m * n_inputs + j] += d_sine * sin(phase) + d_cosine * cos(phase);
-    }
+    twin_encode_backward(&t->encoding, t->params, x, d_z, d_params, d_x);
     free(d_z);
 }
 
@@ -246,8 +202,9 @@ void twin_backward(const struct twin *t, enum loss loss, size_t n, const double 
     pass_deinit(&p, t);
 }
 
-/* Which side of its kink each relu is on, folded into one number; *margin as twin_margin. */
-static uint64_t relu_sides(const struct twin *t, size_t n, const double *x, double *margin)
+/* Which side of its kink each relu is on, and which cells points are in, folded into one number;
+ * *margin as twin_margin. */
+static uint64_t sides_of(const struct twin *t, size_t n, const double *x, double *margin)
 {
     uint64_t sides = 14695981039346656037u; /* FNV-1a */
     *margin = INFINITY;
@@ -255,6 +212,7 @@ static uint64_t relu_sides(const struct twin *t, size_t n, const double *x, doub
     pass_init(&p, t);
     for (size_t i = 0; i < n; i++) {
         pass_forward(&p, t, x + i * t->encoding.n_inputs);
+        twin_encode_cells(&t->encoding, x + i * t->encoding.n_inputs, &sides, margin);
         for (size_t l = 0; l < t->n_layers; l++) {
             const enum activation a =
                 l + 1 < t->n_layers ? t->network.activation : t->network.output_activation;
@@ -271,7 +229,7 @@ static uint64_t relu_sides(const struct twin *t, size_t n, const double *x, doub
 double twin_margin(const struct twin *t, size_t n, const double *x)
 {
     double margin;
-    relu_sides(t, n, x, &margin);
+    sides_of(t, n, x, &margin);
     return margin;
 }
 
@@ -281,11 +239,11 @@ double twin_difference(const struct twin *t, enum loss loss, size_t n, const dou
     static const double at[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
     const double kept = *number;
     double margin, sum = 0;
-    const uint64_t sides = relu_sides(t, n, x, &margin);
+    const uint64_t sides = sides_of(t, n, x, &margin);
     for (size_t i = 0; i < 4; i++) {
         *number = kept + at[i] * step;
         sum += weight[i] * twin_loss(t, loss, n, x, targets);
-        if (relu_sides(t, n, x, &margin) != sides)
+        if (sides_of(t, n, x, &margin) != sides)
             *same_side = false;
     }
     *number = kept;

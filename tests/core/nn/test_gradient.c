@@ -15,16 +15,18 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/nn/encoding.h"
+#include "core/nn/grid.h"
 #include "core/nn/kernel.h"
 #include "core/nn/loss.h"
 #include "core/nn/mlp.h"
 #include "core/nn/mlp_jet.h"
 #include "tests/support/compare.h"
+#include "tests/support/small_encoding.h"
 #include "tests/support/twin.h"
 
 static const struct mlp_pass training = {.training = true, .inputs = true};
 
-enum { N_POINTS = 3, N_OUTPUTS = 2, MAX_PARAMS = 1024 };
+enum { N_POINTS = 3, N_OUTPUTS = 2, MAX_PARAMS = 2048 };
 
 static const double explicit_b[] = {0.5, -1, 0.25, 2, 0.75, -0.5, 1.5, 1, -2};
 static const double explicit_a[] = {1, 0, 0.5}; /* one amplitude that has yet to be learned */
@@ -46,16 +48,24 @@ static void to_doubles(size_t n, const float *from, double *to)
         to[i] = (double)from[i];
 }
 
+/* Where tensor i of the twin's encoding ends. */
+static size_t tensor_end(const struct twin *t, size_t i)
+{
+    return i + 1 < t->encoding.n_tensors ? t->encoding.tensor[i + 1] : t->encoding.n_params;
+}
+
 /* A block in the engine's layout, as one in the twin's. */
 static void to_twin(const struct fixture *f, const float *block, double *out)
 {
     const struct twin *t = &f->twin;
-    const size_t n_inputs = t->encoding.n_inputs, m = t->n_frequencies;
     float w[MAX_PARAMS], b[MAX_PARAMS];
-    if (m > 0) {
-        encoding_export(f->encoding, block, w, b);
-        to_doubles(m * n_inputs, w, out);
-        to_doubles(m, b, out + m * n_inputs);
+    assert_int_equal(encoding_n_tensors(f->encoding), t->encoding.n_tensors);
+    for (size_t i = 0; i < t->encoding.n_tensors; i++) {
+        const struct encoding_tensor tensor = encoding_tensor(f->encoding, i);
+        const size_t n = tensor.n_rows * (tensor.n_columns ? tensor.n_columns : 1);
+        assert_int_equal(n, tensor_end(t, i) - t->encoding.tensor[i]);
+        encoding_export(f->encoding, block, i, w);
+        to_doubles(n, w, out + t->encoding.tensor[i]);
     }
     for (size_t l = 0; l < t->n_layers; l++) {
         const struct twin_layer *layer = &t->layer[l];
@@ -85,7 +95,8 @@ static double largest(size_t n, const double *x)
     return result;
 }
 
-/* No relu is near its kink, where differences would see two slopes, and not all of them are off. */
+/* No relu is near its kink and no point near the edge of a cell, where differences would see two
+ * slopes, and not all of them are off. */
 static bool is_worth_testing(const struct fixture *f)
 {
     double d_params[MAX_PARAMS], d_x[N_POINTS * LIMIT_DIMS];
@@ -106,10 +117,11 @@ static void fixture_init(struct fixture *f, const struct encoding_spec *encoding
     f->n_encoding = encoding_n_params(f->encoding);
     f->params = mem_alloc_floats(f->n_encoding + mlp_n_params(f->mlp));
     assert_non_null(f->params);
-    twin_init(&f->twin, encoding, encoding_n_frequencies(f->encoding), &spec);
+    twin_init(&f->twin, encoding, &spec);
     assert_true(f->twin.n_params <= MAX_PARAMS);
     do {
         encoding_init(f->encoding, encoding, seed, f->params);
+        small_encoding_enlarge_tables(f->encoding, f->params);
         mlp_init(f->mlp, seed, f->params + f->n_encoding);
         to_twin(f, f->params, f->twin.params);
         draw_data(f, seed++);
@@ -128,8 +140,11 @@ static void fixture_deinit(struct fixture *f)
  * of the whole gradient's where a tensor has (almost) none. */
 static double worst_tensor(const struct twin *t, const double *values, const double *expected)
 {
-    const size_t m = t->n_frequencies, n_b = m * t->encoding.n_inputs;
-    size_t start[2 * (LIMIT_HIDDEN_LAYERS + 1) + 3] = {0, n_b}, n = 2;
+    size_t start[TWIN_MAX_TENSORS + 2 * (LIMIT_HIDDEN_LAYERS + 1) + 1], n = 0;
+    while (n < t->encoding.n_tensors) {
+        start[n] = t->encoding.tensor[n];
+        n++;
+    }
     for (size_t l = 0; l < t->n_layers; l++) {
         start[n++] = t->layer[l].weight;
         start[n++] = t->layer[l].bias;
@@ -167,6 +182,22 @@ static void check_twin(struct fixture *f, enum loss loss)
                 1e-6 * fmax(largest(n_x, slopes_x), largest(t->n_params, slopes) / 1000));
 }
 
+/* The part of the tables, level by level. */
+static void scatter(const struct fixture *f, const struct kernel *kernel, const float *d_input,
+                    size_t ld, float *d_params)
+{
+    float d_features[N_POINTS * GRID_MAX_FEATURES];
+    uint8_t touched[MAX_PARAMS / GRID_LINE];
+    for (size_t l = 0; l < encoding_n_levels(f->encoding); l++) {
+        const struct encoding_level level = encoding_level(f->encoding, l);
+        for (size_t i = 0; i < N_POINTS; i++)
+            memcpy(d_features + i * level.n_columns, d_input + i * ld + level.column,
+                   level.n_columns * sizeof *d_features);
+        encoding_scatter(f->encoding, kernel, l, N_POINTS, f->x, d_features, d_params + level.first,
+                         touched);
+    }
+}
+
 /* The engine's gradients of the loss: d_params in its own layout, d_x [n, D]. */
 static double engine_gradient(const struct fixture *f, const struct kernel *kernel, enum loss loss,
                               float *d_params, float *d_x)
@@ -188,7 +219,9 @@ static double engine_gradient(const struct fixture *f, const struct kernel *kern
         loss_evaluate(loss, mlp_get_spec(f->mlp)->output_activation, N_POINTS * N_OUTPUTS, raw,
                       values, f->targets, 1.0 / (N_POINTS * N_OUTPUTS), d_raw);
     mlp_backward(f->mlp, transposed, tile, N_POINTS, d_raw, d_params + f->n_encoding, d_input);
-    encoding_backward(f->encoding, f->params, N_POINTS, f->x, input, d_input, ld, d_params, d_x);
+    encoding_backward(f->encoding, f->params, N_POINTS, f->x, input, d_input, ld,
+                      d_params + encoding_n_table(f->encoding), d_x);
+    scatter(f, kernel, d_input, ld, d_params);
 
     mem_free(transposed);
     mem_free(d_input);
@@ -235,10 +268,10 @@ static void each_network(const struct encoding_spec *encoding, uint64_t seed, ch
             }
 }
 
-/* Every type and number of inputs, with and without what can be switched on. */
-static void each_field(check_function check)
+/* Every type but concat and number of inputs, with and without what can be switched on. */
+static void each_plain_field(check_function check)
 {
-    for (size_t type = 0; type < encoding_n_types(); type++)
+    for (size_t type = 0; type < ENCODING_HASHGRID; type++)
         for (size_t n_inputs = 1; n_inputs <= LIMIT_DIMS; n_inputs++)
             for (unsigned flags = 0; flags < 8; flags++) {
                 struct encoding_spec encoding = {.type = (enum encoding_type)type,
@@ -257,6 +290,60 @@ static void each_field(check_function check)
                     continue;
                 each_network(&encoding, 100 * type + 10 * n_inputs + flags, check);
             }
+}
+
+/* The first level of a hashgrid is dense, the last ones hashed (in 1-D all are dense). */
+static struct encoding_spec grid_of(enum encoding_type type, size_t n_inputs, size_t n_features,
+                                    enum interpolation interpolation)
+{
+    return (struct encoding_spec){.type = type,
+                                  .n_inputs = n_inputs,
+                                  .n_levels = n_features == 1 ? 3 : 2,
+                                  .n_features_per_level = n_features,
+                                  .log2_hashmap_size = 5,
+                                  .base_resolution = 2,
+                                  .finest_resolution = n_inputs == 3 ? 4.2 : 6.3,
+                                  .interpolation = interpolation};
+}
+
+static void each_grid(check_function check)
+{
+    for (int type = ENCODING_HASHGRID; type <= ENCODING_DENSEGRID; type++)
+        for (size_t n_inputs = 1; n_inputs <= LIMIT_DIMS; n_inputs++)
+            for (size_t n_features = 1; n_features <= GRID_MAX_FEATURES; n_features *= 2)
+                for (int i = INTERPOLATION_LINEAR; i <= INTERPOLATION_SMOOTHSTEP; i++) {
+                    const struct encoding_spec encoding = grid_of(
+                        (enum encoding_type)type, n_inputs, n_features, (enum interpolation)i);
+                    each_network(&encoding, 2000 * (size_t)type + 10 * n_inputs + n_features,
+                                 check);
+                }
+}
+
+/* Parts of which nothing is fixed, in an order that is not that of their parameters. */
+static void each_concat(check_function check)
+{
+    for (size_t n_inputs = 1; n_inputs <= LIMIT_DIMS; n_inputs++) {
+        const struct encoding_spec parts[] = {
+            {.type = ENCODING_GAUSSIAN,
+             .n_inputs = n_inputs,
+             .n_frequencies = 3,
+             .sigma = 0.5,
+             .trainable = true},
+            grid_of(ENCODING_HASHGRID, n_inputs, 4, INTERPOLATION_SMOOTHSTEP),
+            {.type = ENCODING_NONE, .n_inputs = n_inputs, .input_range = {-1, 1}},
+            grid_of(ENCODING_DENSEGRID, n_inputs, 1, INTERPOLATION_LINEAR),
+        };
+        const struct encoding_spec encoding = {
+            .type = ENCODING_CONCAT, .n_inputs = n_inputs, .n_parts = 4, .parts = parts};
+        each_network(&encoding, 10000 + n_inputs, check);
+    }
+}
+
+static void each_field(check_function check)
+{
+    each_plain_field(check);
+    each_grid(check);
+    each_concat(check);
 }
 
 static void check_one_twin(const struct encoding_spec *encoding, const struct mlp_spec *network,
@@ -279,7 +366,8 @@ static void check_one_engine(const struct encoding_spec *encoding, const struct 
         struct fixture f;
         fixture_init(&f, encoding, network, kernels[k], seed);
         assert_int_equal(encoding_is_trainable(f.encoding),
-                         encoding->trainable && encoding->type != ENCODING_NONE);
+                         encoding->type >= ENCODING_HASHGRID ||
+                             (encoding->trainable && encoding->type != ENCODING_NONE));
         check_engine(&f, kernels[k], loss);
         fixture_deinit(&f);
     }

@@ -136,7 +136,7 @@ static struct twin twin_of(const struct fixture *f)
     struct twin t;
     const struct encoding_spec none = {
         .type = ENCODING_NONE, .n_inputs = f->n_inputs, .input_range = {0, 1}};
-    twin_init(&t, &none, 0, mlp_get_spec(f->mlp));
+    twin_init(&t, &none, mlp_get_spec(f->mlp));
     for (size_t l = 0; l < t.n_layers; l++) {
         const struct twin_layer *layer = &t.layer[l];
         const size_t n = layer->n_inputs * layer->n_outputs;
