@@ -57,7 +57,9 @@ static enum status find_growth(const struct encoding_spec *spec, double *out, st
 static bool add_level(struct grid *g, size_t level, double scale, size_t max_entries,
                       size_t *n_entries)
 {
-    const double side = floor(scale + 0.5) + 2, n_vertices = pow(side, (double)g->n_dims);
+    /* the last cell is found by the roundings of the kernels */
+    const float last = (float)scale + 0.5f;
+    const double side = floor((double)last) + 2, n_vertices = pow(side, (double)g->n_dims);
     const bool is_hashed = max_entries > 0 && n_vertices > (double)max_entries;
     const double n_wanted = is_hashed ? (double)max_entries : n_vertices;
     const size_t per_line = GRID_LINE / g->n_features;
@@ -208,7 +210,8 @@ static struct place place_of(const struct grid *g, size_t level, float x)
 {
     /* the roundings of the kernels, so that it is the same cell */
     const float scale = g->scale[level], inside = x > 0.0f ? x < 1.0f ? x : 1.0f : 0.0f;
-    const float p = inside * scale + 0.5f;
+    float p = inside * scale;
+    p += 0.5f;
     struct place place = {.cell = (uint32_t)p};
     const double t = (double)(p - (float)place.cell), s = (double)scale;
     const bool is_inside = x >= 0.0f && x <= 1.0f;

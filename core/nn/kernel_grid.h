@@ -28,7 +28,8 @@ struct grid_axis {
 GRID_INLINE void grid_place(struct grid_axis *a, size_t lane, float x, float scale, bool is_smooth)
 {
     const float inside = x > 0.0f ? x < 1.0f ? x : 1.0f : 0.0f; /* NaN: 0 */
-    const float p = inside * scale + 0.5f;
+    float p = inside * scale; /* alone, so that no compiler makes one rounding of two: places are */
+    p += 0.5f;                /* the same in every instruction set, and backward */
     const int32_t cell = (int32_t)p;
     const float t = p - (float)cell;
     a->cell[lane] = (uint32_t)cell;
