@@ -62,8 +62,9 @@ static void none_jet(const struct encoding *e, const float *params, size_t n, co
         for (size_t i = 0; i < n; i++)
             for (size_t d = 0; d < n_inputs; d++)
                 out[((1 + s) * n + i) * ld + d] = (float)(slope * axes->d_x[d][s]);
-    if (has_laplacian)
-        memset(out + (1 + n_inputs) * n * ld, 0, n * ld * sizeof *out);
+    for (size_t i = 0; has_laplacian && i < n;
+         i++) /* its own columns: of concat others stand beside */
+        memset(out + ((1 + n_inputs) * n + i) * ld, 0, n_inputs * sizeof *out);
 }
 
 static const struct encoding_row encoding_none = {
