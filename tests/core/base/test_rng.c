@@ -159,6 +159,41 @@ static void rng_permute_spreads_like_chance(void **state)
     }
 }
 
+/* Numbers for places of batches: even in each of its bits and ranges, whatever argument moves. */
+static void rng_hash_spreads_whichever_argument_moves(void **state)
+{
+    (void)state;
+    enum { CELLS = 64, DRAWS = 65536 };
+    const uint32_t known = rng_hash(9, RNG_BATCH, 2, 3);
+    size_t n_equal = 0;
+    assert_int_equal(known, rng_hash(9, RNG_BATCH, 2, 3));
+    n_equal += known == rng_hash(9, RNG_SAMPLE, 2, 3);
+    n_equal += known == rng_hash(9, RNG_BATCH, 3, 2);
+    assert_int_equal(n_equal, 0);
+    for (int moving = 0; moving < 4; moving++) {
+        size_t high[CELLS] = {0}, low[CELLS] = {0}, pairs[CELLS] = {0};
+        for (uint64_t i = 0; i < DRAWS; i++) {
+            uint32_t at[2];
+            for (uint64_t k = 0; k < 2; k++)
+                at[k] = rng_hash(moving == 0 ? i + k : 9, RNG_BATCH,
+                                 moving == 1   ? i + k
+                                 : moving == 3 ? (i + k) << 32
+                                               : 5,
+                                 moving == 2 ? i + k : 7);
+            high[at[0] / (UINT32_MAX / CELLS + 1)]++;
+            low[at[0] % CELLS]++;
+            pairs[(at[1] - at[0]) / (UINT32_MAX / CELLS + 1)]++; /* neighbours part */
+        }
+        const size_t *const counts[] = {high, low, pairs};
+        for (size_t j = 0; j < 3; j++) {
+            double chi = 0.0;
+            for (size_t c = 0; c < CELLS; c++)
+                chi += pow((double)counts[j][c] - DRAWS / CELLS, 2) / (DRAWS / CELLS);
+            assert_true(chi < 140.0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +204,7 @@ int main(void)
         cmocka_unit_test(rng_permute_is_a_bijection),
         cmocka_unit_test(rng_permute_stays_in_a_range_of_any_size),
         cmocka_unit_test(rng_permute_spreads_like_chance),
+        cmocka_unit_test(rng_hash_spreads_whichever_argument_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/base/rng.h"
+#include "core/nn/grid.h"
 #include "core/nn/kernel.h"
 #include "core/nn/optimizer.h"
 
@@ -154,6 +155,90 @@ static void nan_stays_nan(void **state)
     assert_true(isnan(weights[0]) && !isnan(weights[1]));
 }
 
+/* --- tables --- */
+
+enum { N_LINES = 21, N_TABLE = N_LINES * GRID_LINE };
+
+/* Numbers with their moments. */
+struct block {
+    float weights[N_TABLE], m[N_TABLE], v[N_TABLE];
+};
+
+/* What one step touches: some lines, and of these some numbers. */
+static void draw_touched(uint64_t step, float *gradient, uint8_t *touched)
+{
+    for (size_t line = 0; line < N_LINES; line++) {
+        touched[line] = line != 0 && (line + step) % 3 != 0;
+        for (size_t i = line * GRID_LINE; i < (line + 1) * GRID_LINE; i++)
+            gradient[i] = touched[line] && (i + step) % 5 != 0 ? gradient_of(i, step, 0) : 0;
+    }
+}
+
+/* The plain update, of the numbers alone that have a gradient. */
+static void expect_update(const struct optimizer_spec *spec, const struct kernel *kernel,
+                          uint64_t step, const float *gradient, struct block *b)
+{
+    struct block all = *b;
+    float copy[N_TABLE], *moments[] = {all.m, all.v}, *gradients[] = {copy};
+    memcpy(copy, gradient, sizeof copy);
+    optimizer_update(spec, kernel, step, 0.01, N_TABLE, all.weights, moments, gradients, 1);
+    for (size_t i = 0; i < N_TABLE; i++)
+        if (gradient[i] != 0) {
+            b->weights[i] = all.weights[i];
+            b->m[i] = all.m[i];
+            b->v[i] = all.v[i];
+        }
+}
+
+static void a_table_is_updated_where_it_has_a_gradient_and_nowhere_else(void **state)
+{
+    (void)state;
+    const struct optimizer_spec *specs[] = {&adam, &sgd};
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++)
+        for (size_t s = 0; s < 2; s++) {
+            static struct block table, expected;
+            static float gradient[N_TABLE];
+            uint8_t touched[N_LINES];
+            memset(&table, 0, sizeof table);
+            for (size_t i = 0; i < N_TABLE; i++)
+                table.weights[i] = (float)i / 100;
+            expected = table;
+            float *moments[] = {table.m, table.v};
+            for (uint64_t t = 1; t <= 9; t++) {
+                draw_touched(t, gradient, touched);
+                expect_update(specs[s], kernels[k], t, gradient, &expected);
+                optimizer_update_touched(specs[s], kernels[k], t, 0.01, N_TABLE, table.weights,
+                                         moments, gradient, touched);
+                assert_memory_equal(&table, &expected, sizeof table);
+                for (size_t i = 0; i < N_TABLE; i++)
+                    assert_true(gradient[i] == 0);
+                for (size_t line = 0; line < N_LINES; line++)
+                    assert_int_equal(touched[line], 0);
+            }
+            for (size_t i = 0; i < GRID_LINE; i++) /* the line that nothing ever touched */
+                assert_true(table.weights[i] == (float)i / 100 && table.m[i] == 0);
+            assert_true(table.weights[GRID_LINE] != (float)GRID_LINE / 100);
+        }
+}
+
+static void nan_stays_nan_in_a_table(void **state)
+{
+    (void)state;
+    size_t n_kernels;
+    const struct kernel *const *kernels = kernel_table(&n_kernels);
+    for (size_t k = 0; k < n_kernels; k++) {
+        float weights[GRID_LINE] = {1, 1}, m[GRID_LINE] = {0}, v[GRID_LINE] = {0};
+        float gradient[GRID_LINE] = {NAN, 1}, *moments[] = {m, v};
+        uint8_t touched = 1;
+        optimizer_update_touched(&adam, kernels[k], 1, 0.01, GRID_LINE, weights, moments, gradient,
+                                 &touched);
+        assert_true(isnan(weights[0]) && !isnan(weights[1]) && weights[1] != 1 && weights[2] == 0);
+        assert_true(gradient[0] == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +249,8 @@ int main(void)
         cmocka_unit_test(slices_change_nothing),
         cmocka_unit_test(a_parameter_without_gradient_stays_and_dead_moments_become_zero),
         cmocka_unit_test(nan_stays_nan),
+        cmocka_unit_test(a_table_is_updated_where_it_has_a_gradient_and_nowhere_else),
+        cmocka_unit_test(nan_stays_nan_in_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
