@@ -52,7 +52,7 @@ static void visit_pieces(const struct lattice *l, uint64_t seed, uint64_t step, 
     /* how far the round is from a piece's first sample, for pieces of both lengths */
     const uint32_t moved[2] = {
         (uint32_t)(round * stride_of(shorter) % shorter),
-        (uint32_t)(round * stride_of(shorter + 1) % (shorter + 1)),
+        rest ? (uint32_t)(round * stride_of(shorter + 1) % (shorter + 1)) : 0,
     };
     /* piece i is [floor(i n / batch_size), floor((i + 1) n / batch_size)) */
     const uint64_t scaled = (uint64_t)first * rest;
