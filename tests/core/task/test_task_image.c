@@ -1,5 +1,6 @@
 #include "core/task/task_image.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,7 +90,14 @@ static const struct {
 };
 enum { N_TABLE = sizeof table / sizeof *table };
 
-static void image_task_visits_each_training_sample_once_an_epoch(void **state)
+/* Points of as many steps as visit every training sample (core/task/visit.h). */
+static size_t epoch_points(const struct task *t, size_t batch_size)
+{
+    const size_t rest = batch_size % t->n_samples;
+    return rest ? (t->n_samples + rest - 1) / rest * batch_size : batch_size;
+}
+
+static void image_task_visits_training_samples_alone_and_each_in_every_epoch(void **state)
 {
     (void)state;
     static const size_t batch_sizes[] = {1, 5, 64, 1000};
@@ -101,10 +109,15 @@ static void image_task_visits_each_training_sample_once_an_epoch(void **state)
                     small_picture(table[i].width, table[i].height, table[i].channels);
                 struct task *t = task_of(&image, table[i].holdout, table[i].fraction);
                 assert_int_equal(t->n_samples, table[i].n_samples);
-                count_visits(t, &image, batch_sizes[b], epochs * t->n_samples, visits);
+                const size_t n_points = epochs * epoch_points(t, batch_sizes[b]);
+                const size_t least = n_points / batch_sizes[b] * (batch_sizes[b] / t->n_samples) +
+                                     (batch_sizes[b] % t->n_samples ? epochs : 0);
+                count_visits(t, &image, batch_sizes[b], n_points, visits);
                 size_t n_visited = 0;
                 for (size_t p = 0; p < image.width * image.height; p++) {
-                    assert_true(visits[p] == 0 || visits[p] == epochs);
+                    /* one of a piece that is shorter than others is visited twice in an epoch */
+                    assert_true(visits[p] == 0 ||
+                                (visits[p] >= least && visits[p] <= least + epochs));
                     n_visited += visits[p] > 0;
                     size_t x = p % image.width, y = p / image.width;
                     if (table[i].holdout == HOLDOUT_ODD_PIXELS)
@@ -121,12 +134,62 @@ static void image_task_draws_epochs_in_different_orders(void **state)
     (void)state;
     struct image image = small_picture(16, 16, 1);
     struct task *t = task_of(&image, HOLDOUT_NONE, 0.0);
-    size_t first[MLP_TILE], second[MLP_TILE];
-    draw_pixels(t, &image, 0, 256, 0, MLP_TILE, first);
-    draw_pixels(t, &image, 1, 256, 0, MLP_TILE, second);
+    size_t first[64], second[64];
+    draw_pixels(t, &image, 0, 64, 0, 64, first);
+    draw_pixels(t, &image, 4, 64, 0, 64, second);
     assert_memory_not_equal(first, second, sizeof first);
     task_free(t);
     image_deinit(&image);
+}
+
+/* Another seed holds out others and draws in another order. */
+static void image_task_follows_its_seed(void **state)
+{
+    (void)state;
+    struct image image = small_picture(16, 16, 1);
+    for (int holdout = HOLDOUT_NONE; holdout <= HOLDOUT_FRACTION; holdout++) {
+        size_t visits[2][256], pixels[3][32];
+        static const uint64_t seeds[] = {5, 6, 5};
+        for (size_t i = 0; i < 3; i++) {
+            const struct task_image_spec spec = {.holdout = (enum holdout)holdout,
+                                                 .holdout_fraction = 0.5,
+                                                 .output_activation = ACTIVATION_SIGMOID,
+                                                 .seed = seeds[i]};
+            struct task *t = NULL;
+            assert_int_equal(task_image_create(&t, &image, &spec, NULL), STATUS_OK);
+            draw_pixels(t, &image, 0, 32, 0, 32, pixels[i]);
+            count_visits(t, &image, 32, epoch_points(t, 32), visits[i % 2]);
+            task_free(t);
+        }
+        assert_memory_not_equal(pixels[0], pixels[1], sizeof pixels[0]);
+        assert_memory_equal(pixels[0], pixels[2], sizeof pixels[0]);
+        size_t n_others = 0;
+        for (size_t p = 0; p < 256; p++)
+            n_others += (visits[0][p] > 0) != (visits[1][p] > 0);
+        assert_int_equal(n_others > 0, holdout == HOLDOUT_FRACTION);
+    }
+    image_deinit(&image);
+}
+
+/* What it is said to keep beside the picture: nothing but the sets of a fraction. */
+static void image_task_keeps_as_much_as_it_says(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    skip();
+#endif
+    for (int holdout = HOLDOUT_NONE; holdout <= HOLDOUT_FRACTION; holdout++) {
+        struct image image = small_picture(1000, 700, 1);
+        const struct mallinfo2 before = mallinfo2();
+        struct task *t = task_of(&image, (enum holdout)holdout, 0.01);
+        const struct mallinfo2 after = mallinfo2();
+        const size_t used = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+        const size_t said = task_image_bytes(1000, 700, (enum holdout)holdout);
+        assert_true(used <= said + 4096);
+        assert_true((double)said < 1.1 * (double)used + 4096);
+        task_free(t);
+        image_deinit(&image);
+    }
 }
 
 static double psnr_over(const struct image *image, const struct image *predicted,
@@ -173,7 +236,7 @@ static void image_task_measures_its_sets(void **state)
 
     for (size_t h = 0; h < 3; h++) {
         struct task *t = task_of(&image, holdouts[h], 0.3);
-        count_visits(t, &image, 100, t->n_samples, visits);
+        count_visits(t, &image, 100, epoch_points(t, 100), visits);
         const double psnr = psnr_over(&image, &predicted, visits, true, false);
         for (int effort = EVALUATE_QUICK; effort <= EVALUATE_FULL; effort++) {
             struct task_metrics m[2] = {{0}, {0}};
@@ -305,7 +368,7 @@ static void image_task_draws_the_same_values_however_they_are_kept(void **state)
     image_read(&bytes, 0, SIDE * SIDE * 3, floats.values);
     struct task *t = task_of(&bytes, HOLDOUT_NONE, 0.0);
     size_t pixels[MLP_TILE];
-    draw_pixels(t, &floats, 3, 100, 0, MLP_TILE, pixels);
+    draw_pixels(t, &floats, 3, MLP_TILE, 0, MLP_TILE, pixels);
     task_free(t);
     image_deinit(&bytes);
     image_deinit(&floats);
@@ -433,8 +496,10 @@ static void image_task_refuses_bad_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(image_task_visits_each_training_sample_once_an_epoch),
+        cmocka_unit_test(image_task_visits_training_samples_alone_and_each_in_every_epoch),
         cmocka_unit_test(image_task_draws_epochs_in_different_orders),
+        cmocka_unit_test(image_task_follows_its_seed),
+        cmocka_unit_test(image_task_keeps_as_much_as_it_says),
         cmocka_unit_test(image_task_measures_its_sets),
         cmocka_unit_test(image_task_measures_pictures_of_every_shape),
         cmocka_unit_test(image_task_tells_how_far_a_full_evaluation_has_come),
