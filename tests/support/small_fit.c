@@ -45,6 +45,19 @@ struct field_spec small_field_spec(const struct image *image)
     };
 }
 
+struct field_spec small_grid_field_spec(const struct image *image)
+{
+    struct field_spec spec = small_field_spec(image);
+    spec.encoding = (struct encoding_spec){.type = ENCODING_HASHGRID,
+                                           .n_inputs = 2,
+                                           .n_levels = 4,
+                                           .n_features_per_level = 2,
+                                           .log2_hashmap_size = 8,
+                                           .base_resolution = 4,
+                                           .finest_resolution = 32};
+    return spec;
+}
+
 struct train_spec small_train_spec(void)
 {
     return (struct train_spec){

@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/task/task_image.h"
+#include "tests/support/small_encoding.h"
 #include "tests/support/small_fit.h"
 
 #include <setjmp.h>
@@ -37,6 +38,7 @@ struct fit {
 struct fit_settings {
     size_t n_threads;
     enum optimizer_type optimizer;
+    enum encoding_type encoding;
     bool trainable;
     enum schedule_type schedule;
     enum activation activation;
@@ -59,7 +61,10 @@ static struct train_spec train_spec_of(const struct fit_settings *s)
 static void fit_init(struct fit *fit, const struct fit_settings *s, uint64_t seed)
 {
     *fit = (struct fit){.image = small_picture(24, 20, 3)};
-    fit->spec = small_field_spec(&fit->image);
+    fit->spec = s->encoding == ENCODING_HASHGRID ? small_grid_field_spec(&fit->image)
+                                                 : small_field_spec(&fit->image);
+    if (s->encoding == ENCODING_CONCAT)
+        fit->spec.encoding = small_encoding(ENCODING_CONCAT, 2);
     fit->spec.encoding.trainable = s->trainable;
     fit->spec.network.activation = s->activation;
     fit->spec.network.omega = 10.0;
@@ -111,12 +116,16 @@ static void assert_same_state(const struct fit *a, const struct fit *b)
 }
 
 static const struct fit_settings settings[] = {
-    {1, OPTIMIZER_ADAM, false, SCHEDULE_CONSTANT, ACTIVATION_RELU},
-    {2, OPTIMIZER_ADAM, false, SCHEDULE_COSINE, ACTIVATION_RELU},
-    {MOST_THREADS, OPTIMIZER_ADAM, true, SCHEDULE_EXPONENTIAL, ACTIVATION_TANH},
-    {1, OPTIMIZER_ADAM, true, SCHEDULE_COSINE, ACTIVATION_SIN},
-    {1, OPTIMIZER_SGD, false, SCHEDULE_CONSTANT, ACTIVATION_RELU},
-    {2, OPTIMIZER_SGD, true, SCHEDULE_EXPONENTIAL, ACTIVATION_RELU},
+    {1, OPTIMIZER_ADAM, ENCODING_GAUSSIAN, false, SCHEDULE_CONSTANT, ACTIVATION_RELU},
+    {2, OPTIMIZER_ADAM, ENCODING_GAUSSIAN, false, SCHEDULE_COSINE, ACTIVATION_RELU},
+    {MOST_THREADS, OPTIMIZER_ADAM, ENCODING_GAUSSIAN, true, SCHEDULE_EXPONENTIAL, ACTIVATION_TANH},
+    {1, OPTIMIZER_ADAM, ENCODING_GAUSSIAN, true, SCHEDULE_COSINE, ACTIVATION_SIN},
+    {1, OPTIMIZER_SGD, ENCODING_GAUSSIAN, false, SCHEDULE_CONSTANT, ACTIVATION_RELU},
+    {2, OPTIMIZER_SGD, ENCODING_GAUSSIAN, true, SCHEDULE_EXPONENTIAL, ACTIVATION_RELU},
+    {1, OPTIMIZER_ADAM, ENCODING_HASHGRID, false, SCHEDULE_CONSTANT, ACTIVATION_RELU},
+    {MOST_THREADS, OPTIMIZER_ADAM, ENCODING_HASHGRID, false, SCHEDULE_COSINE, ACTIVATION_RELU},
+    {2, OPTIMIZER_ADAM, ENCODING_CONCAT, false, SCHEDULE_COSINE, ACTIVATION_RELU},
+    {2, OPTIMIZER_SGD, ENCODING_CONCAT, false, SCHEDULE_CONSTANT, ACTIVATION_TANH},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
