@@ -1,7 +1,6 @@
 #include "core/field/field.h"
 
 #include <float.h>
-#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
@@ -408,36 +407,6 @@ static void field_of_no_hidden_layer_is_an_affine_map_of_its_features(void **sta
     field_free(f);
 }
 
-/* Against what the heap has given out.  The sanitizers have heaps of their own. */
-static void the_estimate_of_a_query_is_a_little_over_the_truth(void **state)
-{
-    (void)state;
-#ifdef SANITIZED
-    skip();
-#endif
-    static const struct {
-        size_t width, n_layers, n_frequencies;
-    } table[] = {{256, 3, 256}, {64, 2, 64}, {1024, 8, 1000}, {100, 16, 33}, {2048, 1, 4096}};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct image image = small_picture(8, 8, 3);
-        struct field_spec spec = small_field_spec(&image);
-        spec.network.width = table[i].width;
-        spec.network.n_hidden_layers = table[i].n_layers;
-        spec.encoding.n_frequencies = table[i].n_frequencies;
-        const struct mallinfo2 before = mallinfo2();
-        struct field *f = small_field(&spec, 1);
-        struct field_workspace *w = NULL;
-        assert_int_equal(field_workspace_create(&w, f, FIELD_VALUES, NULL), STATUS_OK);
-        const struct mallinfo2 after = mallinfo2();
-        const size_t used = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
-        assert_true(used < field_query_bytes(&spec));
-        assert_true((double)field_query_bytes(&spec) < 1.3 * (double)used + 300e3);
-        field_workspace_free(w);
-        field_free(f);
-        image_deinit(&image);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,7 +421,6 @@ int main(void)
         cmocka_unit_test(field_counts_parameters_as_people_do),
         cmocka_unit_test(field_create_refuses_what_does_not_fit),
         cmocka_unit_test(field_of_no_hidden_layer_is_an_affine_map_of_its_features),
-        cmocka_unit_test(the_estimate_of_a_query_is_a_little_over_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "core/nn/kernel.h"
 #include "core/task/task_image.h"
 #include "tests/support/alloc.h"
+#include "tests/support/small_encoding.h"
 #include "tests/support/small_fit.h"
 
 #include <setjmp.h>
@@ -20,6 +21,7 @@
 struct fit {
     struct image image;
     struct field_spec spec;
+    struct task_image_spec task_spec;
     struct field *field;
     struct task *task;
     struct team *team;
@@ -27,14 +29,15 @@ struct fit {
     struct buffer saved_field, checkpoint;
 };
 
-static const struct task_image_spec task_spec = {.holdout = HOLDOUT_ODD_PIXELS,
-                                                 .output_activation = ACTIVATION_SIGMOID};
-
-static int set_up(void **state)
+static int set_up(void **state, enum encoding_type type, enum holdout holdout)
 {
     static struct fit fit;
-    fit = (struct fit){.image = small_picture(32, 96, 3)};
+    fit = (struct fit){.image = small_picture(32, 96, 3),
+                       .task_spec = {.holdout = holdout,
+                                     .holdout_fraction = 0.25,
+                                     .output_activation = ACTIVATION_SIGMOID}};
     fit.spec = small_field_spec(&fit.image);
+    fit.spec.encoding = small_encoding(type, 2);
     fit.spec.encoding.trainable = true;
     fit.spec.network.activation = ACTIVATION_TANH; /* has a Laplacian */
     fit.field = small_field(&fit.spec, 1);
@@ -43,11 +46,27 @@ static int set_up(void **state)
     buffer_init(&fit.saved_field, 1 << 20);
     buffer_init(&fit.checkpoint, 1 << 20);
     *state = &fit;
-    return task_image_create(&fit.task, &fit.image, &task_spec, NULL) != STATUS_OK ||
+    return task_image_create(&fit.task, &fit.image, &fit.task_spec, NULL) != STATUS_OK ||
            team_create(&fit.team, 2, NULL) != STATUS_OK ||
            trainer_create(&fit.trainer, &train, fit.field, fit.task, fit.team, NULL) != STATUS_OK ||
            field_save(fit.field, NULL, 0, &fit.saved_field, NULL) != STATUS_OK ||
            trainer_save(fit.trainer, "", &fit.checkpoint, NULL) != STATUS_OK;
+}
+
+static int set_up_frequencies(void **state)
+{
+    return set_up(state, ENCODING_GAUSSIAN, HOLDOUT_ODD_PIXELS);
+}
+
+/* With sets that are drawn. */
+static int set_up_grid(void **state)
+{
+    return set_up(state, ENCODING_HASHGRID, HOLDOUT_FRACTION);
+}
+
+static int set_up_concat(void **state)
+{
+    return set_up(state, ENCODING_CONCAT, HOLDOUT_NONE);
 }
 
 static int tear_down(void **state)
@@ -127,7 +146,7 @@ static enum status make_task(void *context, struct error *err)
 {
     const struct fit *fit = context;
     struct task *t = NULL;
-    enum status status = task_image_create(&t, &fit->image, &task_spec, err);
+    enum status status = task_image_create(&t, &fit->image, &fit->task_spec, err);
     assert_int_equal(t != NULL, status == STATUS_OK);
     task_free(t);
     return status;
@@ -210,7 +229,9 @@ static void running_out_of_memory_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(running_out_of_memory_is_survived, set_up, tear_down),
+        {"of frequencies", running_out_of_memory_is_survived, set_up_frequencies, tear_down, NULL},
+        {"of a grid", running_out_of_memory_is_survived, set_up_grid, tear_down, NULL},
+        {"of both", running_out_of_memory_is_survived, set_up_concat, tear_down, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

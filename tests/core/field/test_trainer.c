@@ -1,7 +1,6 @@
 /* When a trainer ends, and what it tells on the way. */
 #include "core/field/trainer.h"
 
-#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
@@ -536,39 +535,6 @@ static void trainer_refuses_bad_settings(void **state)
     fit_deinit(&fit);
 }
 
-/* The estimates against what the heap has given out.  The sanitizers have heaps of their own. */
-static void memory_estimates_are_a_little_over_the_truth(void **state)
-{
-    (void)state;
-#ifdef SANITIZED
-    skip();
-#endif
-    static const struct {
-        size_t width, n_layers, n_frequencies;
-        enum activation activation;
-    } table[] = {{256, 3, 256, ACTIVATION_RELU}, {256, 4, 256, ACTIVATION_SIN},
-                 {64, 2, 64, ACTIVATION_RELU},   {1024, 8, 1000, ACTIVATION_TANH},
-                 {100, 16, 33, ACTIVATION_SIN},  {2048, 1, 4096, ACTIVATION_RELU}};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct fit fit = small_fit();
-        fit.spec.network.width = table[i].width;
-        fit.spec.network.n_hidden_layers = table[i].n_layers;
-        fit.spec.network.activation = table[i].activation;
-        fit.spec.network.omega = 30.0;
-        fit.spec.encoding.n_frequencies = table[i].n_frequencies;
-        fit.spec.encoding.trainable = i % 2;
-        const size_t estimate =
-            field_train_bytes(&fit.spec, PRECISION_FP32, OPTIMIZER_ADAM, fit.train.batch_size, 2);
-        const struct mallinfo2 before = mallinfo2();
-        fit_start(&fit, HOLDOUT_NONE);
-        const struct mallinfo2 after = mallinfo2();
-        const size_t used = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
-        assert_true(used < estimate);
-        assert_true((double)estimate < 1.6 * (double)used + 600e3);
-        fit_deinit(&fit);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,7 +553,6 @@ int main(void)
         cmocka_unit_test(trainer_evaluates_only_what_its_share_pays_for),
         cmocka_unit_test(trainer_refuses_tasks_that_do_not_fit_the_field),
         cmocka_unit_test(trainer_refuses_bad_settings),
-        cmocka_unit_test(memory_estimates_are_a_little_over_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
