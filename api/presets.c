@@ -32,7 +32,7 @@ static const struct preset presets[] = {
      "\"schedule\":{\"type\":\"hold\",\"hold\":0.7,\"floor\":0.0,\"warmup_steps\":0},"
      "\"loss\":\"mse\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
      "\"target_psnr\":null,\"time_limit_seconds\":5.0,"
-     "\"ema_decay\":0.0,\"early_stop\":null}}"},
+     "\"ema_decay\":0.98,\"early_stop\":null}}"},
     /* The same with tables of 2^14: 293,059 numbers for a picture of three channels. */
     {"compact", TASK_IMAGE,
      "A small field: at most 300,000 parameters whatever the size of the picture, 10 seconds of "
@@ -47,7 +47,7 @@ static const struct preset presets[] = {
      "\"schedule\":{\"type\":\"hold\",\"hold\":0.7,\"floor\":0.0,\"warmup_steps\":0},"
      "\"loss\":\"mse\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
      "\"target_psnr\":null,\"time_limit_seconds\":10.0,"
-     "\"ema_decay\":0.0,\"early_stop\":null}}"},
+     "\"ema_decay\":0.98,\"early_stop\":null}}"},
     /* Tancik et al. 2020, 2D image regression (natural images): 4 layers are 3 hidden and 1 linear,
      * the full batch is the 256 x 256 even pixels of 512 x 512. */
     {"paper", TASK_IMAGE,

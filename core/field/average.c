@@ -1,7 +1,6 @@
 #include "core/field/average.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/base/mem.h"
 
@@ -13,10 +12,7 @@ enum status average_init(struct average *a, double decay, const struct field *f,
     if (decay == 0.0)
         return STATUS_OK;
     a->block = mem_alloc_floats(field_n_params(f));
-    if (!a->block)
-        return error_status(err, STATUS_NO_MEMORY);
-    memcpy(a->block, field_params_const(f), field_n_params(f) * sizeof *a->block);
-    return STATUS_OK;
+    return a->block ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
 }
 
 void average_deinit(struct average *a)
@@ -43,9 +39,9 @@ static void move_member(void *context, size_t member)
 
 void average_note(struct average *a, const struct field *f, uint64_t step, struct team *team)
 {
-    if (a->decay == 0.0 || step % AVERAGE_PERIOD != 0)
+    if (a->decay == 0.0 || step < AVERAGE_START || step % AVERAGE_PERIOD != 0)
         return;
-    const double n = (double)(step / AVERAGE_PERIOD);
+    const double n = (double)((step - AVERAGE_START) / AVERAGE_PERIOD + 1);
     struct pass p = {.block = a->block,
                      .params = field_params_const(f),
                      .n = field_n_params(f),
@@ -65,9 +61,9 @@ static void swap(struct average *a, struct field *f)
     a->is_shown = !a->is_shown;
 }
 
-void average_show(struct average *a, struct field *f)
+void average_show(struct average *a, struct field *f, uint64_t step)
 {
-    if (a->block && !a->is_shown)
+    if (a->block && !a->is_shown && step >= AVERAGE_START)
         swap(a, f);
 }
 

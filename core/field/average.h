@@ -22,7 +22,7 @@
 #include "core/base/parallel.h"
 #include "core/field/field.h"
 
-enum { AVERAGE_PERIOD = 16 };
+enum { AVERAGE_PERIOD = 16, AVERAGE_START = 64 };
 
 struct average {
     double decay;  /* of one step, [0, 1); 0: off, and then nothing else is of use */
@@ -30,7 +30,7 @@ struct average {
     bool is_shown; /* the field has the average */
 };
 
-/* NO_MEMORY; *a is then fit for average_deinit, too.  The average begins as the field is. */
+/* NO_MEMORY; *a is then fit for average_deinit, too. */
 enum status average_init(struct average *a, double decay, const struct field *f,
                          struct error *err) WARN_UNUSED;
 void average_deinit(struct average *a);
@@ -38,8 +38,9 @@ void average_deinit(struct average *a);
 /* After every step: `step` steps are done, the field has the parameters of the last. */
 void average_note(struct average *a, const struct field *f, uint64_t step, struct team *team);
 
-/* Give the field the average, and its own parameters again.  Without effect where it is off. */
-void average_show(struct average *a, struct field *f);
+/* Give the field the average as of `step`, and its own parameters again.  Without effect where it
+ * is off. */
+void average_show(struct average *a, struct field *f, uint64_t step);
 void average_hide(struct average *a, struct field *f);
 
 #endif

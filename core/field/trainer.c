@@ -275,7 +275,7 @@ static enum status give_snapshot(struct run *r, struct error *err)
     if (status != STATUS_OK)
         return status;
     const double begin = t->seconds;
-    average_show(&t->average, t->field);
+    average_show(&t->average, t->field, t->step);
     if (r->sink->snapshot && r->sound)
         r->sink->snapshot(r->sink->context, t->field, t->step);
     average_hide(&t->average, t->field);
@@ -347,7 +347,7 @@ static enum status look(struct run *r, bool *over, enum trainer_stop *stopped_by
 {
     struct trainer *t = r->trainer;
     double psnr = NAN;
-    average_show(&t->average, t->field);
+    average_show(&t->average, t->field, t->step);
     enum status status = evaluate(r, &psnr, err);
     if (status == STATUS_OK && t->spec.early_stop > 0 && isfinite(psnr))
         early_stop_note(&t->early_stop, t->field, t->step, psnr);
@@ -472,7 +472,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
     if (status == STATUS_OK)
         status = check_parameters(&r, err);
     if (status == STATUS_OK || status == STATUS_CANCELED)
-        average_show(&t->average, t->field);
+        average_show(&t->average, t->field, t->step);
     if (status == STATUS_OK && t->spec.early_stop > 0)
         status = show_best(&r, err);
     if (status == STATUS_OK)
