@@ -47,11 +47,9 @@ static enum status fit_try(struct fit *fit, uint64_t steps, double ema_decay, si
     return trainer_create(&fit->trainer, &train, fit->field, fit->task, fit->team, NULL);
 }
 
-static struct fit fit_of(uint64_t steps, double ema_decay, size_t n_threads)
+static void fit_init(struct fit *fit, uint64_t steps, double ema_decay, size_t n_threads)
 {
-    struct fit fit;
-    assert_int_equal(fit_try(&fit, steps, ema_decay, n_threads, 0), STATUS_OK);
-    return fit;
+    assert_int_equal(fit_try(fit, steps, ema_decay, n_threads, 0), STATUS_OK);
 }
 
 static void fit_deinit(struct fit *fit)
@@ -82,7 +80,8 @@ static struct buffer saved(const struct fit *fit)
 /* The parameters after `steps` steps, for mem_free; from the formula where there is an average. */
 static double *expected_after(uint64_t steps, bool is_average, size_t *n)
 {
-    struct fit fit = fit_of(steps, 0.0, 1);
+    struct fit fit;
+    fit_init(&fit, steps, 0.0, 1);
     const float *params = field_params_const(fit.field);
     *n = field_n_params(fit.field);
     double *average = mem_alloc_array(*n, sizeof *average);
@@ -112,7 +111,8 @@ static void a_fit_shows_the_average_of_its_last_steps(void **state)
         size_t n;
         double *expected = expected_after(cases[c].steps, cases[c].is_average, &n);
         for (size_t n_threads = 1; n_threads <= 3; n_threads += 2) {
-            struct fit fit = fit_of(cases[c].steps, decay, n_threads);
+            struct fit fit;
+            fit_init(&fit, cases[c].steps, decay, n_threads);
             run(&fit);
             const double error = compare_relative(n, field_params_const(fit.field), expected);
             assert_true(n_threads > 1 || error < 1e-6);
@@ -127,13 +127,16 @@ static void a_fit_shows_the_average_of_its_last_steps(void **state)
 static void training_does_not_see_the_average(void **state)
 {
     (void)state;
-    struct fit with = fit_of(200, decay, 2), without = fit_of(200, 0.0, 2);
+    struct fit with, without;
+    fit_init(&with, 200, decay, 2);
+    fit_init(&without, 200, 0.0, 2);
     run(&with);
     run(&without);
     const size_t bytes = field_n_params(with.field) * sizeof(float);
     assert_memory_not_equal(field_params(with.field), field_params(without.field), bytes);
     struct buffer kept = saved(&with);
-    struct fit other = fit_of(200, 0.0, 2); /* reads the parameters, and no average */
+    struct fit other;
+    fit_init(&other, 200, 0.0, 2);
     assert_int_equal(trainer_load(other.trainer, kept.data, kept.size, NULL), STATUS_OK);
     assert_memory_equal(field_params(other.field), field_params(without.field), bytes);
     buffer_deinit(&kept);
@@ -146,13 +149,16 @@ static void training_does_not_see_the_average(void **state)
 static void a_resumed_fit_has_the_same_average(void **state)
 {
     (void)state;
-    struct fit whole = fit_of(250, decay, 2);
+    struct fit whole;
+    fit_init(&whole, 250, decay, 2);
     run(&whole);
     const size_t bytes = field_n_params(whole.field) * sizeof(float);
     static const uint64_t cuts[] = {20, 64, 100, 249};
     for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++)
         for (int is_ended = 0; is_ended < 2; is_ended++) {
-            struct fit first = fit_of(cuts[c], decay, 2), second = fit_of(250, decay, 2);
+            struct fit first, second;
+            fit_init(&first, cuts[c], decay, 2);
+            fit_init(&second, 250, decay, 2);
             if (is_ended)
                 run(&first);
             for (uint64_t step = 0; !is_ended && step < cuts[c]; step++)
@@ -172,7 +178,9 @@ static void a_resumed_fit_has_the_same_average(void **state)
 static void steps_go_on_from_the_parameters(void **state)
 {
     (void)state;
-    struct fit fit = fit_of(128, decay, 1), plain = fit_of(128, 0.0, 1);
+    struct fit fit, plain;
+    fit_init(&fit, 128, decay, 1);
+    fit_init(&plain, 128, 0.0, 1);
     run(&fit);
     run(&plain);
     assert_true(trainer_step(fit.trainer) == trainer_step(plain.trainer));
