@@ -42,7 +42,7 @@ static int set_up(void **state, enum encoding_type type, enum holdout holdout)
     fit.spec.network.activation = ACTIVATION_TANH; /* has a Laplacian */
     fit.field = small_field(&fit.spec, 1);
     struct train_spec train = small_train_spec();
-    train.early_stop = 3;
+    train.early_stop = holdout == HOLDOUT_NONE ? 0 : 3;
     buffer_init(&fit.saved_field, 1 << 20);
     buffer_init(&fit.checkpoint, 1 << 20);
     *state = &fit;

@@ -103,7 +103,8 @@ static bool is_worth_testing(const struct fixture *f)
     if (twin_margin(&f->twin, N_POINTS, f->x_twin) < 0.01)
         return false;
     twin_backward(&f->twin, LOSS_MSE, N_POINTS, f->x_twin, f->targets_twin, d_params, d_x);
-    return largest(f->twin.n_params, d_params) > 0.01;
+    return largest(f->twin.n_params, d_params) > 0.01 &&
+           largest(N_POINTS * f->twin.encoding.n_inputs, d_x) > 0.001;
 }
 
 static void fixture_init(struct fixture *f, const struct encoding_spec *encoding,
