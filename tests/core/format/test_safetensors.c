@@ -241,23 +241,23 @@ static void safetensors_rejects_a_file_cut_at_any_byte(void **state)
 static void safetensors_limits_the_number_of_tensors_and_remarks(void **state)
 {
     (void)state;
-    enum { N = LIMIT_TENSORS + 1, N_REMARKS = 256 + 1 };
+    enum { N = LIMIT_TENSORS + 1, MANY_REMARKS = 256 + 1 };
     static char names[N][8];
     static struct tensor many[N];
-    static struct tensor_metadata many_remarks[N_REMARKS];
+    static struct tensor_metadata many_remarks[MANY_REMARKS];
     struct buffer file;
     struct safetensors *s;
     buffer_init(&file, MAX_BYTES);
     for (size_t i = 0; i < N; i++) {
         snprintf(names[i], sizeof names[i], "t%zu", i);
         many[i] = (struct tensor){names[i], TENSOR_U8, 1, {1}, bitmap};
-        if (i < N_REMARKS)
+        if (i < MANY_REMARKS)
             many_remarks[i] = (struct tensor_metadata){names[i], "v"};
     }
     assert_int_equal(safetensors_encode(many, N, NULL, 0, &file, NULL), STATUS_TOO_LARGE);
-    assert_int_equal(safetensors_encode(NULL, 0, many_remarks, N_REMARKS, &file, NULL),
+    assert_int_equal(safetensors_encode(NULL, 0, many_remarks, MANY_REMARKS, &file, NULL),
                      STATUS_TOO_LARGE);
-    assert_int_equal(safetensors_encode(many, N - 1, many_remarks, N_REMARKS - 1, &file, NULL),
+    assert_int_equal(safetensors_encode(many, N - 1, many_remarks, MANY_REMARKS - 1, &file, NULL),
                      STATUS_OK);
     assert_int_equal(safetensors_parse(&s, file.data, file.size, NULL), STATUS_OK);
     safetensors_free(s);
@@ -267,7 +267,7 @@ static void safetensors_limits_the_number_of_tensors_and_remarks(void **state)
     for (int kind = 0; kind <= 1; kind++) {
         buffer_init(&file, MAX_BYTES);
         assert_int_equal(buffer_printf(&file, NULL, kind ? "{\"__metadata__\":{" : "{"), STATUS_OK);
-        for (size_t i = 0; i < (kind ? (size_t)N_REMARKS : (size_t)N); i++)
+        for (size_t i = 0; i < (kind ? (size_t)MANY_REMARKS : (size_t)N); i++)
             assert_int_equal(
                 kind ? buffer_printf(&file, NULL, "%s\"%zu\":\"\"", i ? "," : "", i)
                      : buffer_printf(&file, NULL,
