@@ -17,16 +17,45 @@ def load(path):
                   for name, t in header.items()}
 
 
+def fourier(b, a, x):
+    u = 2 * np.pi * x.astype("f8") @ b.T
+    return np.hstack([a * np.sin(u), a * np.cos(u)])
+
+
+def level(spec, number, table, x):  # of a grid; cells are found in float32, like x
+    growth = (spec["finest_resolution"] / spec["base_resolution"]) ** (1 / max(spec["n_levels"] - 1, 1))
+    scale = np.float32(spec["base_resolution"] * growth**number - 1)
+    places = np.clip(x, 0, 1) * scale + np.float32(0.5)
+    cells, side, n_dims = places.astype("u4"), int(scale + np.float32(0.5)) + 2, x.shape[1]
+    upper = places - cells.astype("f4")
+    upper = upper**2 * (3 - 2 * upper) if spec["interpolation"] == "smoothstep" else upper
+    is_hashed = spec["type"] == "hashgrid" and side**n_dims > 2 ** spec["log2_hashmap_size"]
+    factors = [1, 2654435761, 805459861] if is_hashed else [1, side, side**2]
+    features = 0
+    for corner in np.ndindex(*[2] * n_dims):
+        terms = (cells + np.array(corner, "u4")) * np.array(factors[:n_dims], "u4")
+        entries = (np.bitwise_xor.reduce(terms, 1) % 2 ** spec["log2_hashmap_size"] if is_hashed
+                   else terms.sum(1, dtype="u4"))
+        features += np.where(corner, upper, 1 - upper).prod(1, keepdims=True) * table[entries]
+    return features
+
+
+def encode(spec, tensors, x, name="encoding."):
+    if spec["type"] == "concat":
+        return np.hstack([encode(part, tensors, x, f"{name}parts.{i}.") for i, part in enumerate(spec["parts"])])
+    if spec["type"] in ("hashgrid", "densegrid"):
+        return np.hstack([level(spec, l, tensors[f"{name}levels.{l}"], x) for l in range(spec["n_levels"])])
+    if spec["type"] == "none":
+        low, high = spec["input_range"]
+        return low + (high - low) * x
+    return fourier(tensors[name + "b"], tensors[name + "a"], x)
+
+
 def values(spec, tensors, x):
     network, relu = spec["network"], lambda z: np.maximum(z, 0)
     functions = {"relu": relu, "tanh": np.tanh, "sin": lambda z: np.sin(network["omega"] * z),
                  "linear": lambda z: z, "sigmoid": lambda z: 1 / (1 + np.exp(-z))}
-    if "encoding.b" in tensors:
-        u = 2 * np.pi * x.astype("f8") @ tensors["encoding.b"].T
-        h = np.hstack([tensors["encoding.a"] * np.sin(u), tensors["encoding.a"] * np.cos(u)])
-    else:
-        low, high = spec["encoding"]["input_range"]
-        h = low + (high - low) * x
+    h = encode(spec["encoding"], tensors, x)
     for layer in range(network["n_hidden_layers"] + 1):
         h = h @ tensors[f"layers.{layer}.weight"].T + tensors[f"layers.{layer}.bias"]
         last = layer == network["n_hidden_layers"]
@@ -35,4 +64,4 @@ def values(spec, tensors, x):
 
 
 if __name__ == "__main__":
-    np.save(sys.argv[3], values(*load(sys.argv[1]), np.load(sys.argv[2])).astype("f4"))
+    np.save(sys.argv[3], values(*load(sys.argv[1]), np.load(sys.argv[2]).astype("f4")).astype("f4"))

@@ -66,6 +66,8 @@ static struct bytes make_points(void)
         coords[2 * i] = (float)fmod((double)i * 0.7548776662466927, 1);
         coords[2 * i + 1] = (float)fmod((double)i * 0.5698402909980532, 1);
     }
+    /* the first is (0, 0): both ends of the domain */
+    coords[2 * POINTS - 2] = coords[2 * POINTS - 1] = 1.0F;
     return make_npy("<f4", "50, 2", coords, sizeof(coords));
 }
 
@@ -130,6 +132,19 @@ static void numpy_computes_the_same_values(void **state)
     compare("{\"encoding\":{\"type\":\"none\",\"input_range\":[-1,1]},"
             "\"network\":{\"n_hidden_layers\":2,\"width\":32,\"activation\":\"sin\",\"omega\":30,"
             "\"output_activation\":\"sigmoid\"}}");
+    /* levels with an entry for each vertex, and hashed ones */
+    compare("{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":5,\"log2_hashmap_size\":7,"
+            "\"base_resolution\":4,\"finest_resolution\":40},"
+            "\"network\":{\"n_hidden_layers\":1,\"width\":32}}");
+    compare("{\"encoding\":{\"type\":\"densegrid\",\"n_levels\":3,\"n_features_per_level\":4,"
+            "\"base_resolution\":3,\"per_level_scale\":1.7,\"interpolation\":\"smoothstep\"},"
+            "\"network\":{\"n_hidden_layers\":0,\"width\":1}}");
+    compare("{\"encoding\":{\"type\":\"concat\",\"parts\":["
+            "{\"type\":\"gaussian\",\"n_frequencies\":10,\"sigma\":2},"
+            "{\"type\":\"hashgrid\",\"n_levels\":3,\"n_features_per_level\":1,"
+            "\"log2_hashmap_size\":4,\"interpolation\":\"smoothstep\"},"
+            "{\"type\":\"none\"},{\"type\":\"densegrid\",\"n_levels\":1}]},"
+            "\"network\":{\"n_hidden_layers\":2,\"width\":24}}");
 }
 
 int main(void)
