@@ -54,7 +54,7 @@ support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
 bench_precision := $O/tests/bench/bench_precision
 benches := $(filter-out $(bench_precision),$(patsubst %.c,$O/%,$(sort $(wildcard tests/bench/bench_*.c))))
-benches_http := $O/tests/bench/bench_http $O/tests/bench/bench_fit $(bench_precision)
+benches_http := $O/tests/bench/bench_http $O/tests/bench/bench_fit $O/tests/bench/bench_presets $(bench_precision)
 bench_peer := $O/tests/bench/peers/farfield_peer
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
@@ -63,7 +63,7 @@ harnesses := crash crashpoints oom enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers bench-precision fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -149,6 +149,10 @@ bench: all $(benches)
 	tests/bench/run.sh $O build/bench.json $(benches)
 bench-precision: all $(bench_precision)
 	tests/bench/run.sh $O build/bench-precision.json $(bench_precision)
+# The presets at length, an hour in all: on Kodak's pictures, on one of 14 megapixels, beside the paper's.
+bench-grids: all $O/tests/bench/bench_grid $O/tests/bench/bench_presets
+	tests/bench/run.sh $O build/bench-grids.json $O/tests/bench/bench_grid \
+	  "$O/tests/bench/bench_presets 5 presets natural kodak albert" "$O/tests/bench/bench_presets 1 paper"
 # WORK="check step_4x256_16384" ROUNDS=9 PEERS="torch jax"; WORK=fit PICTURE=x.png STEPS=6000 TARGET=30: tests/bench/peers/run.py
 bench-peers: $(bench_peer)
 	@$(PYTHON_DEBIAN) -B tests/bench/peers/run.py --farfield $(bench_peer) --debian $(PYTHON_DEBIAN) --venv build/peers-venv/bin/python \

@@ -3,7 +3,7 @@
  * none: all.  Prints rows `name value unit`; lines with # are remarks.
  *
  *   quality   the trainer alone with the preset `fast`, in seconds of training (evaluations are not
- *             counted) until all pixels together reach 25 and 30 dB
+ *             counted) until all pixels together reach 30, 35 and 40 dB
  *   draws     what it costs to draw a point, for pictures of several sizes, beside a whole step
  *   service   the same fit by the real program and by the core alone (decode, train, evaluate all
  *             pixels), in turns, from the request to the last event
@@ -23,18 +23,10 @@
 #include "core/base/monotonic.h"
 #include "core/base/rng.h"
 #include "core/nn/kernel.h"
-#include "tests/http/fit.h"
 #include "tests/http/lone_fit.h"
+#include "tests/http/timed_fit.h"
 #include "tests/support/bench.h"
 #include "tests/support/data_files.h"
-
-/* The service with as many threads as the core alone gets here. */
-static void start(struct service *s)
-{
-    char threads[24];
-    snprintf(threads, sizeof threads, "%zu", bench_cores());
-    service_start_under(s, NULL, "log", (const char *const[]){"--threads", threads, NULL});
-}
 
 /* --- quality --- */
 
@@ -56,8 +48,8 @@ static uint64_t count_steps(const struct bytes *file, double seconds, struct tea
 
 static void measure_quality_of(const char *name, const struct bytes *file, struct team *team)
 {
-    static const double targets[] = {25.0, 30.0}, look = 0.1;
-    enum { N_TARGETS = 2, PLAN_SECONDS = 15 };
+    static const double targets[] = {30.0, 35.0, 40.0}, look = 0.05;
+    enum { N_TARGETS = 3, PLAN_SECONDS = 5 };
     char members[64], what[64];
     struct lone_fit fit;
     const uint64_t steps = count_steps(file, PLAN_SECONDS, team);
@@ -183,43 +175,12 @@ static void measure_draws(struct team *team)
 
 /* --- through the service --- */
 
-static void upload(const struct service *s, const struct bytes *file, char id[ID_TEXT])
-{
-    const struct request request = {.path = "/v1/datasets?kind=image",
-                                    .content_type = "application/octet-stream",
-                                    .body = file->data,
-                                    .n_body = file->n};
-    struct answer a = service_send(s, &request);
-    json_t *dataset = answer_json(a, a.status == 200 ? 200 : 201);
-    snprintf(id, ID_TEXT, "%s", member_text(dataset, "id"));
-    json_decref(dataset);
-}
-
-static void post(const struct service *s, const char *dataset, const char *members,
-                 char id[ID_TEXT])
-{
-    char body[512];
-    snprintf(body, sizeof body, "{\"dataset_id\":\"%s\"%s}", dataset, members);
-    json_t *job = answer_json(service_post_json(s, "/v1/jobs", body), 202);
-    snprintf(id, ID_TEXT, "%s", member_text(job, "id"));
-    json_decref(job);
-}
-
-static void wait_for_event(const struct service *s, const char *job, const char *event)
-{
-    char path[96], mark[32];
-    snprintf(path, sizeof path, "/v1/jobs/%s/events", job);
-    snprintf(mark, sizeof mark, "event: %s\n", event);
-    struct bytes events = service_read_stream(s, path, NULL, mark, 1);
-    bytes_free(&events);
-}
-
 static double fit_by_service(const struct service *s, const char *dataset, const char *members)
 {
     char job[ID_TEXT];
     const double begin = bench_now();
-    post(s, dataset, members, job);
-    wait_for_event(s, job, "done");
+    timed_fit_post(s, dataset, members, job);
+    timed_fit_await(s, job, TIMED_FIT_DONE);
     const double seconds = bench_now() - begin;
     json_decref(wait_for_job(s, job, "succeeded"));
     return seconds;
@@ -251,8 +212,8 @@ static void measure_service(struct team *team)
     struct service s = {0};
     snprintf(members, sizeof members, ",\"train\":{\"steps\":%llu}",
              (unsigned long long)count_steps(&file, PLAN_SECONDS, team));
-    start(&s);
-    upload(&s, &file, dataset);
+    timed_fit_serve(&s);
+    timed_fit_upload(&s, &file, dataset);
     for (size_t i = 0; i < PAIRS; i++) {
         core[i] = fit_by_core(&file, members, team, &training[i]);
         service[i] = fit_by_service(&s, dataset, members);
@@ -281,12 +242,12 @@ static void measure_snapshot(struct team *team)
     struct bytes file = sample_picture_png(512, 1);
     struct service s = {0};
     (void)team;
-    start(&s);
-    upload(&s, &file, dataset);
+    timed_fit_serve(&s);
+    timed_fit_upload(&s, &file, dataset);
     for (size_t i = 0; i < RUNS; i++) {
-        post(&s, dataset, "", job);
+        timed_fit_post(&s, dataset, "", job);
         const double begin = bench_now();
-        wait_for_event(&s, job, "snapshot");
+        timed_fit_await(&s, job, TIMED_FIT_SNAPSHOT);
         seconds[i] = bench_now() - begin;
         snprintf(path, sizeof path, "/v1/jobs/%s/cancel", job);
         answer_status(service_send(&s, &(struct request){.method = "POST", .path = path}), 200);
@@ -322,9 +283,9 @@ static void measure_memory_of(const char *name, const struct bytes *file, const 
     char dataset[ID_TEXT], job[ID_TEXT], what[64];
     struct service s = {0};
     double peak = 0.0;
-    start(&s);
-    upload(&s, file, dataset);
-    post(&s, dataset, members, job);
+    timed_fit_serve(&s);
+    timed_fit_upload(&s, file, dataset);
+    timed_fit_post(&s, dataset, members, job);
     for (bool ended = false; !ended;) {
         pid_t worker;
         for (size_t i = 0; i < 50; i++) {
