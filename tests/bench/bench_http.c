@@ -3,9 +3,11 @@
  * many; none: all.  Prints rows `name value unit`; lines with # are remarks.
  *
  * The real program is started on a folder of its own, and fits a few steps of each network (what
- * its values are does not matter).  Each figure is the median of requests one after another on a
- * connection that is kept, but for the crowd: 64 connections that ask at the same time.  The core's
- * own rate is that of task_query on all cores, in turns with the requests of the same points.
+ * its values are does not matter), and two seconds of the preset `fast`, a grid, to a picture of
+ * 512 x 512: natural test picture 00, or where the data are absent, the project's own.  Each figure
+ * is the median of requests one after another on a connection that is kept, but for the crowd: 64
+ * connections that ask at the same time.  The core's own rate is that of task_query on all cores,
+ * in turns with the requests of the same points.
  */
 #include <curl/curl.h>
 #include <setjmp.h>
@@ -20,55 +22,63 @@
 #include "core/field/task.h"
 #include "core/nn/kernel.h"
 #include "tests/harness/client.h"
-#include "tests/http/fit.h"
+#include "tests/http/lone_fit.h"
+#include "tests/http/timed_fit.h"
 #include "tests/support/bench.h"
+#include "tests/support/data_files.h"
 #include "tests/support/peak.h"
-#include "tests/support/small_fit.h"
 
-enum { PICTURE_SIDE = 256, CROWD = 64, MANY_POINTS = 1 << 20, MOST_TIMES = 1024 };
+enum { CROWD = 64, MANY_POINTS = 1 << 20, MOST_TIMES = 1024 };
 
 struct network {
     const char *name;
-    size_t n_hidden_layers, width;
+    const char *members; /* of the job, and of its twin in this process */
+    size_t side;         /* of the picture */
+    const char *tile;    /* x0,y0,x1,y1 of what is drawn in 256 x 256 */
 };
-static const struct network networks[] = {{"paper_3x256", 3, 256}, {"ff_4x256", 4, 256}};
+
+#define GAUSSIAN(n_hidden_layers)                                                                  \
+    ",\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256,\"sigma\":10},"         \
+    "\"network\":{\"n_hidden_layers\":" n_hidden_layers                                            \
+    ",\"width\":256}},\"train\":{\"steps\":50,\"batch_size\":4096}"
+
+static const struct network networks[] = {
+    {"paper_3x256", GAUSSIAN("3"), 256, "64,64,128,128"},
+    {"ff_4x256", GAUSSIAN("4"), 256, "64,64,128,128"},
+    {"fast_grid", ",\"preset\":\"fast\",\"train\":{\"time_limit_seconds\":2}", 512,
+     "128,128,384,384"},
+};
 
 struct bench {
     const struct network *network;
     struct service service;
     struct client *client;
     struct team *team;
+    struct bytes picture; /* the file */
     char field[ID_TEXT];
 };
 
 /* --- the field --- */
 
-static void fit(struct bench *b)
+static struct bytes open_picture(size_t side)
 {
-    char dataset[ID_TEXT], body[512];
-    upload_picture(&b->service, PICTURE_SIDE, 1, dataset);
-    snprintf(body, sizeof body,
-             "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":{\"type\":\"gaussian\","
-             "\"n_frequencies\":256,\"sigma\":10},\"network\":{\"n_hidden_layers\":%zu,"
-             "\"width\":%zu}},\"train\":{\"steps\":50,\"batch_size\":4096}}",
-             dataset, b->network->n_hidden_layers, b->network->width);
-    json_t *job = answer_json(service_post_json(&b->service, "/v1/jobs", body), 202);
-    json_t *done = wait_for_job(&b->service, member_text(job, "id"), "succeeded");
-    snprintf(b->field, sizeof b->field, "%s", member_text(done, "field_id"));
-    json_decref(job);
-    json_decref(done);
+    char *path = side == 512 ? data_path("paper2d/natural/test/00.png") : NULL;
+    if (!path)
+        return sample_picture_png(side, 1);
+    struct bytes file = {0};
+    file.data = file_read(path, &file.n);
+    free(path);
+    return file;
 }
 
-/* One of the same shape, for the core's own rate. */
-static struct field *make_twin(const struct network *n)
+static void fit(struct bench *b)
 {
-    struct image picture = small_picture(8, 8, 3);
-    struct field_spec spec = small_field_spec(&picture);
-    spec.encoding.n_frequencies = 256;
-    spec.network.n_hidden_layers = n->n_hidden_layers;
-    spec.network.width = n->width;
-    image_deinit(&picture);
-    return small_field(&spec, 1);
+    char dataset[ID_TEXT], job[ID_TEXT];
+    timed_fit_upload(&b->service, &b->picture, dataset);
+    timed_fit_post(&b->service, dataset, b->network->members, job);
+    json_t *done = wait_for_job(&b->service, job, "succeeded");
+    snprintf(b->field, sizeof b->field, "%s", member_text(done, "field_id"));
+    json_decref(done);
 }
 
 /* --- one after another --- */
@@ -190,8 +200,12 @@ static void measure_small(const struct bench *b)
 
 static void measure_renders(const struct bench *b)
 {
-    measure_get(b, "tile_256_png", 15, "image?width=256&height=256&bbox=64,64,128,128");
-    measure_get(b, "tile_256_npy", 15, "image?width=256&height=256&bbox=64,64,128,128&format=npy");
+    enum { TILES = 31 };
+    char tile[128];
+    snprintf(tile, sizeof tile, "image?width=256&height=256&bbox=%s", b->network->tile);
+    measure_get(b, "tile_256_png", TILES, tile);
+    snprintf(tile, sizeof tile, "image?width=256&height=256&bbox=%s&format=npy", b->network->tile);
+    measure_get(b, "tile_256_npy", TILES, tile);
     measure_get(b, "picture_768x512_png", 7, "image?width=768&height=512");
 }
 
@@ -211,7 +225,8 @@ static void measure_many(const struct bench *b)
     enum { RUNS = 7 };
     char path[256], name[96];
     double seconds[RUNS], core[RUNS], ratio[RUNS];
-    struct field *twin = make_twin(b->network);
+    struct lone_fit twin; /* one of the same shape */
+    lone_fit_init(&twin, b->network->members, lone_fit_decode(&b->picture), b->team);
     float *unit = mem_alloc_floats((size_t)2 * MANY_POINTS);
     float *values = mem_alloc_floats((size_t)3 * MANY_POINTS);
     for (size_t i = 0; i < (size_t)2 * MANY_POINTS; i++)
@@ -222,7 +237,7 @@ static void measure_many(const struct bench *b)
                                     .body = unit,
                                     .n_body = (size_t)2 * MANY_POINTS * sizeof *unit};
     for (size_t i = 0; i < RUNS; i++) {
-        core[i] = ask_core(b, twin, unit, values);
+        core[i] = ask_core(b, twin.field, unit, values);
         seconds[i] = ask(b, &request);
         ratio[i] = core[i] / seconds[i];
     }
@@ -237,7 +252,7 @@ static void measure_many(const struct bench *b)
     bench_row(name, 100 * ratio[RUNS / 2], "%");
     mem_free(unit);
     mem_free(values);
-    field_free(twin);
+    lone_fit_deinit(&twin);
 }
 
 static void measure(const struct network *n, const char *only_part, struct team *team)
@@ -247,12 +262,14 @@ static void measure(const struct network *n, const char *only_part, struct team 
         void (*measure)(const struct bench *b);
     } parts[] = {{"small", measure_small}, {"renders", measure_renders}, {"many", measure_many}};
     struct bench b = {.network = n, .client = client_create(), .team = team};
+    b.picture = open_picture(n->side);
     service_start_under(&b.service, NULL, "log", NULL);
     fit(&b);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!only_part || strcmp(only_part, parts[i].name) == 0)
             parts[i].measure(&b);
     client_free(b.client);
+    bytes_free(&b.picture);
     service_remove(&b.service);
 }
 
