@@ -1,7 +1,9 @@
 #include "core/base/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool mem_mul(size_t *out, size_t a, size_t b)
 {
@@ -34,6 +36,23 @@ void *mem_alloc(size_t size)
     return mem_alloc_array(1, size);
 }
 
+/* Tables of many megabytes are read here and there: with pages of 4 KiB most reads would first look
+ * for their page.  Whether there are larger ones is the system's business. */
+static void ask_for_huge_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096, WORTHWHILE = 8 << 20 };
+    if (bytes < WORTHWHILE)
+        return;
+    const uintptr_t begin = ((uintptr_t)p + PAGE - 1) / PAGE * PAGE;
+    const uintptr_t end = ((uintptr_t)p + bytes) / PAGE * PAGE;
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)p;
+    (void)bytes;
+#endif
+}
+
 float *mem_alloc_floats(size_t n)
 {
     size_t bytes;
@@ -41,8 +60,10 @@ float *mem_alloc_floats(size_t n)
         return NULL;
     bytes -= bytes % MEM_ALIGNMENT;
     float *p = aligned_alloc(MEM_ALIGNMENT, bytes);
-    if (p)
-        memset(p, 0, bytes);
+    if (!p)
+        return NULL;
+    ask_for_huge_pages(p, bytes);
+    memset(p, 0, bytes);
     return p;
 }
 
