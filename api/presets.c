@@ -27,7 +27,7 @@ static const struct preset presets[] = {
      "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":1,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
-     "\"train\":{\"steps\":null,\"batch_size\":8192,\"learning_rate\":0.005,"
+     "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.005,"
      "\"optimizer\":{\"type\":\"adam\",\"beta1\":0.9,\"beta2\":0.99,\"epsilon\":1e-15},"
      "\"schedule\":{\"type\":\"hold\",\"hold\":0.7,\"floor\":0.0,\"warmup_steps\":0},"
      "\"loss\":\"mse\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
@@ -87,14 +87,18 @@ static json_t *resolve_settings(const struct preset *p, const json_t *settings)
 {
     struct problem_list problems = {0};
     json_t *field = codec_json_copy(json_object_get(settings, "field"));
+    json_t *train = codec_json_copy(json_object_get(settings, "train"));
     json_t *spec = codec_json_copy(settings);
     json_t *encoding =
         spec_encoding_resolve(NULL, json_object_get(field, "encoding"), &estimate_facts, &problems);
-    bool ok = field && spec && encoding && json_object_set(field, "encoding", encoding) == 0 &&
-              json_object_set(spec, "field", field) == 0 &&
-              json_object_set_new(spec, "task", json_string(spec_task_name(p->task))) == 0;
+    bool ok =
+        field && train && spec && encoding && json_object_set(field, "encoding", encoding) == 0 &&
+        spec_train_fill_in(train, &estimate_facts) && json_object_set(spec, "field", field) == 0 &&
+        json_object_set(spec, "train", train) == 0 &&
+        json_object_set_new(spec, "task", json_string(spec_task_name(p->task))) == 0;
     json_decref(encoding);
     json_decref(field);
+    json_decref(train);
     if (ok)
         return spec;
     json_decref(spec);

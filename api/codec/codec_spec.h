@@ -75,6 +75,10 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
                                uint64_t job_bytes, json_t **spec, json_t **labels, struct spec *out,
                                struct problem_list *problems) WARN_UNUSED;
 
+/* In settings of `train`: a batch size "auto" becomes the number that suits the data.  False when
+ * out of memory. */
+bool spec_train_fill_in(json_t *train, const struct spec_facts *facts);
+
 /* Settle the precision of a resolved spec, in both forms: what "auto" stands for here.  UNSUPPORTED
  * at "/train/precision", NO_MEMORY. */
 enum status codec_spec_settle(json_t *spec_json, struct spec *spec,

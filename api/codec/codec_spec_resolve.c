@@ -103,7 +103,26 @@ static enum status check_early_stop(const json_t *train, struct problem_list *pr
     return STATUS_OK;
 }
 
-static json_t *resolve_train(json_t *caller, const json_t *preset, struct problem_list *problems)
+/* Larger pictures take larger batches: the tables of their grids are larger, and a step that
+ * touches more of each cache line costs little more. */
+static json_int_t batch_size_for(const struct spec_facts *facts)
+{
+    enum { LEAST = 8192, MOST = 32768, PIXELS = 128 /* for a place of the batch */ };
+    const double n_pixels = (double)facts->width * (double)facts->height;
+    json_int_t size = LEAST;
+    while (size < MOST && (double)(2 * size) * PIXELS <= n_pixels)
+        size *= 2;
+    return size;
+}
+
+bool spec_train_fill_in(json_t *train, const struct spec_facts *facts)
+{
+    return !json_is_string(json_object_get(train, "batch_size")) ||
+           json_object_set_new(train, "batch_size", json_integer(batch_size_for(facts))) == 0;
+}
+
+static json_t *resolve_train(json_t *caller, const json_t *preset, const struct spec_facts *facts,
+                             struct problem_list *problems)
 {
     json_t *train = NULL;
     if (caller && !json_is_object(caller)) {
@@ -128,9 +147,13 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, struct proble
     if (!ok)
         no_memory(problems);
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
-                           problems) == STATUS_OK &&
-        (check_end(train, problems) != STATUS_OK ||
-         check_early_stop(train, problems) != STATUS_OK)) {
+                           problems) != STATUS_OK)
+        goto out;
+    ok = spec_train_fill_in(train, facts);
+    if (!ok)
+        no_memory(problems);
+    if (!ok || check_end(train, problems) != STATUS_OK ||
+        check_early_stop(train, problems) != STATUS_OK) {
         json_decref(train);
         train = NULL;
     }
@@ -266,7 +289,7 @@ static json_t *resolve_parts(const json_t *body, const char *dataset_id,
         return NULL;
     }
     json_t *field = resolve_field(json_object_get(body, "field"), settings, facts, problems);
-    json_t *train = resolve_train(json_object_get(body, "train"), settings, problems);
+    json_t *train = resolve_train(json_object_get(body, "train"), settings, facts, problems);
     json_t *measure = resolve_measure(json_object_get(body, "measure"), problems);
     json_decref(settings);
     if (field && train && measure)

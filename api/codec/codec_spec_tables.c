@@ -127,7 +127,7 @@ static const char *const holdout_names[] = {"none", "odd_pixels", "fraction", NU
 
 static const struct member train_rows[] = {
     {"steps", MEMBER_INTEGER, 1, LIMIT_STEPS, .is_nullable = true, AT(train.steps)},
-    {"batch_size", MEMBER_INTEGER, 1, LIMIT_BATCH, AT(train.batch_size)},
+    {"batch_size", MEMBER_INTEGER, 1, LIMIT_BATCH, .may_be_auto = true, AT(train.batch_size)},
     {"learning_rate", MEMBER_NUMBER, 0.0, 10.0, .is_min_open = true, AT(train.learning_rate)},
     {.name = "optimizer", .type = MEMBER_CUSTOM},
     {.name = "schedule", .type = MEMBER_CUSTOM},

@@ -41,6 +41,9 @@ static void fill_in_sizes(json_t *settings)
     const char *finest = json_string_value(json_object_get(encoding, "finest_resolution"));
     if (hashmap && strcmp(hashmap, "auto") == 0)
         json_object_set_new(encoding, "log2_hashmap_size", json_integer(18));
+    json_t *train = json_object_get(settings, "train");
+    if (json_is_string(json_object_get(train, "batch_size")))
+        json_object_set_new(train, "batch_size", json_integer(8192));
     if (finest && strcmp(finest, "auto") == 0)
         json_object_set_new(encoding, "finest_resolution", json_real(512));
 }
