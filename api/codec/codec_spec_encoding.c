@@ -150,7 +150,7 @@ static double finest_resolution(const json_t *encoding, const struct spec_facts 
 /* About one entry for each pixel in a level, in tables that leave room in the memory of a job. */
 static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_facts *facts)
 {
-    enum { LEAST = 12, MOST = 22 };
+    enum { LEAST = 12, MOST = 20 };
     /* weights, moments and gradient, and a checkpoint of the first three */
     static const double copies = 7.0, part_of_memory = 0.5;
     const double n_pixels = (double)facts->width * (double)facts->height;

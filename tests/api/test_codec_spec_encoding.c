@@ -119,7 +119,7 @@ static void grids_stay_below_the_memory_of_a_job(void **state)
     static const struct {
         uint64_t bytes;
         size_t log2_size;
-    } cases[] = {{0, 22}, {(uint64_t)16 << 30, 22}, {(uint64_t)1 << 30, 19}, {1, 12}};
+    } cases[] = {{0, 20}, {(uint64_t)16 << 30, 20}, {(uint64_t)1 << 30, 19}, {1, 12}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct problem_list problems = {.status = STATUS_OK};
         struct spec s;
