@@ -209,36 +209,6 @@ static void a_resolved_spec_resolves_to_itself(void **state)
     }
 }
 
-/* "auto", which is what fast says, goes by the picture. */
-static void batches_grow_with_the_picture(void **state)
-{
-    (void)state;
-    static const struct {
-        char info[64];
-        size_t batch_size;
-    } cases[] = {{"{\"shape\":[1,1,3]}", 8192},
-                 {"{\"shape\":[1448,1448,3]}", 8192},
-                 {"{\"shape\":[2000,2000,3]}", 16384},
-                 {"{\"shape\":[4344,3250,1]}", 32768}};
-    json_t *body = body_of("{" DS ",\"train\":{\"batch_size\":\"auto\"}}");
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char info_text[64];
-        struct dataset_row row = picture;
-        struct problem_list problems = {0};
-        struct spec s;
-        json_t *spec, *labels;
-        memcpy(info_text, cases[i].info, sizeof info_text);
-        row.info_json = info_text;
-        assert_int_equal(codec_spec_resolve(body, &row, 0, &spec, &labels, &s, &problems),
-                         STATUS_OK);
-        assert_int_equal(s.train.batch_size, cases[i].batch_size);
-        spec_deinit(&s);
-        json_decref(spec);
-        json_decref(labels);
-    }
-    json_decref(body);
-}
-
 /* --- refusals --- */
 
 static void bad_bodies_are_refused_at_their_place(void **state)
@@ -593,7 +563,6 @@ int main(void)
         cmocka_unit_test(the_paper_preset_is_the_papers),
         cmocka_unit_test(callers_members_go_over_the_preset_one_by_one),
         cmocka_unit_test(a_resolved_spec_resolves_to_itself),
-        cmocka_unit_test(batches_grow_with_the_picture),
         cmocka_unit_test(bad_bodies_are_refused_at_their_place),
         cmocka_unit_test(words_name_subject_range_and_what_was_given),
         cmocka_unit_test(all_problems_are_told_at_once),

@@ -1,4 +1,5 @@
-/* What a body says about encodings beyond their tables: frequencies, sizes of grids, parts. */
+/* What a body says about encodings beyond their tables (frequencies, parts), and the sizes that are
+ * left to the service. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -163,6 +164,36 @@ static void parts_are_encodings_of_their_own(void **state)
     json_decref(spec);
 }
 
+/* "auto", which is what fast says, goes by the picture. */
+static void batches_grow_with_the_picture(void **state)
+{
+    (void)state;
+    static const struct {
+        char info[64];
+        size_t batch_size;
+    } cases[] = {{"{\"shape\":[1,1,3]}", 8192},
+                 {"{\"shape\":[1448,1448,3]}", 8192},
+                 {"{\"shape\":[2000,2000,3]}", 16384},
+                 {"{\"shape\":[4344,3250,1]}", 32768}};
+    json_t *body = body_of("{" DS ",\"train\":{\"batch_size\":\"auto\"}}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char info_text[64];
+        struct dataset_row row = picture;
+        struct problem_list problems = {0};
+        struct spec s;
+        json_t *spec, *labels;
+        memcpy(info_text, cases[i].info, sizeof info_text);
+        row.info_json = info_text;
+        assert_int_equal(codec_spec_resolve(body, &row, 0, &spec, &labels, &s, &problems),
+                         STATUS_OK);
+        assert_int_equal(s.train.batch_size, cases[i].batch_size);
+        spec_deinit(&s);
+        json_decref(spec);
+        json_decref(labels);
+    }
+    json_decref(body);
+}
+
 static void bad_grids_and_parts_are_refused_at_their_place(void **state)
 {
     (void)state;
@@ -224,6 +255,7 @@ int main(void)
         cmocka_unit_test(grids_get_the_sizes_that_suit_the_picture),
         cmocka_unit_test(grids_stay_below_the_memory_of_a_job),
         cmocka_unit_test(parts_are_encodings_of_their_own),
+        cmocka_unit_test(batches_grow_with_the_picture),
         cmocka_unit_test(bad_grids_and_parts_are_refused_at_their_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
