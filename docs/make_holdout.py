@@ -32,6 +32,7 @@ ROWS = [  # name, preset, field, train
     ("`concat` of that grid and 256 Gaussian frequencies, 2 × 64, stopped early", "fast",
      {"encoding": {"type": "concat", "parts": [GRID, GAUSSIAN]}, "network": {"n_hidden_layers": 2}}, EARLY),
     ("`paper` in batches of 4,096", "paper", {}, {"batch_size": 4096, "precision": "auto"}),
+    ("… stopped early", "paper", {}, {"batch_size": 4096, "precision": "auto", **EARLY}),
 ]
 BASELINES = ["nearest", "bilinear", "bicubic"]
 
