@@ -5,20 +5,19 @@
 #include "core/nn/mlp.h"
 #include "core/task/task_image.h"
 
-/* A step is the forward pass, the gradient of the inputs and that of the weights: three products of
- * the same size where a query has one. */
-static const double train_factor = 3.0;
-
 /* The program itself, its libraries and stacks: 6 to 8 MiB are seen. */
 static const double process_bytes = 10.0 * 1024 * 1024;
 
 /* What is seen comes within 1 % of the sum of what is asked for: leave some room. */
 static const double memory_margin = 1.06;
 
-/* Estimates of time are rough: other work on the machine, small batches, cold caches.  A job is
- * refused for its steps only where the estimate is over the limit by more than this factor; what
- * gets through and takes too long ends at the limit. */
-static const double time_margin = 4.0;
+/* Estimates of time are right within a factor of 1.5 on an idle machine.  A job is refused for its
+ * steps only where the estimate is over the limit by more than this factor; what gets through and
+ * takes too long ends at the limit. */
+static const double time_margin = 2.0;
+
+/* Of a fit's time, the part that is not steps: snapshots and evaluations (trainer.h). */
+static const double share = 0.02;
 
 /* A worker holds the dataset's picture throughout.  Beside it stands what reading the file takes,
  * or the field it trains and either what a checkpoint is made in, or what the last evaluation
@@ -47,17 +46,14 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
 
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
-                         const struct compute *compute, double bf16_gain, struct error *err)
+                         const struct costs *costs, struct error *err)
 {
     const struct train_spec *train = &spec->train;
-    const double query_flops = field_query_flops(&spec->field);
     const size_t bytes = job_bytes(spec, facts, n_threads);
-    if (query_flops == 0.0 || bytes == SIZE_MAX) /* a resolved spec is one that core takes */
+    const double step_seconds = costs ? cost_step(costs, &spec->field, train) / (1.0 - share) : 0.0;
+    /* a resolved spec is one that core takes */
+    if (bytes == SIZE_MAX || (costs && step_seconds == 0.0))
         return error_status(err, STATUS_NO_MEMORY);
-    /* The pool is measured in fp32. */
-    const double gain = train->precision == PRECISION_BF16 ? fmax(bf16_gain, 0.1) : 1.0;
-    const double flops = query_flops * train_factor * (double)train->batch_size / gain;
-    const double step_seconds = compute ? compute_estimate_seconds(compute, flops) : 0.0;
     struct estimate e = {.seconds = step_seconds * (double)train->steps,
                          .memory_bytes = bytes,
                          .steps = train->steps};
@@ -72,12 +68,12 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 }
 
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
-                               const struct config *config, const struct compute *compute,
-                               double bf16_gain, struct error *err)
+                               const struct config *config, const struct costs *costs,
+                               struct error *err)
 {
     struct estimate e = {.steps = 0};
     const double limit = (double)config->job_seconds;
-    enum status status = estimate_job(&e, spec, facts, config->threads, compute, bf16_gain, err);
+    enum status status = estimate_job(&e, spec, facts, config->threads, costs, err);
     if (status != STATUS_OK)
         return status;
     if (e.memory_bytes > config->job_memory_bytes)
@@ -97,27 +93,12 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
     return STATUS_OK;
 }
 
-/* Floating-point operations of one point forward, as field_query_flops counts them for a spec. */
-static double point_flops(const struct field *field)
-{
-    const struct mlp *mlp = field_mlp(field);
-    const struct encoding *encoding = field_encoding(field);
-    double multiply_adds = encoding_multiply_adds(encoding);
-    for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
-        size_t n_out, n_in;
-        mlp_layer_shape(mlp, l, &n_out, &n_in);
-        multiply_adds += (double)n_out * (double)n_in;
-    }
-    return 2.0 * multiply_adds;
-}
-
 enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,
-                                   const struct config *config, const struct compute *compute,
-                                   struct error *err)
+                                   const struct config *config, const struct costs *costs,
+                                   size_t n_threads, struct error *err)
 {
-    const double passes = (double)field_n_passes(field, use);
-    const double flops = point_flops(field) * passes * (double)n_points;
-    const double seconds = compute_estimate_seconds(compute, flops);
+    const double point = costs ? cost_point(costs, field, use) : 0.0;
+    const double seconds = point * (double)n_points / (double)n_threads;
     if (seconds > (double)config->request_seconds)
         return error_set(err, STATUS_INVALID, "",
                          "the request would take about %.0f s of this machine, the limit is %llu s",

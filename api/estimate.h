@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "api/codec/codec_spec.h"
+#include "core/field/cost.h"
 #include "core/field/field.h"
 #include "server/config.h"
-#include "server/fields/compute.h"
 
 struct estimate {
     double seconds;        /* of training; the time limit where that comes first */
@@ -18,23 +18,24 @@ struct estimate {
     uint64_t steps;        /* that fit into it */
 };
 
-/* spec: resolved and settled, with its facts.  bf16_gain: as arithmetic_of measures it.  compute
- * may be NULL: seconds are then those of the time limit or 0.  NO_MEMORY. */
+/* spec: resolved and settled, with its facts.  costs: of this machine, of n_threads; NULL where
+ * they are not known: seconds are then those of the time limit or 0, and below nothing is refused
+ * for its time.  NO_MEMORY. */
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
-                         const struct compute *compute, double bf16_gain,
-                         struct error *err) WARN_UNUSED;
+                         const struct costs *costs, struct error *err) WARN_UNUSED;
 
 /* INVALID, with both figures, for a job that would pass config->job_memory_bytes, whose limit of
- * time is over config->job_seconds ("/train/time_limit_seconds"), or whose steps would take several
- * times that on this machine ("/train/steps").  NO_MEMORY. */
+ * time is over config->job_seconds ("/train/time_limit_seconds"), or whose steps would take over
+ * twice that on this machine ("/train/steps").  NO_MEMORY. */
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
-                               const struct config *config, const struct compute *compute,
-                               double bf16_gain, struct error *err) WARN_UNUSED;
+                               const struct config *config, const struct costs *costs,
+                               struct error *err) WARN_UNUSED;
 
-/* INVALID, with both figures, for a query or render that would pass config->request_seconds. */
+/* INVALID, with both figures, for a query or render that would pass config->request_seconds
+ * on n_threads. */
 enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,
-                                   const struct config *config, const struct compute *compute,
-                                   struct error *err) WARN_UNUSED;
+                                   const struct config *config, const struct costs *costs,
+                                   size_t n_threads, struct error *err) WARN_UNUSED;
 
 #endif

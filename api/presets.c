@@ -21,7 +21,7 @@ static const struct preset presets[] = {
     /* The best of those tried, by PSNR over all pixels (docs/decisions/0012). */
     {"fast", TASK_IMAGE,
      "Best result in a short time: all pixels, 5 seconds of training, a hash grid of the picture's "
-     "size with a small network. Of places between pixels it knows no more than interpolation.",
+     "size with a small network. Between pixels it knows less than the paper's networks.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":\"auto\",\"base_resolution\":32,"
      "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
@@ -117,22 +117,21 @@ static bool read_preset(const struct preset *p, const json_t *settings, struct s
     return ok;
 }
 
-static bool estimate_settled(struct estimate *out, struct spec *spec, const struct compute *compute,
+static bool estimate_settled(struct estimate *out, struct spec *spec, const struct costs *costs,
                              const struct config *config, const struct arithmetic *arithmetic)
 {
     spec->train.precision = precision_settle(spec->train.precision, &spec->field, arithmetic);
-    return estimate_job(out, spec, &estimate_facts, config->threads, compute, arithmetic->bf16_gain,
-                        NULL) == STATUS_OK;
+    return estimate_job(out, spec, &estimate_facts, config->threads, costs, NULL) == STATUS_OK;
 }
 
-static json_t *preset_value(const struct preset *p, const struct compute *compute,
+static json_t *preset_value(const struct preset *p, const struct costs *costs,
                             const struct config *config, const struct arithmetic *arithmetic)
 {
     struct spec spec = {0};
     struct estimate e = {.steps = 0};
     json_t *settings = codec_json_object(p->settings);
     bool ok = settings && read_preset(p, settings, &spec) &&
-              estimate_settled(&e, &spec, compute, config, arithmetic);
+              estimate_settled(&e, &spec, costs, config, arithmetic);
     spec_deinit(&spec);
     if (!ok) {
         json_decref(settings);
@@ -146,12 +145,12 @@ static json_t *preset_value(const struct preset *p, const struct compute *comput
                      "steps", (json_int_t)e.steps, "memory_bytes", (json_int_t)e.memory_bytes);
 }
 
-json_t *presets_list(const struct compute *compute, const struct config *config,
+json_t *presets_list(const struct costs *costs, const struct config *config,
                      const struct arithmetic *arithmetic)
 {
     json_t *items = json_array();
     for (size_t i = 0; items && i < sizeof presets / sizeof *presets; i++)
-        if (json_array_append_new(items, preset_value(&presets[i], compute, config, arithmetic)) !=
+        if (json_array_append_new(items, preset_value(&presets[i], costs, config, arithmetic)) !=
             0) {
             json_decref(items);
             return NULL;

@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 #include "api/codec/codec_spec.h"
+#include "core/field/cost.h"
 #include "server/config.h"
-#include "server/fields/compute.h"
 
 struct preset {
     const char *name;
@@ -29,8 +29,9 @@ const struct preset *presets_find(const char *name, enum task_type task);
 const char *presets_default(void);
 
 /* The answer of GET /v1/presets: {"items": [{name, task, description, parameters, estimate}]}.
- * estimate: for a 512 x 512 RGB picture on this machine.  NULL when out of memory. */
-json_t *presets_list(const struct compute *compute, const struct config *config,
+ * estimate: for a 512 x 512 RGB picture on this machine, whose costs may be unknown (NULL).
+ * NULL when out of memory. */
+json_t *presets_list(const struct costs *costs, const struct config *config,
                      const struct arithmetic *arithmetic);
 
 #endif

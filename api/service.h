@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/field/precision.h"
+#include "server/calibrator.h"
 #include "server/config.h"
 #include "server/fields/compute.h"
 #include "server/fields/field_cache.h"
@@ -25,6 +26,7 @@ struct service {
     struct events *events;
     struct field_cache *fields;
     struct compute *compute;
+    struct calibrator *calibrator;
     struct arithmetic arithmetic; /* of this process and its workers */
     struct token_table *tokens;   /* for the HTTP server, not for handlers */
     int64_t started_ms;           /* clock_now_ms at the start, for the uptime */

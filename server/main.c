@@ -1,10 +1,10 @@
 /*
  * farfield: the program.  Wiring only, and the only file that sees every storey.
  *
- *   serve     store ─► field cache ─► compute ─► events ─► supervisor ─► http, and back at SIGTERM
- *   worker    one job in a process of its own; started by the supervisor, not by people
- *   sample    data that the project makes itself
- *   token     who may use the service where others can reach it
+ *   serve     store ─► field cache ─► compute ─► calibrator ─► events ─► supervisor ─► http, and
+ * back at SIGTERM worker    one job in a process of its own; started by the supervisor, not by
+ * people sample    data that the project makes itself token     who may use the service where
+ * others can reach it
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,6 +24,7 @@
 #include "core/base/monotonic.h"
 #include "core/field/precision.h"
 #include "core/sample/sample.h"
+#include "server/calibrator.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/token_command.h"
@@ -94,6 +95,8 @@ static enum status start_storeys(struct service *s, struct error *err)
     if (st == STATUS_OK)
         st = compute_start(&s->compute, online_processors(), err);
     if (st == STATUS_OK)
+        st = calibrator_start(&s->calibrator, s->arithmetic.kernel, config->threads, err);
+    if (st == STATUS_OK)
         st = events_create(&s->events, s->store, err);
     if (st == STATUS_OK)
         st = supervisor_start(&s->supervisor, config, s->store, s->fields, s->events, err);
@@ -107,6 +110,7 @@ static void stop_storeys(struct service *s)
         supervisor_stop(s->supervisor);
     if (s->events)
         events_free(s->events);
+    calibrator_stop(s->calibrator);
     if (s->compute)
         compute_stop(s->compute);
     if (s->fields)
@@ -193,6 +197,7 @@ static void shut_down(struct service *s, const sigset_t *signals)
     log_event(LOG_INFO, "service stopping", LOG_END);
 
     http_server_quiesce(http);
+    calibrator_quiesce(s->calibrator);
     supervisor_quiesce(s->supervisor);
     double left = (double)s->config->shutdown_seconds - (monotonic_seconds() - start);
     http_server_drain(http, left > 0 ? left : 0);

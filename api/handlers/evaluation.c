@@ -50,7 +50,8 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
                              struct error *err)
 {
     return estimate_check_request(e->entry->field, e->n_points, e->use, service->config,
-                                  service->compute, err);
+                                  calibrator_wait(service->calibrator),
+                                  compute_n_threads(service->compute), err);
 }
 
 enum status evaluation_run(const struct evaluation *e, const struct service *service,

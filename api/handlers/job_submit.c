@@ -164,8 +164,8 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
     if (st == STATUS_OK)
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, &err);
     if (st == STATUS_OK)
-        st = estimate_check_job(&spec, &facts, service->config, service->compute,
-                                service->arithmetic.bf16_gain, &err);
+        st = estimate_check_job(&spec, &facts, service->config,
+                                calibrator_wait(service->calibrator), &err);
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
@@ -231,8 +231,8 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, err);
     }
     if (st == STATUS_OK)
-        st = estimate_check_job(&spec, &facts, service->config, service->compute,
-                                service->arithmetic.bf16_gain, err);
+        st = estimate_check_job(&spec, &facts, service->config,
+                                calibrator_wait(service->calibrator), err);
     spec_deinit(&spec);
     dataset_row_deinit(&dataset);
     return st;

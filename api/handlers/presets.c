@@ -7,6 +7,7 @@
 void presets_get(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
-    reply_json(request, response, 200,
-               presets_list(service->compute, service->config, &service->arithmetic));
+    reply_json(
+        request, response, 200,
+        presets_list(calibrator_wait(service->calibrator), service->config, &service->arithmetic));
 }

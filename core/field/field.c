@@ -151,7 +151,6 @@ struct outline {
     size_t n_table_features;                  /* columns of the levels */
     bool is_trained;                          /* the encoding */
     size_t n_derived, tile_train, tile_query; /* words of 4 bytes */
-    double multiply_adds;
 };
 
 static bool outline_of(const struct field_spec *spec, enum precision precision, struct outline *out)
@@ -181,13 +180,7 @@ static bool outline_of(const struct field_spec *spec, enum precision precision, 
         .n_derived = mlp_n_derived(mlp, training),
         .tile_train = mlp_tile_words(mlp, training),
         .tile_query = mlp_tile_words(mlp, (struct mlp_pass){.training = false}),
-        .multiply_adds = encoding_multiply_adds(encoding),
     };
-    for (size_t l = 0; l < mlp_n_layers(mlp); l++) {
-        size_t n_out, n_in;
-        mlp_layer_shape(mlp, l, &n_out, &n_in);
-        out->multiply_adds += (double)n_out * (double)n_in;
-    }
     ok = true;
 out:
     encoding_free(encoding);
@@ -240,10 +233,15 @@ size_t field_block_bytes(const struct field_spec *spec)
     return outline_of(spec, PRECISION_FP32, &o) ? o.n_params * sizeof(float) : SIZE_MAX;
 }
 
-double field_query_flops(const struct field_spec *spec)
+double field_query_flops(const struct field *f)
 {
-    struct outline o;
-    return outline_of(spec, PRECISION_FP32, &o) ? 2.0 * o.multiply_adds : 0.0;
+    double multiply_adds = encoding_multiply_adds(f->encoding);
+    for (size_t l = 0; l < mlp_n_layers(f->mlp); l++) {
+        size_t n_out, n_in;
+        mlp_layer_shape(f->mlp, l, &n_out, &n_in);
+        multiply_adds += (double)n_out * (double)n_in;
+    }
+    return 2.0 * multiply_adds;
 }
 
 /* --- queries --- */

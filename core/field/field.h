@@ -67,9 +67,8 @@ size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optim
 /* Bytes of one more block shaped like the parameters, kept and written to a checkpoint. */
 size_t field_block_bytes(const struct field_spec *spec);
 
-/* Floating-point operations (two for each multiply-add) of one point forward, for estimates of
- * time; 0 for a spec that field_create refuses. */
-double field_query_flops(const struct field_spec *spec);
+/* Floating-point operations (two for each multiply-add) of one point forward. */
+double field_query_flops(const struct field *f);
 
 /* The block, [field_n_params]: the encoding's part, encoding_n_params floats, then the network's.
  * Training changes the tables, the first encoding_n_table of them, and the part [*first, *first +

@@ -2,9 +2,6 @@
 
 #include <stdlib.h>
 
-/* Above this a step is long. */
-static const double long_seconds = 2e-3;
-
 /* Steps from one comparison to the next. */
 enum { PERIOD = 1024 };
 
@@ -43,7 +40,7 @@ void pace_note(struct pace *p, double seconds)
     case PACE_KNOWN:
         p->known[p->n++] = seconds;
         if (p->n == PACE_TRIES)
-            enter(p, !p->alone && median(p->known) > long_seconds ? PACE_REST : PACE_OTHER);
+            enter(p, !p->alone && median(p->known) > PACE_LONG_SECONDS ? PACE_REST : PACE_OTHER);
         break;
     case PACE_OTHER:
         p->other[p->n++] = seconds;

@@ -16,6 +16,9 @@
 
 enum { PACE_TRIES = 7 };
 
+/* Above this a step is long. */
+#define PACE_LONG_SECONDS 2e-3
+
 enum pace_phase { PACE_KNOWN, PACE_OTHER, PACE_REST };
 
 /* All zero is a new one: on the team, about to compare. */

@@ -46,9 +46,9 @@ struct compute {
     bool stopping;
 
     /* not guarded: written at the start */
-    double flops_per_second; /* of one thread; all threads */
-    double pool_flops_per_second;
-    size_t n_threads; /* running: only start and stop use it */
+    double flops_per_second; /* of one thread */
+    size_t n_started;        /* threads; those that still run, … */
+    size_t n_threads;        /* … which only start and stop use */
     pthread_t *threads;
 };
 
@@ -74,7 +74,7 @@ static void evaluate(const struct compute_request *r, struct bench *b, size_t fi
 /* Operations of one point. */
 static double point_flops(const struct compute_request *r)
 {
-    return 2.0 * (double)field_n_parameters(r->field) * (double)field_n_passes(r->field, r->use);
+    return field_query_flops(r->field) * (double)field_n_passes(r->field, r->use);
 }
 
 static size_t slice_of(const struct compute *c, const struct compute_request *r)
@@ -227,9 +227,9 @@ enum status compute_run(struct compute *c, const struct compute_request *request
     return w.status == STATUS_OK ? STATUS_OK : error_status(err, w.status);
 }
 
-double compute_estimate_seconds(const struct compute *c, double flops)
+size_t compute_n_threads(const struct compute *c)
 {
-    return flops / c->pool_flops_per_second;
+    return c->n_started;
 }
 
 /* --- start and stop --- */
@@ -305,10 +305,9 @@ static enum status measure(struct compute *c, struct error *err)
             status = compute_run(c, &request, err);
         fastest = fmin(fastest, monotonic_seconds() - start);
     } while (status == STATUS_OK && monotonic_seconds() - begin < long_enough);
-    if (status == STATUS_OK) {
-        c->pool_flops_per_second = field_query_flops(&spec) * (double)n_points / fastest;
-        c->flops_per_second = c->pool_flops_per_second / (double)c->n_threads;
-    }
+    if (status == STATUS_OK)
+        c->flops_per_second =
+            field_query_flops(field) * (double)n_points / fastest / (double)c->n_threads;
     field_free(field);
     return status;
 }
@@ -335,6 +334,7 @@ enum status compute_start(struct compute **out, size_t n_threads, struct error *
             status = error_set(err, STATUS_INTERNAL, "", "cannot start a thread");
             break;
         }
+    c->n_started = c->n_threads;
     if (status == STATUS_OK)
         status = measure(c, err);
     if (status != STATUS_OK) {

@@ -55,7 +55,7 @@ struct compute_request {
 enum status compute_run(struct compute *c, const struct compute_request *request,
                         struct error *err) WARN_UNUSED;
 
-/* Seconds this machine needs for so many operations of queries (from a measurement at start). */
-double compute_estimate_seconds(const struct compute *c, double flops);
+/* Threads that evaluate. */
+size_t compute_n_threads(const struct compute *c);
 
 #endif

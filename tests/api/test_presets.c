@@ -8,6 +8,9 @@
 #include "api/codec/codec_json.h"
 #include "api/estimate.h"
 #include "api/presets.h"
+#include "core/nn/kernel.h"
+#include "tests/support/small_fit.h"
+#include "tests/support/some_costs.h"
 
 #define DS "\"dataset_id\":\"ds_01jd6v7m8rkq2w5x9c4t3b1nfe\""
 
@@ -79,10 +82,9 @@ static void presets_are_complete(void **state)
 static void the_list_has_parameters_and_estimates_of_this_machine(void **state)
 {
     (void)state;
-    struct compute *compute = NULL;
+    const struct costs costs = some_costs(2);
     const struct config config = {.threads = 2};
-    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
-    json_t *list = presets_list(compute, &config, &arithmetic);
+    json_t *list = presets_list(&costs, &config, &arithmetic);
     const json_t *items = json_object_get(list, "items");
     assert_int_equal(json_array_size(items), 3);
     for (size_t i = 0; i < 3; i++) {
@@ -94,7 +96,6 @@ static void the_list_has_parameters_and_estimates_of_this_machine(void **state)
         assert_non_null(json_object_get(json_object_get(preset, "parameters"), "train"));
     }
     json_decref(list);
-    compute_stop(compute);
 }
 
 static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **state)
@@ -105,8 +106,8 @@ static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **stat
     struct spec small = spec_of("");
     struct spec large = spec_of(",\"field\":{\"network\":{\"n_hidden_layers\":16,\"width\":2048}}");
     struct error err = {0};
-    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, 1.0, &err), STATUS_OK);
-    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, 1.0, &err), STATUS_INVALID);
+    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, &err), STATUS_OK);
+    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "512 MiB"));
     spec_deinit(&small);
     spec_deinit(&large);
@@ -128,36 +129,92 @@ static void jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long(void
     };
     const struct config config = {
         .threads = 2, .job_memory_bytes = (uint64_t)4 << 30, .job_seconds = 3600};
-    struct compute *compute = NULL;
-    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
+    const struct costs costs = some_costs(2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
         struct spec spec = spec_of(cases[i].settings);
-        const enum status status = estimate_check_job(&spec, &facts, &config, compute, 1.0, &err);
+        const enum status status = estimate_check_job(&spec, &facts, &config, &costs, &err);
         if ((status == STATUS_OK) != (cases[i].where == NULL) ||
             strcmp(err.where, cases[i].where ? cases[i].where : "") != 0)
             fail_msg("%s: %s %s", cases[i].settings, err.where, err.message);
         assert_true(status == STATUS_OK || strstr(err.message, "3600 s"));
         spec_deinit(&spec);
     }
-    compute_stop(compute);
 }
 
 static void time_limits_bound_the_estimate(void **state)
 {
     (void)state;
-    struct compute *compute = NULL;
-    assert_int_equal(compute_start(&compute, 1, NULL), STATUS_OK);
+    const struct costs costs = some_costs(2);
     struct spec limited = spec_of(",\"train\":{\"steps\":10000000,\"time_limit_seconds\":20}");
     struct spec short_fit = spec_of(",\"train\":{\"steps\":1,\"time_limit_seconds\":20}");
     struct estimate e;
-    assert_int_equal(estimate_job(&e, &limited, &facts, 2, compute, 1.0, NULL), STATUS_OK);
+    assert_int_equal(estimate_job(&e, &limited, &facts, 2, &costs, NULL), STATUS_OK);
     assert_true(e.seconds == 20.0 && e.steps < 10000000);
-    assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, compute, 1.0, NULL), STATUS_OK);
+    assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, &costs, NULL), STATUS_OK);
     assert_true(e.seconds < 20.0 && e.steps == 1);
     spec_deinit(&limited);
     spec_deinit(&short_fit);
-    compute_stop(compute);
+}
+
+static void where_costs_are_unknown_nothing_is_refused_for_its_time(void **state)
+{
+    (void)state;
+    const struct config config = {
+        .threads = 2, .job_memory_bytes = (uint64_t)4 << 30, .job_seconds = 3600};
+    struct spec spec = spec_of(",\"train\":{\"steps\":10000000,\"batch_size\":1048576}");
+    struct estimate e;
+    assert_int_equal(estimate_check_job(&spec, &facts, &config, NULL, NULL), STATUS_OK);
+    assert_int_equal(estimate_job(&e, &spec, &facts, 2, NULL, NULL), STATUS_OK);
+    assert_true(e.seconds == 0 && e.steps == 10000000);
+    spec_deinit(&spec);
+}
+
+/* Steps that fit into a time, and a time for steps, with a fiftieth for what is shown meanwhile. */
+static void estimates_are_those_of_the_steps(void **state)
+{
+    (void)state;
+    const struct costs costs = some_costs(2);
+    struct spec by_steps = spec_of(",\"train\":{\"steps\":1000}");
+    struct spec by_time = spec_of(",\"train\":{\"time_limit_seconds\":20}");
+    struct estimate e;
+    by_steps.train.precision = by_time.train.precision = PRECISION_FP32;
+    const double step = cost_step(&costs, &by_steps.field, &by_steps.train) / 0.98;
+    assert_int_equal(estimate_job(&e, &by_steps, &facts, 2, &costs, NULL), STATUS_OK);
+    assert_true(e.steps == 1000 && e.seconds > 999.9 * step && e.seconds < 1000.1 * step);
+    assert_int_equal(estimate_job(&e, &by_time, &facts, 2, &costs, NULL), STATUS_OK);
+    assert_true(e.seconds == 20.0);
+    assert_int_equal(e.steps, (uint64_t)(20.0 / step));
+    spec_deinit(&by_steps);
+    spec_deinit(&by_time);
+}
+
+static void requests_are_refused_by_the_time_that_all_threads_take(void **state)
+{
+    (void)state;
+    const struct costs costs = some_costs(2);
+    const struct config config = {.request_seconds = 60};
+    struct image image = small_picture(8, 8, 3);
+    const struct field_spec specs[] = {small_field_spec(&image), small_grid_field_spec(&image)};
+    for (size_t i = 0; i < 2; i++) {
+        struct field *f = small_field(&specs[i], 1);
+        for (enum field_use use = FIELD_VALUES; use <= FIELD_GRADIENTS; use++) {
+            struct error err = {0};
+            const size_t most = (size_t)(60 * 4 / cost_point(&costs, f, use));
+            assert_int_equal(
+                estimate_check_request(f, most / 100 * 99, use, &config, &costs, 4, NULL),
+                STATUS_OK);
+            assert_int_equal(
+                estimate_check_request(f, most / 100 * 102, use, &config, &costs, 4, &err),
+                STATUS_INVALID);
+            assert_non_null(strstr(err.message, "60 s"));
+            assert_non_null(strstr(err.message, "62 s"));
+            assert_int_equal(estimate_check_request(f, most * 2, use, &config, NULL, 4, NULL),
+                             STATUS_OK);
+        }
+        field_free(f);
+    }
+    image_deinit(&image);
 }
 
 int main(void)
@@ -168,6 +225,9 @@ int main(void)
         cmocka_unit_test(jobs_over_the_memory_limit_are_refused_with_both_figures),
         cmocka_unit_test(jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long),
         cmocka_unit_test(time_limits_bound_the_estimate),
+        cmocka_unit_test(where_costs_are_unknown_nothing_is_refused_for_its_time),
+        cmocka_unit_test(estimates_are_those_of_the_steps),
+        cmocka_unit_test(requests_are_refused_by_the_time_that_all_threads_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,7 @@ static void measure_inference(const struct network *n, struct team *team)
     q.values = mem_alloc_floats(q.n * 3);
     for (size_t i = 0; i < q.n * 2; i++)
         q.unit[i] = (float)(i % 1021) / 1021.0f;
-    const double flops = field_query_flops(&spec);
+    const double flops = field_query_flops(f);
     snprintf(name, sizeof name, "query_%s", n->name);
     report_inference(name, flops, median_seconds(9, query_all, &q), q.n);
     if (precision_split_pays(f)) {

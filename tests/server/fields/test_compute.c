@@ -352,13 +352,13 @@ static void requests_at_the_same_time_keep_to_themselves(void **state)
     compute_stop(c);
 }
 
-static void an_estimate_grows_with_the_work(void **state)
+static void it_tells_its_threads(void **state)
 {
     (void)state;
-    struct compute *c = start(1);
-    assert_true(compute_estimate_seconds(c, 0) == 0);
-    assert_true(compute_estimate_seconds(c, 1e9) > 0);
-    assert_true(compute_estimate_seconds(c, 2e9) > compute_estimate_seconds(c, 1e9));
+    struct compute *c = start(3);
+    assert_int_equal(compute_n_threads(c), 3);
+    compute_quiesce(c);
+    assert_int_equal(compute_n_threads(c), 3);
     compute_stop(c);
 }
 
@@ -371,7 +371,7 @@ int main(void)
         cmocka_unit_test(every_point_is_asked_for_once),
         cmocka_unit_test(requests_take_turns_and_the_stop_cancels_the_rest),
         cmocka_unit_test(requests_at_the_same_time_keep_to_themselves),
-        cmocka_unit_test(an_estimate_grows_with_the_work),
+        cmocka_unit_test(it_tells_its_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
