@@ -27,8 +27,8 @@ enum {
     LIMIT_WIDTH = 2048,
     LIMIT_HIDDEN_LAYERS = 16,
     LIMIT_FREQUENCIES = 4096, /* rows of B: 8,192 features, more than any published mapping */
-    LIMIT_GRID_PARAMETERS = 1 << 27, /* numbers of a grid's tables: 512 MiB, and four times that to
-                                        train them */
+    LIMIT_GRID_PARAMETERS = 1 << 26, /* numbers of all tables of a field: 256 MiB, as much as the
+                                        largest network, and five times that to train them */
     LIMIT_BATCH = 1 << 20,
     LIMIT_STEPS = 10000000,
     LIMIT_THREADS = 256,

@@ -57,6 +57,10 @@ static enum status prepare(struct encoding *e, const struct encoding_spec *spec,
         e->n_parts = i + 1;
     }
     lay_out(e);
+    if (e->n_table > LIMIT_GRID_PARAMETERS)
+        return error_set(err, STATUS_INVALID, "/encoding/parts",
+                         "the tables of all parts would have %zu numbers, the most is %d",
+                         e->n_table, LIMIT_GRID_PARAMETERS);
     return STATUS_OK;
 }
 

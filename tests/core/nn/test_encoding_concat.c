@@ -330,6 +330,31 @@ static enum status create_and_free(void *context, struct error *err)
     return status;
 }
 
+/* Each of them within the limit, but not both. */
+static void refuses_tables_that_are_too_large_together(void **state)
+{
+    (void)state;
+    const struct encoding_spec grid = {.type = ENCODING_DENSEGRID,
+                                       .n_inputs = D,
+                                       .n_levels = 1,
+                                       .n_features_per_level = 8,
+                                       .base_resolution = 2240,
+                                       .finest_resolution = 2240};
+    const struct encoding_spec both[] = {grid, grid};
+    const struct encoding_spec spec = {
+        .type = ENCODING_CONCAT, .n_inputs = D, .n_parts = 2, .parts = both};
+    struct encoding *e = NULL;
+    struct error err = {0};
+    assert_int_equal(encoding_create(&e, &grid, NULL), STATUS_OK);
+    assert_true(encoding_n_table(e) < LIMIT_GRID_PARAMETERS &&
+                2 * encoding_n_table(e) > LIMIT_GRID_PARAMETERS);
+    encoding_free(e);
+    e = NULL;
+    assert_int_equal(encoding_create(&e, &spec, &err), STATUS_INVALID);
+    assert_string_equal(err.where, "/encoding/parts");
+    assert_null(e);
+}
+
 static void create_survives_every_failing_allocation(void **state)
 {
     (void)state;
@@ -349,6 +374,7 @@ int main(void)
         cmocka_unit_test(scatter_goes_to_the_part_that_has_the_level),
         cmocka_unit_test(no_laplacian_where_a_part_has_none),
         cmocka_unit_test(refuses_parts_that_do_not_go_together),
+        cmocka_unit_test(refuses_tables_that_are_too_large_together),
         cmocka_unit_test(create_survives_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
