@@ -6,16 +6,20 @@
  *   decode FILE OUT       a PNG or NPY picture as floats [height, width, channels] into OUT; FILE
  *                         "-": a picture of 512 x 512 made for tests -> WIDTH HEIGHT CHANNELS
  *   picture FILE WIDTH HEIGHT CHANNELS     what decode wrote is the picture from here on -> ok
- *   train FREQUENCIES SIGMA LAYERS WIDTH BATCH RATE STEPS
- *                         a new fit: Gaussian features, LAYERS hidden layers of relu, sigmoid, mse,
- *                         Adam, the rate a cosine down to 0 over STEPS, constant if 0 -> ok
- *   query FREQUENCIES SIGMA LAYERS WIDTH POINTS      a field, and so many points to ask it (bf16:
- *                         in bf16x2, as the service draws pictures; fields answer in no less) -> ok
+ *   train FIELD BATCH RATE STEPS      a new fit: mse, Adam, the rate a cosine down to 0 over STEPS,
+ *                         constant if 0 -> ok
+ *   query FIELD POINTS    a field, and so many points to ask it (bf16: in bf16x2, as the service
+ *                         draws pictures; fields answer in no less) -> ok
  *   run N                 N steps, or N times all points -> SECONDS LOSS THREADS CPU_SECONDS, loss
  *                         of the last batch, 0 of queries
  *   psnr quick|full       of the fit, over a subsample or all pixels, in floats -> PSNR
  *   probe                 -> GF/s of multiply-adds in registers, in floats and in bfloat16, and
  *                         nanoseconds from core to core (tests/support/peak.h)
+ *
+ * FIELD, with LAYERS hidden layers of relu:
+ *   gaussian FREQUENCIES SIGMA LAYERS WIDTH         Gaussian features, sigmoid
+ *   hashgrid LEVELS FEATURES LOG2_SIZE BASE FINEST LAYERS WIDTH      a grid, linear; Adam with
+ *                         betas 0.9 and 0.99, epsilon 1e-15
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,26 +121,43 @@ static void set_picture(struct peer *p, const char *path, size_t width, size_t h
 
 /* --- work --- */
 
-static struct field_spec spec_of(const struct peer *p, size_t n_frequencies, double sigma,
-                                 size_t n_layers, size_t width)
+static bool is_grid(const struct field_spec *spec)
 {
+    return spec->encoding.type == ENCODING_HASHGRID;
+}
+
+/* Read FIELD; returns what follows it, NULL if it is none. */
+static const char *read_field(const struct peer *p, const char *line, struct field_spec *out)
+{
+    int n = 0;
     struct field_spec spec = small_field_spec(&p->picture);
-    spec.encoding.n_frequencies = n_frequencies;
-    spec.encoding.sigma = sigma;
-    spec.network.n_hidden_layers = n_layers;
-    spec.network.width = width;
-    return spec;
+    struct encoding_spec *e = &spec.encoding;
+    if (sscanf(line, " gaussian %zu %lf %zu %zu%n", &e->n_frequencies, &e->sigma,
+               &spec.network.n_hidden_layers, &spec.network.width, &n) != 4) {
+        spec = small_grid_field_spec(&p->picture);
+        spec.network.output_activation = ACTIVATION_LINEAR;
+        if (sscanf(line, " hashgrid %zu %zu %zu %zu %lf %zu %zu%n", &e->n_levels,
+                   &e->n_features_per_level, &e->log2_hashmap_size, &e->base_resolution,
+                   &e->finest_resolution, &spec.network.n_hidden_layers, &spec.network.width,
+                   &n) != 7)
+            return NULL;
+    }
+    *out = spec;
+    return line + n;
 }
 
 static void set_training(struct peer *p, const struct field_spec *spec, size_t batch_size,
                          double rate, uint64_t steps)
 {
     struct error err = {0};
-    const struct task_image_spec task = {.output_activation = ACTIVATION_SIGMOID, .seed = 1};
+    const struct task_image_spec task = {.output_activation = spec->network.output_activation,
+                                         .seed = 1};
     struct train_spec train = small_train_spec();
     train.batch_size = batch_size;
     train.learning_rate = rate;
     train.precision = p->precision;
+    if (is_grid(spec))
+        train.optimizer = (struct optimizer_spec){OPTIMIZER_ADAM, 0.9, 0.99, 1e-15};
     if (steps > 0) {
         train.steps = steps;
         train.schedule.type = SCHEDULE_COSINE;
@@ -217,22 +238,23 @@ static void probe(const struct peer *p)
 static bool answer(struct peer *p, const char *line)
 {
     char path[1024], out[1024];
-    size_t a, b, c, d;
-    double sigma, rate;
+    struct field_spec spec;
+    size_t a, b, c;
+    double rate;
     unsigned long long steps;
+    const bool is_train = strncmp(line, "train ", 6) == 0,
+               is_query = strncmp(line, "query ", 6) == 0;
+    const char *rest = is_train || is_query ? read_field(p, line + 6, &spec) : NULL;
     if (sscanf(line, "decode %1023s %1023s", path, out) == 2) {
         decode_into(path, out);
     } else if (sscanf(line, "picture %1023s %zu %zu %zu", path, &a, &b, &c) == 4) {
         set_picture(p, path, a, b, c);
         puts("ok");
-    } else if (sscanf(line, "train %zu %lf %zu %zu %zu %lf %llu", &a, &sigma, &b, &c, &d, &rate,
-                      &steps) == 7) {
-        const struct field_spec spec = spec_of(p, a, sigma, b, c);
-        set_training(p, &spec, d, rate, steps);
+    } else if (is_train && rest && sscanf(rest, "%zu %lf %llu", &a, &rate, &steps) == 3) {
+        set_training(p, &spec, a, rate, steps);
         puts("ok");
-    } else if (sscanf(line, "query %zu %lf %zu %zu %zu", &a, &sigma, &b, &c, &d) == 5) {
-        const struct field_spec spec = spec_of(p, a, sigma, b, c);
-        set_queries(p, &spec, d);
+    } else if (is_query && rest && sscanf(rest, "%zu", &a) == 1) {
+        set_queries(p, &spec, a);
         puts("ok");
     } else if (sscanf(line, "run %zu", &a) == 1 && p->field) {
         run(p, a);

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from peer import CHUNK, Batches, cosine
+from peer import CHUNK, Batches, Grid, cosine
 
 
 def threads():
@@ -38,44 +38,85 @@ def sine(turns):
     return total * r
 
 
-def create(frequencies, sigma, layers, width):
+class Gaussian:
+    beta2, epsilon = 0.999, 1e-8
+    output = staticmethod(jax.nn.sigmoid)
+
+    def __init__(self, key, frequencies, sigma):
+        self.b = sigma * jax.random.normal(key, (2, int(frequencies)))
+        self.n_features = 2 * int(frequencies)
+        self.table = jnp.zeros(0)
+
+    def __call__(self, table, points):
+        """In two parts, since a joined array costs more."""
+        u = points @ self.b
+        return jax.lax.optimization_barrier((sine(u), sine(u + 0.25)))  # computed once, not per use
+
+
+class HashGrid:
+    beta2, epsilon = 0.99, 1e-15
+    output = staticmethod(lambda values: values)
+
+    def __init__(self, key, *numbers):
+        self.grid = g = Grid(*numbers)
+        self.n_features = g.n_levels * g.n_features
+        self.table = jax.random.uniform(key, (g.n_entries, g.n_features), minval=-1e-4, maxval=1e-4)
+
+    def __call__(self, table, points):
+        g = self.grid
+        place = points[:, None] * g.scale[:, None] + 0.5
+        cell = jnp.floor(place)
+        x, y = jnp.split(place - cell, 2, 2)
+        cell = cell.astype(jnp.int32)
+        row = g.row.astype("i4")
+        at = cell[..., 0] + row * cell[..., 1] + g.first.astype("i4")
+        xy = x * y
+        features = (table[at] * (1 - x - y + xy) + table[at + 1] * (x - xy) +
+                    table[at + row] * (y - xy) + table[at + row + 1] * xy)
+        return (features.reshape(len(points), -1),)
+
+
+def create(encoding, numbers, layers, width):
+    """The encoding, and what is trained: its table and the layers."""
     keys = iter(jax.random.split(jax.random.PRNGKey(1), 2 * layers + 3))
-    b = sigma * jax.random.normal(next(keys), (2, frequencies))
-    sizes = [2 * frequencies] + [width] * layers + [3]
+    encode = {"gaussian": Gaussian, "hashgrid": HashGrid}[encoding](next(keys), *numbers)
+    sizes = [encode.n_features] + [width] * layers + [3]
     normal = jax.nn.initializers.glorot_normal()
-    return b, [(normal(next(keys), (k, m)), 0.01 * jax.random.normal(next(keys), (m,)))
-               for k, m in zip(sizes[:-1], sizes[1:])]
+    return encode, (encode.table,
+                    [(normal(next(keys), (k, m)), 0.01 * jax.random.normal(next(keys), (m,)))
+                     for k, m in zip(sizes[:-1], sizes[1:])])
 
 
-def forward(layers, b, points, dtype):
-    u = points @ b
-    waves = jax.lax.optimization_barrier((sine(u), sine(u + 0.25)))  # computed once, not per use
-    half = b.shape[1]
+def forward(params, points, encode, dtype):
+    table, layers = params
+    parts = encode(table, points)
     w, bias = layers[0]
-    h = sum(part.astype(dtype) @ rows.astype(dtype) for part, rows in zip(waves, (w[:half], w[half:])))
+    h = sum(part.astype(dtype) @ rows.astype(dtype)
+            for part, rows in zip(parts, jnp.split(w, len(parts))))
     h = jax.nn.relu(h + bias.astype(dtype))
     for w, bias in layers[1:-1]:
         h = jax.nn.relu(h @ w.astype(dtype) + bias.astype(dtype))
     w, bias = layers[-1]
-    return jax.nn.sigmoid((h @ w.astype(dtype) + bias.astype(dtype)).astype(jnp.float32))
+    return encode.output((h @ w.astype(dtype) + bias.astype(dtype)).astype(jnp.float32))
 
 
-def adam(w, g, m, v, t, rate):
+def adam(w, g, m, v, t, rate, beta2, epsilon):
     m = 0.9 * m + 0.1 * g
-    v = 0.999 * v + 0.001 * g * g
-    return w - rate * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v
+    v = beta2 * v + (1 - beta2) * g * g
+    return w - rate * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - beta2**t)) + epsilon), m, v
 
 
-def step(dtype, b, points, colours, state, index, t, rate):
-    layers, m, v = state
+def step(encode, dtype, points, colours, state, index, t, rate):
+    params, m, v = state
 
-    def loss_of(layers):
-        values = forward(layers, b, points[index], dtype)
+    def loss_of(params):
+        values = forward(params, points[index], encode, dtype)
         return 0.5 * jnp.mean((values - colours[index]) ** 2)
 
-    loss, g = jax.value_and_grad(loss_of)(layers)
-    leaves, tree = jax.tree.flatten(layers)
-    new = [adam(*slot, t, rate) for slot in zip(leaves, *map(jax.tree.leaves, (g, m, v)))]
+    loss, g = jax.value_and_grad(loss_of)(params)
+    leaves, tree = jax.tree.flatten(params)
+    new = [adam(*slot, t, rate, encode.beta2, encode.epsilon)
+           for slot in zip(leaves, *map(jax.tree.leaves, (g, m, v)))]
     return tuple(jax.tree.unflatten(tree, part) for part in zip(*new)), loss
 
 
@@ -83,21 +124,20 @@ TYPES = {"fp32": jnp.float32, "bf16": jnp.bfloat16}
 
 
 class Training:
-    def __init__(self, points, colours, network, batch, rate, steps, precision, compiled):
+    def __init__(self, points, colours, network, batch, rate, steps, precision, way):
         random = np.random.default_rng(1)
-        self.b, layers = create(*network)
-        zeros = jax.tree.map(jnp.zeros_like, layers)
-        self.state = layers, zeros, jax.tree.map(jnp.zeros_like, layers)
+        encode, params = create(*network)
+        self.state = params, *(jax.tree.map(jnp.zeros_like, params) for _ in range(2))
         self.data = jnp.asarray(points), jnp.asarray(colours)
         self.batches = Batches(len(points), batch, random.permutation)
         self.rate, self.steps, self.n_done = rate, steps, 0
-        self.one = jax.jit(functools.partial(step, TYPES[precision]), donate_argnums=3)
-        self.ask = jax.jit(functools.partial(forward, dtype=jnp.float32))
+        self.one = jax.jit(functools.partial(step, encode, TYPES[precision]), donate_argnums=2)
+        self.ask = jax.jit(functools.partial(forward, encode=encode, dtype=jnp.float32))
 
     def step(self):
         rate = cosine(self.rate, self.n_done, self.steps)
         self.n_done += 1
-        self.state, self.last = self.one(self.b, *self.data, self.state, self.batches.draw(),
+        self.state, self.last = self.one(*self.data, self.state, self.batches.draw(),
                                          float(self.n_done), rate)
 
     def loss(self):
@@ -105,17 +145,17 @@ class Training:
         return float(self.last)
 
     def values(self, points):
-        return np.asarray(self.ask(self.state[0], self.b, points))
+        return np.asarray(self.ask(self.state[0], points))
 
 
 class Queries:
-    def __init__(self, points, network, precision, compiled):
-        self.b, self.layers = create(*network)
+    def __init__(self, points, network, precision, way):
+        encode, self.params = create(*network)
         self.parts = [jnp.asarray(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
-        self.ask = jax.jit(functools.partial(forward, dtype=TYPES[precision]))
+        self.ask = jax.jit(functools.partial(forward, encode=encode, dtype=TYPES[precision]))
 
     def step(self):
-        jax.block_until_ready([self.ask(self.layers, self.b, points) for points in self.parts])
+        jax.block_until_ready([self.ask(self.params, points) for points in self.parts])
 
     def loss(self):
         return 0.0

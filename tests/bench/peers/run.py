@@ -10,9 +10,11 @@ up, then as many as take about a quarter of a second, timed by itself; so what d
 disturbs all.  A ratio is the median over the rounds of (peer's time / ours in that round).  Before
 each round the machine is measured: multiply-adds in registers, and the hand-off between cores.
 
-WORK: names of WORK below, `check` (do all learn the same?) and `fit` (time to --target dB over all
-pixels, the rate a cosine over --steps, looked at 50 times; neither evaluations nor the first two
-steps, which compile, are timed).  None: all but fit.
+Peers: torch-debian (Debian's PyTorch), torch and torch-compiled (of the registry), jax; and torch-levels,
+for grids: Debian's, the grid written down level by level.
+WORK: names of WORK below, `check` and `check_grid` (do all learn the same?), `fit` and `fit_grid` (time
+to --target dB over all pixels, the rate a cosine over --steps, looked at 50 times; neither evaluations
+nor the first two steps, which compile, are timed).  None: all but the fits.
 """
 import argparse
 import json
@@ -28,20 +30,25 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TURN_SECONDS, N_LOOKS = 0.25, 50
 
 PRECISIONS = ("fp32", "bf16")
-# command, frequencies, sigma, hidden layers, width, points
+# docs/performance.md: levels, features, log2 of the entries, resolutions, hidden layers, width.
+GRID = ("hashgrid", 16, 2, 17, 16, 256, 2, 64)
+# command, field, points
 WORK = {
-    "step_4x256_4096": ("train", 256, 10, 4, 256, 4096),
-    "step_4x256_16384": ("train", 256, 10, 4, 256, 16384),
-    "step_4x256_65536": ("train", 256, 10, 4, 256, 65536),
-    "step_3x128_16384": ("train", 256, 10, 3, 128, 16384),
-    "step_4x64_16384": ("train", 256, 10, 4, 64, 16384),
-    "step_2x64_16384": ("train", 256, 10, 2, 64, 16384),
-    "query_4x256_65536": ("query", 256, 10, 4, 256, 65536),
+    "step_4x256_4096": ("train", "gaussian", 256, 10, 4, 256, 4096),
+    "step_4x256_16384": ("train", "gaussian", 256, 10, 4, 256, 16384),
+    "step_4x256_65536": ("train", "gaussian", 256, 10, 4, 256, 65536),
+    "step_3x128_16384": ("train", "gaussian", 256, 10, 3, 128, 16384),
+    "step_4x64_16384": ("train", "gaussian", 256, 10, 4, 64, 16384),
+    "step_2x64_16384": ("train", "gaussian", 256, 10, 2, 64, 16384),
+    "query_4x256_65536": ("query", "gaussian", 256, 10, 4, 256, 65536),
+    "grid_4096": ("train", *GRID, 4096),
+    "grid_16384": ("train", *GRID, 16384),
+    "query_grid_262144": ("query", *GRID, 262144),
 }
-CHECK = ("train", 256, 10, 4, 256, 4096)
+CHECKS = {"check": ("gaussian", 256, 10, 4, 256, 4096, 1e-3), "check_grid": (*GRID, 4096, 1e-2)}
 CHECK_STEPS, CHECK_DB = 100, 1.0
-FIT = (512, 20, 3, 128, 1024)  # the network and batch of the preset `fast`
-FIT_RATE = 3e-3
+# field, batch, rate: the best of Gaussian networks in a short time, and the grid
+FITS = {"fit": ("gaussian", 512, 20, 3, 128, 1024, 3e-3), "fit_grid": (*GRID, 4096, 1e-2)}
 
 # Debian's build wants the OpenMP OpenBLAS; memory that malloc keeps saves PyTorch up to a third.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
@@ -59,6 +66,7 @@ def kinds(a):
     return {
         "farfield": ([a.farfield], [], {}),
         "torch-debian": ([a.debian, "-B", peer, "torch"], [], {"LD_LIBRARY_PATH": openmp_blas()}),
+        "torch-levels": ([a.debian, "-B", peer, "torch"], ["levels"], {"LD_LIBRARY_PATH": openmp_blas()}),
         "torch": ([a.venv, "-B", peer, "torch"], [], {}),
         "torch-compiled": ([a.venv, "-B", peer, "torch"], ["compiled"],
                            {"TORCHINDUCTOR_CACHE_DIR": os.path.abspath("build/peers-inductor")}),
@@ -76,13 +84,14 @@ def is_asked(a, kind, *precision):
 
 
 def check_installed(a):
-    needed = {"torch-debian": (a.debian, "torch"), "torch": (a.venv, "torch"),
-              "torch-compiled": (a.venv, "torch"), "jax": (a.venv, "jax")}
+    needed = {"torch-debian": (a.debian, "torch"), "torch-levels": (a.debian, "torch"),
+              "torch": (a.venv, "torch"), "torch-compiled": (a.venv, "torch"), "jax": (a.venv, "jax")}
     missing = [f"  {name}: {python} has no module {module}" for name, (python, module) in needed.items()
                if is_asked(a, name) and (not os.path.exists(python) or subprocess.run(
                    [python, "-c", f"import importlib.util as u, sys; sys.exit(not u.find_spec('{module}'))"],
                    check=False).returncode)]
-    if is_asked(a, "torch-debian") and not os.path.isdir(openmp_blas()):
+    needs_blas = is_asked(a, "torch-debian") or is_asked(a, "torch-levels")
+    if needs_blas and not os.path.isdir(openmp_blas()):
         missing.append(f"  torch-debian: no {openmp_blas()} (package libopenblas0-openmp)")
     if missing:
         sys.exit("bench-peers: peers that are not installed:\n" + "\n".join(missing) +
@@ -160,11 +169,11 @@ def machine_of(probes):
     return {name: spread(values) for name, values in zip(names, zip(*probes))}
 
 
-def checked(contestants):
+def checked(field, contestants):
     """The same steps from weights and frequencies of their own: about the same loss and PSNR."""
     rows = {}
     for c in contestants:
-        c.ask(*CHECK, 1e-3, 0)
+        c.ask("train", *field, 0)
         loss = c.run(CHECK_STEPS)[1]
         rows[c.name] = {"loss": loss, "psnr": c.numbers("psnr", "quick")[0]}
     middle = statistics.median(row["psnr"] for row in rows.values())
@@ -185,14 +194,14 @@ def look(c, target, is_last):
     return full
 
 
-def fits(contestants, steps, target, rounds):
+def fits(field, contestants, steps, target, rounds):
     """Each trains in its turn, then is evaluated, until all are there or have done their steps."""
     machine = []
     rows = {c.name: {"precision": c.precision, "about": c.about, "seconds": [], "steps": [],
                      "psnr": []} for c in contestants}
     for _ in range(rounds):
         for c in contestants:
-            c.ask("train", *FIT, FIT_RATE, steps)
+            c.ask("train", *field, steps)
             c.run(2)
             c.done, c.seconds, c.offset = 2, 0.0, None
         running = list(contestants)
@@ -256,11 +265,12 @@ def main():
     p.add_argument("--steps", type=int, default=6000)
     p.add_argument("--target", type=float, default=30.0)
     p.add_argument("--json", default="build/bench-peers.json")
-    p.add_argument("work", nargs="*", default=["check", *WORK])
+    p.add_argument("work", nargs="*", default=[*CHECKS, *WORK])
     a = p.parse_args()
-    unknown = set(a.work) - set(WORK) - {"check", "fit"}
+    known = [*CHECKS, *FITS, *WORK]
+    unknown = set(a.work) - set(known)
     if unknown:
-        p.error(f"no such work: {', '.join(unknown)}; there is check, fit, {', '.join(WORK)}")
+        p.error(f"no such work: {', '.join(unknown)}; there is {', '.join(known)}")
     check_installed(a)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench-peers: ended"))  # the folder goes
     contestants = [Contestant(kind, precision, *how) for kind, how in kinds(a).items()
@@ -272,11 +282,11 @@ def main():
             c.ask("picture", picture, *shape)
         for work in a.work:
             name = work
-            if work == "fit":
-                name = f"fit_{os.path.splitext(os.path.basename(a.picture))[0]}_{a.steps}"
-                result = fits(contestants, a.steps, a.target, a.rounds)
-            elif work == "check":
-                result = checked(contestants)
+            if work in FITS:
+                name = f"{work}_{os.path.splitext(os.path.basename(a.picture))[0]}_{a.steps}"
+                result = fits(FITS[work], contestants, a.steps, a.target, a.rounds)
+            elif work in CHECKS:
+                result = checked(CHECKS[work], contestants)
             else:
                 result = timed(work, contestants, a.rounds)
             show(name, result)
