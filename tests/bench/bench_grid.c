@@ -2,9 +2,9 @@
  * Timings of fields on grids: bench_grid [PART ...], parts train, point, queries; none: all. Prints
  * rows `name value unit`; lines with # are remarks.
  *
- * The field that docs/performance.md compares with others: a hash grid of 16 levels of 2 features, from
- * 16 to 256 vertices an axis, tables of at most 2^17 entries, then 2 x 64 relu, over a picture of
- * 512 x 512 of the project's own.
+ * The field that docs/performance.md compares with others: a hash grid of 16 levels of 2 features,
+ * from 16 to 256 vertices an axis, tables of at most 2^17 entries, then 2 x 64 relu, over a picture
+ * of 512 x 512 of the project's own.
  *
  *   train    points trained a second (draw, look up, forward, backward, scatter, Adam), by one
  *            thread and by all, in batches of 4,096 and 16,384; by all in batches of 16,384 with
