@@ -21,7 +21,7 @@ static const struct preset presets[] = {
     /* The best of those tried, by PSNR over all pixels (docs/decisions/0012). */
     {"fast", TASK_IMAGE,
      "Best result in a short time: all pixels, 5 seconds of training, a hash grid of the picture's "
-     "size with a small network. Between pixels it knows less than the paper's networks.",
+     "size with a small network. Of places between pixels it knows no more than interpolation.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":\"auto\",\"base_resolution\":32,"
      "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"

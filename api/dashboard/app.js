@@ -18,6 +18,12 @@ let selected = null; /* { id, series, endWatch } */
 let visit = 0; /* goes up when somebody comes or goes: what was begun in an earlier visit is dropped */
 let isIn = false;
 
+/* What a mapping other than a grid needs in a preset that is made for grids: a wider network, and smaller steps. */
+const WITHOUT_GRID = {
+  network: { n_hidden_layers: 3, width: 128, output_activation: 'sigmoid' },
+  train: { batch_size: 1024, learning_rate: 0.003 },
+};
+
 /* --- words --- */
 
 function duration(seconds) {
@@ -315,7 +321,12 @@ async function start(file) {
     const dataset = await upload(`/v1/datasets?${query}`, file, (part) => (bar.value = part));
     datasets.set(dataset.id, dataset);
     const body = { dataset_id: dataset.id, preset: $('preset').value };
-    if ($('mapping').value) body.field = { encoding: { type: $('mapping').value } };
+    const type = $('mapping').value;
+    if (type) body.field = { encoding: { type } };
+    if (type && type !== 'hashgrid' && body.preset !== 'paper') {
+      body.field.network = WITHOUT_GRID.network;
+      body.train = WITHOUT_GRID.train;
+    }
     const job = await post('/v1/jobs', body);
     keep(job);
     location.hash = job.id;
