@@ -10,6 +10,12 @@
 #include "core/nn/kernel_grid.h"
 #include "core/nn/kernel_rows.h"
 
+/* A sanitizer looks at loops before it knows how long they are. */
+#ifdef SANITIZED
+#undef UNROLL
+#define UNROLL(n)
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 enum { LANES = GRID_LANES, PAIR = 2 };
@@ -86,7 +92,8 @@ INLINE __m512 gather(const float *table, __m256i entry)
 /* Lanes of floats that hold pairs of n levels. */
 INLINE __mmask16 mask_of_pairs(size_t n)
 {
-    return n >= LANES / PAIR ? (__mmask16)0xffff : (__mmask16)((1u << PAIR * n) - 1);
+    const unsigned bits = n >= LANES / PAIR ? 0xffff : (1u << PAIR * n) - 1;
+    return (__mmask16)bits;
 }
 
 INLINE void forward_pairs(const struct grid *g, const float *table, size_t n, const float *x,
