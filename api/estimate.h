@@ -12,6 +12,10 @@
 #include "core/field/field.h"
 #include "server/config.h"
 
+/* Seconds that a request waits, just after the start, for the machine to be measured.  Without,
+ * nothing is refused for the time it would take. */
+enum { ESTIMATE_PATIENCE = 3 };
+
 struct estimate {
     double seconds;        /* of training; the time limit where that comes first */
     uint64_t memory_bytes; /* of the worker: field, optimizer, threads, data */

@@ -1,7 +1,9 @@
 #include "server/calibrator.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "core/base/mem.h"
 #include "core/field/calibration.h"
@@ -9,6 +11,13 @@
 #include "server/log.h"
 
 enum { SIDE = 512 /* of the picture that points are drawn from */ };
+
+/* A machine on which it takes longer has other worries. */
+#ifdef SANITIZED
+static const double longest_seconds = 300;
+#else
+static const double longest_seconds = 10;
+#endif
 
 struct calibrator {
     const struct kernel *kernel;
@@ -36,7 +45,7 @@ static enum status measure(const struct calibrator *c, struct costs *out, struct
     if (status == STATUS_OK)
         status = team_create(&team, c->n_threads, err);
     if (status == STATUS_OK)
-        status = calibrate(out, c->kernel, task, team, &c->stop, err);
+        status = calibrate(out, c->kernel, task, team, longest_seconds, &c->stop, err);
     team_free(team);
     task_free(task);
     image_deinit(&image);
@@ -82,11 +91,15 @@ enum status calibrator_start(struct calibrator **out, const struct kernel *kerne
     return STATUS_OK;
 }
 
-const struct costs *calibrator_wait(struct calibrator *c)
+const struct costs *calibrator_wait(struct calibrator *c, double patience_seconds)
 {
+    struct timespec end;
+    int waited = 0;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += (time_t)ceil(patience_seconds);
     pthread_mutex_lock(&c->lock);
-    while (!c->is_over)
-        pthread_cond_wait(&c->changed, &c->lock);
+    while (!c->is_over && waited == 0)
+        waited = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &end);
     const bool is_known = c->is_known;
     pthread_mutex_unlock(&c->lock);
     return is_known ? &c->costs : NULL;

@@ -19,9 +19,10 @@ struct kernel;
 enum status calibrator_start(struct calibrator **out, const struct kernel *kernel, size_t n_threads,
                              struct error *err) WARN_UNUSED;
 
-/* What was measured, once it is; NULL where it could not be, or the calibrator is stopping: then
- * nothing is known about times.  Borrowed until calibrator_stop. */
-const struct costs *calibrator_wait(struct calibrator *c);
+/* What was measured, once it is: waits for it, but no longer than that (to the next
+ * second).  NULL where it could not be, takes longer, or the calibrator is stopping: then nothing
+ * is known about times (yet).  Borrowed until calibrator_stop. */
+const struct costs *calibrator_wait(struct calibrator *c, double patience_seconds);
 
 /* Give up what is being measured; nobody waits any more when this returns. */
 void calibrator_quiesce(struct calibrator *c);

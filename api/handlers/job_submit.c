@@ -165,7 +165,7 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, &err);
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
-                                calibrator_wait(service->calibrator), &err);
+                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE), &err);
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
@@ -232,7 +232,7 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
     }
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
-                                calibrator_wait(service->calibrator), err);
+                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE), err);
     spec_deinit(&spec);
     dataset_row_deinit(&dataset);
     return st;

@@ -1,5 +1,6 @@
 #include "api/presets.h"
 
+#include "api/estimate.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
 #include "api/service.h"
@@ -7,7 +8,7 @@
 void presets_get(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
-    reply_json(
-        request, response, 200,
-        presets_list(calibrator_wait(service->calibrator), service->config, &service->arithmetic));
+    reply_json(request, response, 200,
+               presets_list(calibrator_wait(service->calibrator, ESTIMATE_PATIENCE),
+                            service->config, &service->arithmetic));
 }

@@ -27,6 +27,15 @@ double calibration_low(size_t n, double *seconds)
     return seconds[n / 5];
 }
 
+enum status calibration_go_on(const struct measuring *m, struct error *err)
+{
+    if (task_stopped(m->stop))
+        return error_status(err, STATUS_CANCELED);
+    if (monotonic_seconds() > m->end)
+        return error_set(err, STATUS_INTERNAL, "", "to measure this machine takes too long");
+    return STATUS_OK;
+}
+
 double calibration_time(const struct measuring *m, team_function f, void *context)
 {
     double seconds[RUNS];
@@ -230,9 +239,11 @@ static enum status calibrate_networks(struct costs *out, const struct measuring 
             *network = out->network[COST_FP32];
             continue;
         }
-        for (size_t i = 0; i < COST_WIDTHS && status == STATUS_OK; i++)
-            status = task_stopped(m->stop) ? error_status(err, STATUS_CANCELED)
-                                           : calibrate_width(network, i, m, kind, err);
+        for (size_t i = 0; i < COST_WIDTHS && status == STATUS_OK; i++) {
+            status = calibration_go_on(m, err);
+            if (status == STATUS_OK)
+                status = calibrate_width(network, i, m, kind, err);
+        }
         if (status == STATUS_OK)
             status = calibrate_activations(network, m, kind, err);
     }
@@ -480,20 +491,25 @@ static enum status measure_round(struct costs *out, const struct measuring *m, s
                                         struct error *) = {calibrate_networks, calibrate_sines,
                                                            calibrate_draws, calibrate_updates};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == STATUS_OK; i++)
-        status = task_stopped(m->stop) ? error_status(err, STATUS_CANCELED) : parts[i](out, m, err);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == STATUS_OK; i++) {
+        status = calibration_go_on(m, err);
+        if (status == STATUS_OK)
+            status = parts[i](out, m, err);
+    }
     if (status == STATUS_OK)
         calibrate_meetings(out, m);
     return status;
 }
 
 enum status calibrate(struct costs *out, const struct kernel *kernel, const struct task *task,
-                      struct team *team, const volatile bool *stop, struct error *err)
+                      struct team *team, double longest_seconds, const volatile bool *stop,
+                      struct error *err)
 {
-    const struct measuring m = {kernel, task, team, stop};
+    const struct measuring m = {kernel, task, team, stop, monotonic_seconds() + longest_seconds};
     struct costs round[ROUNDS] = {{.n_threads = team_size(team)}};
-    enum status status =
-        task_stopped(stop) ? error_status(err, STATUS_CANCELED) : calibrate_tables(round, &m, err);
+    enum status status = calibration_go_on(&m, err);
+    if (status == STATUS_OK)
+        status = calibrate_tables(round, &m, err);
     for (size_t r = 0; r < ROUNDS && status == STATUS_OK; r++) {
         round[r] = round[0]; /* the tables, too large to be made more than once */
         status = measure_round(&round[r], &m, err);

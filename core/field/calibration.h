@@ -19,8 +19,9 @@
 struct kernel;
 
 /* task: of two inputs and COST_OUTPUTS outputs, whose points are drawn.  CANCELED soon after *stop
- * (may be NULL) becomes true, NO_MEMORY. */
+ * (may be NULL) becomes true, INTERNAL when it takes longer than longest_seconds, NO_MEMORY. */
 enum status calibrate(struct costs *out, const struct kernel *kernel, const struct task *task,
-                      struct team *team, const volatile bool *stop, struct error *err) WARN_UNUSED;
+                      struct team *team, double longest_seconds, const volatile bool *stop,
+                      struct error *err) WARN_UNUSED;
 
 #endif

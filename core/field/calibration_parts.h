@@ -11,7 +11,11 @@ struct measuring {
     const struct task *task;
     struct team *team;
     const volatile bool *stop;
+    double end; /* on the monotonic clock */
 };
+
+/* Whether to measure the next part: CANCELED, or INTERNAL where it takes too long. */
+enum status calibration_go_on(const struct measuring *m, struct error *err) WARN_UNUSED;
 
 /* Of n times, which it sorts, one that is low: the first of up to five, the second of up to ten. */
 double calibration_low(size_t n, double *seconds);

@@ -251,9 +251,11 @@ enum status calibrate_tables(struct costs *out, const struct measuring *m, struc
     enum status status = walk(&many, &a_jet, m, &many_features, err);
     if (status == STATUS_OK)
         status = walk(&low, &a_jet, m, &few_levels, err);
-    for (size_t i = 0; i < COST_TABLES && status == STATUS_OK; i++)
-        status = task_stopped(m->stop) ? error_status(err, STATUS_CANCELED)
-                                       : walk(&out->tables[i], &out->table_jet, m, &sizes[i], err);
+    for (size_t i = 0; i < COST_TABLES && status == STATUS_OK; i++) {
+        status = calibration_go_on(m, err);
+        if (status == STATUS_OK)
+            status = walk(&out->tables[i], &out->table_jet, m, &sizes[i], err);
+    }
     if (status != STATUS_OK)
         return status;
     const struct cost_tables *few = &out->tables[1]; /* of about as many numbers */

@@ -35,7 +35,7 @@ static struct costs calibrated(struct team *team)
     const struct task_image_spec spec = {
         .holdout = HOLDOUT_NONE, .loss = LOSS_MSE, .output_activation = ACTIVATION_LINEAR};
     bench_must(task_image_create(&task, &image, &spec, &err), &err);
-    bench_must(calibrate(&costs, kernel_find(NULL), task, team, NULL, &err), &err);
+    bench_must(calibrate(&costs, kernel_find(NULL), task, team, 1e9, NULL, &err), &err);
     task_free(task);
     image_deinit(&image);
     return costs;

@@ -13,7 +13,7 @@
 
 static void *ask(void *context)
 {
-    return (void *)(uintptr_t)calibrator_wait(context);
+    return (void *)(uintptr_t)calibrator_wait(context, 1e6);
 }
 
 static void all_who_wait_get_the_same_costs(void **state)
@@ -24,7 +24,7 @@ static void all_who_wait_get_the_same_costs(void **state)
     assert_int_equal(calibrator_start(&c, kernel_find(NULL), 2, NULL), STATUS_OK);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, ask, c), 0);
-    const struct costs *costs = calibrator_wait(c);
+    const struct costs *costs = calibrator_wait(c, 1e6);
     assert_non_null(costs);
     assert_int_equal(costs->n_threads, 2);
     for (size_t i = 0; i < 3; i++) {
@@ -33,7 +33,7 @@ static void all_who_wait_get_the_same_costs(void **state)
         assert_ptr_equal(got, costs);
     }
     calibrator_quiesce(c);
-    assert_ptr_equal(calibrator_wait(c), costs); /* what is known stays known */
+    assert_ptr_equal(calibrator_wait(c, 1e6), costs); /* what is known stays known */
     calibrator_stop(c);
     calibrator_stop(NULL);
 }
@@ -49,7 +49,7 @@ static void a_stop_lets_those_go_who_wait(void **state)
     assert_int_equal(pthread_create(&thread, NULL, ask, c), 0);
     calibrator_quiesce(c);
     pthread_join(thread, &got);
-    assert_ptr_equal(got, calibrator_wait(c));
+    assert_ptr_equal(got, calibrator_wait(c, 1e6));
     calibrator_stop(c);
 }
 

@@ -48,7 +48,7 @@ static void every_part_has_a_time_with_every_kernel_on_one_thread_and_more(void 
             struct team *team = NULL;
             struct costs c;
             assert_int_equal(team_create(&team, n_threads, NULL), STATUS_OK);
-            assert_int_equal(calibrate(&c, kernels[k], d.task, team, NULL, NULL), STATUS_OK);
+            assert_int_equal(calibrate(&c, kernels[k], d.task, team, 1e9, NULL, NULL), STATUS_OK);
             assert_int_equal(c.n_threads, n_threads);
             for (size_t p = 0; p < COST_N_PASSES; p++)
                 for (size_t i = 0; i < COST_WIDTHS; i++) {
@@ -85,7 +85,12 @@ static void a_stop_ends_it(void **state)
     struct team *team = NULL;
     struct costs c = {.n_threads = 7};
     assert_int_equal(team_create(&team, 1, NULL), STATUS_OK);
-    assert_int_equal(calibrate(&c, kernel_find(NULL), d.task, team, &stop, NULL), STATUS_CANCELED);
+    assert_int_equal(calibrate(&c, kernel_find(NULL), d.task, team, 1e9, &stop, NULL),
+                     STATUS_CANCELED);
+    struct error err = {0};
+    assert_int_equal(calibrate(&c, kernel_find(NULL), d.task, team, 0.0, NULL, &err),
+                     STATUS_INTERNAL);
+    assert_non_null(strstr(err.message, "too long"));
     assert_int_equal(c.n_threads, 7); /* untouched */
     team_free(team);
     drawn_deinit(&d);
@@ -100,7 +105,7 @@ static enum status attempt(void *context, struct error *err)
 {
     const struct want *w = context;
     struct costs c;
-    return calibrate(&c, kernel_find(NULL), w->task, w->team, NULL, err);
+    return calibrate(&c, kernel_find(NULL), w->task, w->team, 1e9, NULL, err);
 }
 
 /* The first allocations of each part, which are alike in the rounds; each attempt takes as long as
