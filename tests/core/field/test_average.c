@@ -64,7 +64,7 @@ static void fit_deinit(struct fit *fit)
 static void run(struct fit *fit)
 {
     static const struct trainer_intervals never = {1e9, 1e9, 1e9, 0.02};
-    static const struct trainer_sink sink = {NULL};
+    static const struct trainer_sink sink = {.context = NULL};
     enum trainer_stop stopped_by;
     assert_int_equal(trainer_run(fit->trainer, &never, &sink, NULL, &stopped_by, NULL), STATUS_OK);
 }
