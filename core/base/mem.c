@@ -42,11 +42,9 @@ static void ask_for_huge_pages(void *p, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
     enum { PAGE = 4096, WORTHWHILE = 8 << 20 };
-    if (bytes < WORTHWHILE)
-        return;
-    const uintptr_t begin = ((uintptr_t)p + PAGE - 1) / PAGE * PAGE;
-    const uintptr_t end = ((uintptr_t)p + bytes) / PAGE * PAGE;
-    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    const size_t skipped = (PAGE - (uintptr_t)p % PAGE) % PAGE;
+    if (bytes >= WORTHWHILE)
+        madvise((uint8_t *)p + skipped, (bytes - skipped) / PAGE * PAGE, MADV_HUGEPAGE);
 #else
     (void)p;
     (void)bytes;

@@ -41,12 +41,12 @@ void average_note(struct average *a, const struct field *f, uint64_t step, struc
 {
     if (a->decay == 0.0 || step < AVERAGE_START || step % AVERAGE_PERIOD != 0)
         return;
-    const double n = (double)((step - AVERAGE_START) / AVERAGE_PERIOD + 1);
+    const uint64_t n = (step - AVERAGE_START) / AVERAGE_PERIOD + 1;
     struct pass p = {.block = a->block,
                      .params = field_params_const(f),
                      .n = field_n_params(f),
                      .n_members = team_size(team),
-                     .weight = (float)fmax(1.0 - pow(a->decay, AVERAGE_PERIOD), 1.0 / n)};
+                     .weight = (float)fmax(1.0 - pow(a->decay, AVERAGE_PERIOD), 1.0 / (double)n)};
     team_run(team, move_member, &p);
 }
 

@@ -339,7 +339,7 @@ static void draw_tiles(void *context, size_t member)
     tile.targets = at += MLP_TILE * d->task->n_inputs;
     tile.raw = at += MLP_TILE * d->task->n_targets;
     tile.values = at += MLP_TILE * d->task->n_outputs;
-    tile.d_raw = at += MLP_TILE * d->task->n_outputs;
+    tile.d_raw = at + MLP_TILE * d->task->n_outputs;
     for (size_t i = 0; i < DRAWN_TILES; i++) {
         tile.first = i * MLP_TILE;
         d->task->class->draw(d->task, &tile);

@@ -46,7 +46,8 @@ static double of_width(const double y[COST_WIDTHS], double width, double power)
 
 static double padded(size_t n)
 {
-    return (double)((n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES);
+    const size_t lanes = (n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    return (double)lanes;
 }
 
 /* One point through a network.  input: of what a feature beyond COST_INPUTS is measured to take. */

@@ -67,7 +67,7 @@ static bool add_level(struct grid *g, size_t level, double scale, size_t max_ent
         (double)LIMIT_GRID_PARAMETERS / (double)g->n_features)
         return false;
     uint32_t factor = 1;
-    for (size_t d = 0; d < g->n_dims; d++) {
+    for (size_t d = 0; d < LIMIT_DIMS; d++) { /* those beyond D are not used */
         g->factor[d][level] = is_hashed ? primes[d] : factor;
         factor *= (uint32_t)side;
     }
