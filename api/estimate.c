@@ -11,9 +11,9 @@ static const double process_bytes = 10.0 * 1024 * 1024;
 /* What is seen comes within 1 % of the sum of what is asked for: leave some room. */
 static const double memory_margin = 1.06;
 
-/* Estimates of time are right within a factor of 1.5 on an idle machine.  A job is refused for its
- * steps only where the estimate is over the limit by more than this factor; what gets through and
- * takes too long ends at the limit. */
+/* On an idle machine most estimates are right within a factor of 1.5 (docs/decisions/0013).  A job
+ * is refused for its steps only where the estimate is over the limit by more than this factor; what
+ * gets through and takes too long ends at the limit. */
 static const double time_margin = 2.0;
 
 /* Of a fit's time, the part that is not steps: snapshots and evaluations (trainer.h). */

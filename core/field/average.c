@@ -52,12 +52,7 @@ void average_note(struct average *a, const struct field *f, uint64_t step, struc
 
 static void swap(struct average *a, struct field *f)
 {
-    float *params = field_params(f);
-    for (size_t i = 0; i < field_n_params(f); i++) {
-        const float value = params[i];
-        params[i] = a->block[i];
-        a->block[i] = value;
-    }
+    field_swap_params(f, a->block);
     a->is_shown = !a->is_shown;
 }
 

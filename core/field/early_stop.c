@@ -47,12 +47,7 @@ bool early_stop_is_over(const struct early_stop *e, uint64_t step)
 
 static void swap(struct early_stop *e, struct field *f)
 {
-    float *params = field_params(f);
-    for (size_t i = 0; i < field_n_params(f); i++) {
-        const float value = params[i];
-        params[i] = e->block[i];
-        e->block[i] = value;
-    }
+    field_swap_params(f, e->block);
     e->is_shown = !e->is_shown;
 }
 

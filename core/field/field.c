@@ -136,6 +136,15 @@ const float *field_params_const(const struct field *f)
     return f->params;
 }
 
+void field_swap_params(struct field *f, float *block)
+{
+    for (size_t i = 0; i < f->n_params; i++) {
+        const float value = f->params[i];
+        f->params[i] = block[i];
+        block[i] = value;
+    }
+}
+
 void field_trainable_range(const struct field *f, size_t *first, size_t *count)
 {
     *first = encoding_n_table(f->encoding) + encoding_n_fixed(f->encoding);

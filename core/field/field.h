@@ -78,6 +78,9 @@ float *field_params(struct field *f);
 const float *field_params_const(const struct field *f);
 void field_trainable_range(const struct field *f, size_t *first, size_t *count);
 
+/* Change the parameters for those in a block [field_n_params], which gets the field's. */
+void field_swap_params(struct field *f, float *block);
+
 /* --- queries --- */
 
 /* What is asked for, and scratch memory for it: of one thread, made once. */
