@@ -71,3 +71,129 @@ float image_value(const struct image *image, size_t i)
     image_read(image, i, 1, &value);
     return value;
 }
+
+/* --- volumes --- */
+
+enum status volume_check_size(size_t width, size_t height, size_t depth, size_t channels,
+                              struct error *err)
+{
+    if (width == 0 || height == 0 || depth == 0)
+        return error_set(err, STATUS_INVALID, "", "a volume of %zu x %zu x %zu voxels is empty",
+                         width, height, depth);
+    if (channels == 0 || channels > LIMIT_CHANNELS)
+        return error_set(err, STATUS_INVALID, "", "a volume has 1..%d channels, got %zu",
+                         LIMIT_CHANNELS, channels);
+    size_t voxels;
+    if (!mem_mul(&voxels, width, height) || !mem_mul(&voxels, voxels, depth) ||
+        voxels > LIMIT_VOLUME_VOXELS)
+        return error_set(err, STATUS_TOO_LARGE, "",
+                         "a volume of %zu x %zu x %zu voxels is over the limit of %d voxels", width,
+                         height, depth, LIMIT_VOLUME_VOXELS);
+    return STATUS_OK;
+}
+
+enum status volume_create(struct volume *out, enum sample_type type, size_t width, size_t height,
+                          size_t depth, size_t channels, struct error *err)
+{
+    enum status status = volume_check_size(width, height, depth, channels, err);
+    if (status != STATUS_OK)
+        return status;
+    void *samples = mem_alloc_array(width * height * depth * channels, image_sample_size(type));
+    if (!samples)
+        return error_status(err, STATUS_NO_MEMORY);
+    *out = (struct volume){
+        .width = width,
+        .height = height,
+        .depth = depth,
+        .channels = channels,
+        .type = type,
+        .samples = samples,
+        .unit = 1.0f,
+        .low = 0.0,
+        .high = 1.0,
+        .affine = {{1.0, 0.0, 0.0, 0.0}, {0.0, 1.0, 0.0, 0.0}, {0.0, 0.0, 1.0, 0.0}},
+    };
+    return STATUS_OK;
+}
+
+void volume_deinit(struct volume *v)
+{
+    mem_free(v->samples);
+    *v = (struct volume){0};
+}
+
+void volume_read(const struct volume *v, size_t first, size_t n, float *values)
+{
+    switch (v->type) {
+    case SAMPLE_FLOAT:
+        for (size_t i = 0; i < n; i++)
+            values[i] = v->values[first + i] * v->unit;
+        break;
+    case SAMPLE_U8:
+        for (size_t i = 0; i < n; i++)
+            values[i] = (float)v->u8[first + i] * v->unit;
+        break;
+    case SAMPLE_U16:
+        for (size_t i = 0; i < n; i++)
+            values[i] = (float)v->u16[first + i] * v->unit;
+        break;
+    }
+}
+
+/* --- the rest --- */
+
+void mesh_deinit(struct mesh *m)
+{
+    mem_free(m->vertices);
+    mem_free(m->triangles);
+    *m = (struct mesh){0};
+}
+
+void views_deinit(struct views *v)
+{
+    for (size_t i = 0; v->view && i < v->n_views; i++)
+        image_deinit(&v->view[i].image);
+    mem_free(v->view);
+    *v = (struct views){0};
+}
+
+void sinogram_deinit(struct sinogram *s)
+{
+    mem_free(s->values);
+    mem_free(s->angles);
+    *s = (struct sinogram){0};
+}
+
+void kspace_deinit(struct kspace *k)
+{
+    mem_free(k->samples);
+    mem_free(k->mask);
+    *k = (struct kspace){0};
+}
+
+void data_deinit(struct data *d)
+{
+    switch (d->kind) {
+    case DATA_IMAGE:
+        image_deinit(&d->image);
+        break;
+    case DATA_VOLUME:
+        volume_deinit(&d->volume);
+        break;
+    case DATA_SHAPE:
+        mesh_deinit(&d->mesh);
+        break;
+    case DATA_VIEWS:
+        views_deinit(&d->views);
+        break;
+    case DATA_SINOGRAM:
+        sinogram_deinit(&d->sinogram);
+        break;
+    case DATA_KSPACE:
+        kspace_deinit(&d->kspace);
+        break;
+    case DATA_N_KINDS:
+        break;
+    }
+    *d = (struct data){0};
+}

@@ -5,6 +5,7 @@
 #ifndef CORE_BASE_DATA_H
 #define CORE_BASE_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,5 +58,106 @@ void image_read(const struct image *image, size_t first, size_t n, float *values
 
 /* The value of sample i. */
 float image_value(const struct image *image, size_t i);
+
+/* Samples: [depth, height, width, channels] = [z, y, x, c], owned by the volume; all finite.  Kept
+ * as the file has them: integers of up to 16 bits as they are less the file's least (SAMPLE_U8,
+ * SAMPLE_U16), else floats.  value = sample * unit is in [0, 1]; the file's own number, with its
+ * slope and intercept, is low + value * (high - low). */
+struct volume {
+    size_t width, height, depth; /* along x, y, z */
+    size_t channels;             /* 1..LIMIT_CHANNELS */
+    enum sample_type type;
+    union {
+        void *samples;
+        float *values; /* unit: 1 */
+        uint8_t *u8;
+        uint16_t *u16;
+    };
+    float unit;
+    double low, high; /* equal for a constant volume: all values are then 0 */
+    /* Source coordinates of voxel index (i, j, k) = affine * (i, j, k, 1): millimetres where the
+     * file says so, else the indices themselves.  Invertible. */
+    double affine[3][4];
+    bool has_affine;
+};
+
+/* Can a volume have this size?  INVALID, TOO_LARGE past LIMIT_VOLUME_VOXELS. */
+enum status volume_check_size(size_t width, size_t height, size_t depth, size_t channels,
+                              struct error *err) WARN_UNUSED;
+
+/* A zeroed volume with unit 1, low 0, high 1, the identity as affine. */
+enum status volume_create(struct volume *out, enum sample_type type, size_t width, size_t height,
+                          size_t depth, size_t channels, struct error *err) WARN_UNUSED;
+void volume_deinit(struct volume *v);
+
+/* The values of samples first … first + n - 1, in [0, 1]. */
+void volume_read(const struct volume *v, size_t first, size_t n, float *values);
+
+/* Triangles of points, in the file's units and axes; indices are below n_vertices, coordinates
+ * finite.  Both arrays are owned by the mesh. */
+struct mesh {
+    size_t n_vertices, n_triangles;
+    float *vertices; /* [n_vertices, 3] */
+    uint32_t
+        *triangles; /* [n_triangles, 3], counter-clockwise seen from outside where it has one */
+};
+void mesh_deinit(struct mesh *m);
+
+/* One photograph and its camera.  A camera looks along -z with +y up; pixel (u, v), v down, sees
+ * along ((u - cx) / fx, -(v - cy) / fy, -1) turned by c2w, after the lens is undone (OpenCV's k1
+ * k2 p1 p2). */
+enum view_split { VIEW_TRAIN, VIEW_VALIDATION, VIEW_TEST };
+struct view {
+    struct image image; /* 3 channels or 4, alpha straight */
+    enum view_split split;
+    double c2w[3][4]; /* camera to world */
+    double fx, fy, cx, cy;
+    double k1, k2, p1, p2;
+};
+struct views {
+    size_t n_views;
+    struct view *view; /* [n_views], owned */
+};
+void views_deinit(struct views *v);
+
+/* Projections of a picture: values [n_angles, width], angles in radians; both owned. */
+struct sinogram {
+    size_t n_angles, width;
+    float *values;
+    double *angles;
+};
+void sinogram_deinit(struct sinogram *s);
+
+/* Samples of an orthonormal discrete Fourier transform, zero frequency first: [depth, height,
+ * width] of (re, im), and which of them were measured.  Both arrays owned. */
+struct kspace {
+    size_t width, height, depth; /* depth 1: of a picture */
+    float *samples;              /* [depth, height, width, 2] */
+    uint8_t *mask;               /* [depth, height, width]: 0 or 1 */
+};
+void kspace_deinit(struct kspace *k);
+
+/* What an uploaded file may hold. */
+enum data_kind {
+    DATA_IMAGE,
+    DATA_VOLUME,
+    DATA_SHAPE,
+    DATA_VIEWS,
+    DATA_SINOGRAM,
+    DATA_KSPACE,
+    DATA_N_KINDS
+};
+struct data {
+    enum data_kind kind;
+    union {
+        struct image image;
+        struct volume volume;
+        struct mesh mesh;
+        struct views views;
+        struct sinogram sinogram;
+        struct kspace kspace;
+    };
+};
+void data_deinit(struct data *d);
 
 #endif

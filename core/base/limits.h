@@ -16,6 +16,9 @@ enum {
     LIMIT_JPEG_COEFFICIENTS = 200 << 20, /* bytes kept while scans come: 64 Mi pixels in grey or
                                             4:2:0, 33 Mi in 4:4:4; a check stays under 256 MiB */
 
+    LIMIT_VOLUME_VOXELS = 128 << 20, /* 128 Mi: 512 MiB as floats */
+    LIMIT_TRIANGLES = 10000000,      /* 120 MB, and as much again for a tree over them */
+
     LIMIT_NPY_DIMS = 8,
     LIMIT_NPZ_MEMBERS = 2000,
     LIMIT_NPZ_RATIO = 200, /* unpacked bytes for each packed one; deflate itself reaches 1032 */
