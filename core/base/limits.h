@@ -20,8 +20,15 @@ enum {
     LIMIT_TRIANGLES = 10000000,      /* 120 MB, and as much again for a tree over them */
 
     LIMIT_NPY_DIMS = 8,
-    LIMIT_NPZ_MEMBERS = 2000,
-    LIMIT_NPZ_RATIO = 200, /* unpacked bytes for each packed one; deflate itself reaches 1032 */
+
+    /* ZIP archives: NPZ, posed views */
+    LIMIT_ARCHIVE_MEMBERS = 2000,
+    LIMIT_ARCHIVE_RATIO = 200, /* unpacked bytes for each packed one; deflate itself reaches 1032 */
+    LIMIT_PICTURE_FILE =
+        256 << 20,              /* packed bytes of a picture in an archive, one held at a time */
+    LIMIT_TRANSFORMS = 8 << 20, /* bytes of a transforms.json: 4 KiB for each view */
+    LIMIT_VIEWS = 2000,
+    LIMIT_JSON_DEPTH = 32,
 
     LIMIT_TENSORS = 1024, /* of a checkpoint: five blocks of 17 layers of 2 and a grid's 32 levels,
                              of which a concat may have more */
@@ -38,6 +45,9 @@ enum {
 };
 
 /* Unpacked bytes of an archive. */
-#define LIMIT_NPZ_UNPACKED ((size_t)2 << 30)
+#define LIMIT_ARCHIVE_UNPACKED ((size_t)2 << 30)
+
+/* Pixels of all views together: a check decodes each once, about ten seconds as JPEG. */
+#define LIMIT_VIEWS_PIXELS ((size_t)1 << 30)
 
 #endif

@@ -68,11 +68,9 @@ enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer 
 enum status npy_encode_floats(const float *values, const size_t *shape, size_t n_dims,
                               struct buffer *out, struct error *err) WARN_UNUSED;
 
-/* An NPZ archive held in memory, by libzip: members are found by name without ".npy" and unpacked
- * one at a time.  Opening holds what the archive declares against LIMIT_NPZ_* (the ratio is that of
- * all members to the archive's bytes); unpacking never makes more than was declared.  INVALID
- * (broken, empty, or two members of one name), UNSUPPORTED (encrypted, or packed otherwise than by
- * deflate), TOO_LARGE, NO_MEMORY.  bytes are borrowed until npz_close.  One thread at a time. */
+/* An NPZ archive held in memory: members are found by name without ".npy" and unpacked one at a
+ * time.  Errors of zip_archive_open (core/format/zip_archive.h), and INVALID for two members of one
+ * name without ".npy".  bytes are borrowed until npz_close.  One thread at a time. */
 struct npz;
 enum status npz_open(struct npz **out, const uint8_t *bytes, size_t n_bytes,
                      struct error *err) WARN_UNUSED;

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     if (opened != STATUS_OK)
         return 0;
     size_t n_unpacked = 0;
-    REQUIRE(npz_n_members(z) >= 1 && npz_n_members(z) <= LIMIT_NPZ_MEMBERS);
+    REQUIRE(npz_n_members(z) >= 1 && npz_n_members(z) <= LIMIT_ARCHIVE_MEMBERS);
     for (size_t i = 0; i < npz_n_members(z); i++) {
         uint8_t *storage = NULL;
         struct npy_array a;
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         for (size_t k = 0; k < i; k++)
             REQUIRE(strcmp(npz_member_name(z, k), npz_member_name(z, i)) != 0);
     }
-    REQUIRE(n_unpacked / LIMIT_NPZ_RATIO <= n_bytes);
+    REQUIRE(n_unpacked / LIMIT_ARCHIVE_RATIO <= n_bytes);
     npz_close(z);
     return 0;
 }

@@ -136,18 +136,18 @@ static void npz_refuses_archives_past_its_limits(void **state)
     (void)state;
     size_t n;
     struct npz *z;
-    uint8_t *bytes = make_zip(LIMIT_NPZ_MEMBERS + 1, "m", 0, ZIP_CM_STORE, &n);
+    uint8_t *bytes = make_zip(LIMIT_ARCHIVE_MEMBERS + 1, "m", 0, ZIP_CM_STORE, &n);
     assert_int_equal(npz_open(&z, bytes, n, NULL), STATUS_TOO_LARGE);
     free(bytes);
-    bytes = make_zip(3 * LIMIT_NPZ_MEMBERS, "m", 0, ZIP_CM_STORE, &n);
+    bytes = make_zip(3 * LIMIT_ARCHIVE_MEMBERS, "m", 0, ZIP_CM_STORE, &n);
     assert_int_equal(npz_open(&z, bytes, n, NULL), STATUS_TOO_LARGE);
     free(bytes);
-    bytes = make_zip(LIMIT_NPZ_MEMBERS, "m", 0, ZIP_CM_STORE, &n);
+    bytes = make_zip(LIMIT_ARCHIVE_MEMBERS, "m", 0, ZIP_CM_STORE, &n);
     assert_int_equal(npz_open(&z, bytes, n, NULL), STATUS_OK);
     npz_close(z);
     free(bytes);
     bytes = make_zip(1, "bomb", 4 << 20, ZIP_CM_DEFLATE, &n); /* a ratio of about 1,000 */
-    assert_true(n < (4 << 20) / LIMIT_NPZ_RATIO);
+    assert_true(n < (4 << 20) / LIMIT_ARCHIVE_RATIO);
     assert_int_equal(npz_open(&z, bytes, n, NULL), STATUS_TOO_LARGE);
     free(bytes);
     static const uint8_t empty[22] = {'P', 'K', 5, 6};
