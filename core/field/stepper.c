@@ -44,10 +44,16 @@ struct stepper {
     struct mlp_pass pass;
     void *derived; /* what passes need of the parameters in another form */
     float *moment[MAX_MOMENTS];
-    double *tile_loss; /* [n_tiles] */
+    size_t n_losses;
+    double *loss_part; /* [n_losses]: of tiles, or of a measurement's parts */
+
+    /* Of a task that measures, else NULL. */
+    float *values, *d_values; /* [batch_size, C] */
+    float *scratch;           /* of the measurement */
+    struct mlp_tile **kept;   /* [n_tiles]: activations between both passes; NULL where not kept */
 
     /* The step under way: written by member 0 before the run, but for `abandoned`, which any member
-     * raises before the first barrier and all read after it. */
+     * raises while tiles go by and all read after the next barrier. */
     uint64_t step;
     double rate;
     size_t n_active; /* members that work: all of the team, or one */
@@ -113,7 +119,8 @@ static void worker_deinit(struct worker *w)
     mem_free(w->d_input);
 }
 
-static enum status check_fit(const struct field *f, const struct task *task, struct error *err)
+static enum status check_fit(const struct field *f, const struct task *task, size_t batch_size,
+                             struct error *err)
 {
     if (task->n_inputs != field_n_inputs(f) || task->n_outputs != field_n_outputs(f))
         return error_set(err, STATUS_UNSUPPORTED, "",
@@ -121,6 +128,10 @@ static enum status check_fit(const struct field *f, const struct task *task, str
                          "%zu",
                          task->class->name, task->n_inputs, task->n_outputs, field_n_inputs(f),
                          field_n_outputs(f));
+    if (task->class->measure && batch_size != task->n_samples)
+        return error_set(err, STATUS_UNSUPPORTED, "",
+                         "a measurement of the task '%s' needs all of its %zu points, got %zu",
+                         task->class->name, task->n_samples, batch_size);
     if (task->group_size == 0 || task->group_size > MLP_TILE)
         return error_set(err, STATUS_UNSUPPORTED, "",
                          "a measurement of %zu points does not fit into a tile of %d",
@@ -128,11 +139,52 @@ static enum status check_fit(const struct field *f, const struct task *task, str
     return STATUS_OK;
 }
 
+static void drop_kept(struct stepper *s)
+{
+    for (size_t i = 0; s->kept && i < s->n_tiles; i++)
+        mlp_tile_free(s->kept[i]);
+    mem_free(s->kept);
+    s->kept = NULL;
+}
+
+/* Every part keeps its first tiles, so that parts go on having equal work. */
+enum status stepper_keep(struct stepper *s, size_t n_bytes, struct error *err)
+{
+    const struct mlp *mlp = field_mlp(s->field);
+    const size_t n_fit = n_bytes / (mlp_tile_words(mlp, s->pass) * sizeof(float)) / s->n_parts;
+    enum status status = STATUS_OK;
+    drop_kept(s);
+    s->kept = mem_alloc_array(s->n_tiles, sizeof(*s->kept));
+    if (!s->kept)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t part = 0; part < s->n_parts && status == STATUS_OK; part++) {
+        size_t first, count;
+        team_share(s->n_tiles, 1, s->n_parts, part, &first, &count);
+        for (size_t i = 0; i < count && i < n_fit && status == STATUS_OK; i++)
+            status = mlp_tile_create(&s->kept[first + i], mlp, s->pass, err);
+    }
+    if (status != STATUS_OK)
+        drop_kept(s);
+    return status;
+}
+
+/* What a task that measures needs beside the rest. */
+static enum status prepare_measurement(struct stepper *s, struct error *err)
+{
+    const size_t n_values = s->batch_size * field_n_outputs(s->field);
+    s->values = mem_alloc_floats(n_values);
+    s->d_values = mem_alloc_floats(n_values);
+    s->scratch = mem_alloc_floats(s->task->class->n_scratch(s->task, s->n_parts));
+    if (!s->values || !s->d_values || !s->scratch)
+        return error_status(err, STATUS_NO_MEMORY);
+    return stepper_keep(s, STEPPER_KEEP_BYTES, err);
+}
+
 enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
                            enum precision precision, size_t batch_size, struct field *field,
                            const struct task *task, struct team *team, struct error *err)
 {
-    enum status status = check_fit(field, task, err);
+    enum status status = check_fit(field, task, batch_size, err);
     if (status != STATUS_OK)
         return status;
     struct stepper *s = mem_alloc(sizeof *s);
@@ -160,14 +212,15 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
         complete = complete && s->moment[i];
     }
     s->derived = mem_alloc_floats(mlp_n_derived(field_mlp(field), s->pass));
-    s->tile_loss = mem_alloc_array(s->n_tiles, sizeof *s->tile_loss);
+    s->n_losses = task->class->measure ? s->n_parts : s->n_tiles;
+    s->loss_part = mem_alloc_array(s->n_losses, sizeof *s->loss_part);
     s->worker = mem_alloc_array(s->n_members, sizeof *s->worker);
     s->gradient = mem_alloc_array(s->n_parts, sizeof *s->gradient);
     for (size_t i = 0; i < s->n_parts && s->gradient; i++) {
         s->gradient[i] = mem_alloc_floats(n_dense(s));
         complete = complete && s->gradient[i];
     }
-    if (!complete || !s->gradient || !s->derived || !s->tile_loss || !s->worker) {
+    if (!complete || !s->gradient || !s->derived || !s->loss_part || !s->worker) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
@@ -177,6 +230,8 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
             goto out;
     }
     status = tables_create(&s->tables, field, batch_size, err);
+    if (status == STATUS_OK && task->class->measure)
+        status = prepare_measurement(s, err);
     if (status != STATUS_OK)
         goto out;
     stepper_parameters_changed(s);
@@ -200,7 +255,11 @@ void stepper_free(struct stepper *s)
     mem_free(s->derived);
     for (size_t i = 0; i < MAX_MOMENTS; i++)
         mem_free(s->moment[i]);
-    mem_free(s->tile_loss);
+    mem_free(s->loss_part);
+    drop_kept(s);
+    mem_free(s->values);
+    mem_free(s->d_values);
+    mem_free(s->scratch);
     tables_free(s->tables);
     mem_free(s);
 }
@@ -227,15 +286,10 @@ void stepper_parameters_changed(struct stepper *s)
                s->derived, 0, 1);
 }
 
-/* One tile forward and backward into a gradient block; returns its part of the loss. */
-static double run_tile(const struct stepper *s, struct worker *w, size_t number, float *gradient)
+static struct task_tile tile_of(const struct stepper *s, struct worker *w, size_t number)
 {
-    const struct encoding *encoding = field_encoding(s->field);
-    const struct mlp *mlp = field_mlp(s->field);
-    const float *params = field_params_const(s->field);
-    const size_t first = number * s->tile_size;
-    const size_t n_left = s->batch_size - first;
-    struct task_tile tile = {
+    const size_t first = number * s->tile_size, n_left = s->batch_size - first;
+    return (struct task_tile){
         .step = s->step,
         .batch_size = s->batch_size,
         .first = first,
@@ -246,24 +300,73 @@ static double run_tile(const struct stepper *s, struct worker *w, size_t number,
         .values = w->values,
         .d_raw = w->d_raw,
     };
-    size_t ld;
-    float *input = mlp_tile_input(w->tile, &ld);
-
-    s->task->class->draw(s->task, &tile);
-    encoding_forward(encoding, field_kernel(s->field), params, tile.n, w->coords, input, ld);
-    mlp_forward(mlp, params + network_offset(s), s->derived, w->tile, tile.n, w->raw, w->values);
-    double loss = s->task->class->loss(s->task, &tile);
-    mlp_backward(mlp, s->derived, w->tile, tile.n, w->d_raw, network_gradient(s, gradient),
-                 w->d_input);
-    if (w->d_input)
-        encoding_backward(encoding, params, tile.n, w->coords, input, w->d_input, ld, gradient,
-                          NULL);
-    if (s->tables)
-        tables_keep(s->tables, first, tile.n, w->coords, w->d_input, ld);
-    return loss;
 }
 
-static void run_tiles(struct stepper *s, size_t member)
+/* From the tile's points to values and raw, with activations in mlp_tile. */
+static void go_forward(const struct stepper *s, const struct task_tile *tile,
+                       struct mlp_tile *mlp_tile, float *raw, float *values)
+{
+    const float *params = field_params_const(s->field);
+    size_t ld;
+    float *input = mlp_tile_input(mlp_tile, &ld);
+    encoding_forward(field_encoding(s->field), field_kernel(s->field), params, tile->n,
+                     tile->coords, input, ld);
+    mlp_forward(field_mlp(s->field), params + network_offset(s), s->derived, mlp_tile, tile->n, raw,
+                values);
+}
+
+/* From d_raw into a gradient block. */
+static void go_backward(const struct stepper *s, const struct task_tile *tile,
+                        struct mlp_tile *mlp_tile, float *d_input, float *gradient)
+{
+    size_t ld;
+    const float *input = mlp_tile_input(mlp_tile, &ld);
+    mlp_backward(field_mlp(s->field), s->derived, mlp_tile, tile->n, tile->d_raw,
+                 network_gradient(s, gradient), d_input);
+    if (d_input)
+        encoding_backward(field_encoding(s->field), field_params_const(s->field), tile->n,
+                          tile->coords, input, d_input, ld, gradient, NULL);
+    if (s->tables)
+        tables_keep(s->tables, tile->first, tile->n, tile->coords, d_input, ld);
+}
+
+/* One tile forward and backward into a gradient block; its part of the loss is noted. */
+static void learn_tile(const struct stepper *s, struct worker *w, size_t number, float *gradient)
+{
+    struct task_tile tile = tile_of(s, w, number);
+    s->task->class->draw(s->task, &tile);
+    go_forward(s, &tile, w->tile, w->raw, w->values);
+    s->loss_part[number] = s->task->class->loss(s->task, &tile);
+    go_backward(s, &tile, w->tile, w->d_input, gradient);
+}
+/* The two passes around a measurement. */
+static void see_tile(const struct stepper *s, struct worker *w, size_t number, float *gradient)
+{
+    (void)gradient;
+    struct task_tile tile = tile_of(s, w, number);
+    struct mlp_tile *mlp_tile = s->kept[number] ? s->kept[number] : w->tile;
+    s->task->class->draw(s->task, &tile);
+    go_forward(s, &tile, mlp_tile, NULL, s->values + tile.first * field_n_outputs(s->field));
+}
+
+static void go_back_over_tile(const struct stepper *s, struct worker *w, size_t number,
+                              float *gradient)
+{
+    struct task_tile tile = tile_of(s, w, number);
+    const size_t n_outputs = field_n_outputs(s->field), first = tile.first * n_outputs;
+    struct mlp_tile *mlp_tile = s->kept[number];
+    s->task->class->draw(s->task, &tile);
+    if (!mlp_tile)
+        go_forward(s, &tile, mlp_tile = w->tile, NULL, w->values);
+    mlp_output_backward(mlp_get_spec(field_mlp(s->field))->output_activation, tile.n * n_outputs,
+                        s->values + first, s->d_values + first, w->d_raw);
+    go_backward(s, &tile, mlp_tile, w->d_input, gradient);
+}
+
+typedef void (*tile_function)(const struct stepper *s, struct worker *w, size_t number,
+                              float *gradient);
+
+static void run_tiles(struct stepper *s, size_t member, tile_function run_tile)
 {
     for (size_t part = member; part < s->n_parts; part += s->n_active) {
         size_t first, count;
@@ -273,7 +376,7 @@ static void run_tiles(struct stepper *s, size_t member)
                 atomic_store(&s->abandoned, true);
             if (atomic_load_explicit(&s->abandoned, memory_order_relaxed))
                 return;
-            s->tile_loss[i] = run_tile(s, &s->worker[member], i, s->gradient[part]);
+            run_tile(s, &s->worker[member], i, s->gradient[part]);
         }
     }
 }
@@ -302,17 +405,50 @@ static void meet(struct stepper *s)
         team_barrier(s->team);
 }
 
+/* Every member that asks between the same two barriers gets the same number. */
+static double sum_losses(const struct stepper *s)
+{
+    double loss = 0.0;
+    for (size_t i = 0; i < s->n_losses; i++)
+        loss += s->loss_part[i];
+    return loss;
+}
+
+/* Forward over all tiles and the measurement: whether its gradient is there and is to go back. */
+static bool measure(struct stepper *s, size_t member)
+{
+    run_tiles(s, member, see_tile);
+    meet(s);
+    if (atomic_load(&s->abandoned))
+        return false;
+    const struct task_measurement measurement = {
+        .team = s->n_active > 1 ? s->team : NULL,
+        .member = member,
+        .n_members = s->n_active,
+        .n_parts = s->n_parts,
+        .stop = s->stop,
+        .values = s->values,
+        .d_values = s->d_values,
+        .scratch = s->scratch,
+        .loss = s->loss_part,
+    };
+    s->task->class->measure(s->task, &measurement);
+    meet(s);
+    return isfinite(sum_losses(s));
+}
+
 static void step_member(void *context, size_t member)
 {
     struct stepper *s = context;
-    run_tiles(s, member);
+    if (!s->task->class->measure)
+        run_tiles(s, member, learn_tile);
+    else if (measure(s, member))
+        run_tiles(s, member, go_back_over_tile);
     meet(s);
 
     /* Every member comes to the same decision from the same numbers. */
     const bool abandoned = atomic_load(&s->abandoned);
-    double loss = 0.0;
-    for (size_t i = 0; i < s->n_tiles && !abandoned; i++)
-        loss += s->tile_loss[i];
+    const double loss = abandoned ? 0.0 : sum_losses(s);
     if (member == 0)
         s->loss = loss;
     if (abandoned || !isfinite(loss)) {

@@ -8,6 +8,16 @@
  *                 (core/field/tables.h)                                               | barrier
  *   every member: its share of what passes need of the parameters in another form
  *
+ * Where a measurement spans all points (task.h), a step is a batch of all of them, and two passes
+ * stand for the first line:
+ *
+ *   every member: its parts, tile by tile: draw, encode, forward; values are kept        | barrier
+ *   every member: the measurement                                                        | barrier
+ *   every member: its parts again, backward from d_values
+ *
+ * Beside values and d_values, activations are kept for the second pass as far as there is memory
+ * for them (STEPPER_KEEP_BYTES); tiles beyond that go forward again.
+ *
  * A batch has as many parts as the team has members, and at least two, whoever computes them: one
  * thread and two give the same bytes, and a team may leave a small step to one of its threads where
  * that is faster (pace.h).  Moments are shaped like the field's parameters, gradients like
@@ -29,12 +39,20 @@
 struct stepper;
 
 /* field, task and team are borrowed until stepper_free.  batch_size: points, a multiple of the
- * task's group.  UNSUPPORTED if task and field do not fit each other, NO_MEMORY. */
+ * task's group; all its samples for a task that measures.  UNSUPPORTED if task and field do not fit
+ * each other, NO_MEMORY. */
 enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
                            enum precision precision, size_t batch_size, struct field *field,
                            const struct task *task, struct team *team,
                            struct error *err) WARN_UNUSED;
 void stepper_free(struct stepper *s);
+
+/* Activations that are kept: going forward again takes longer than writing and reading them. */
+#define STEPPER_KEEP_BYTES ((size_t)256 << 20)
+
+/* Keep other bytes of activations (at most) from now on: what a step computes does not depend on
+ * them.  For measurements.  NO_MEMORY: none are kept. */
+enum status stepper_keep(struct stepper *s, size_t n_bytes, struct error *err) WARN_UNUSED;
 
 enum step_outcome {
     STEP_DONE,

@@ -12,6 +12,12 @@ void task_free(struct task *t)
         t->class->free(t);
 }
 
+void task_meet(const struct task_measurement *m)
+{
+    if (m->team)
+        team_barrier(m->team);
+}
+
 void task_metrics_add(struct task_metrics *m, const char *key, double value)
 {
     assert(m->n < TASK_MAX_METRICS);

@@ -12,6 +12,12 @@
  * group_size: points that one measurement needs together: 1 pixel, S samples of a ray.  The trainer
  * hands loss() whole groups, in tiles that one thread carries through both passes.
  *
+ * Where a measurement needs all points there are (ct, mri), every step is a step of all of them and
+ * measure() stands in for loss(), once between the two passes:
+ *
+ *                 draw                      measure
+ *   (step, range) ----> coords [n, D] --net--> values [N, C] ----> loss, d_values [N, C]
+ *
  * Draws are a function of (seed, step, index) alone, so that tiles may be drawn in any order, on
  * any thread, and again after a resume.  A task is immutable while it trains: shared by all
  * threads. Implementations embed struct task as their first member and live in core/task.
@@ -40,6 +46,23 @@ struct task_tile {
     const float *values; /* [n, C] */
     float *d_raw;        /* [n, C]: written by loss */
 };
+
+/* All points of one step, before class->measure.  Every member of the team that works on the step
+ * calls it at once, with the same struct but for `member`, and they may meet in it. */
+struct task_measurement {
+    struct team *team; /* NULL: one member works alone */
+    size_t member, n_members;
+    size_t n_parts; /* sums are made in so many parts, whoever makes them: see stepper.h */
+    const volatile bool
+        *stop;           /* as in task_evaluation: the numbers do not matter once it is true */
+    const float *values; /* [n_samples, C] */
+    float *d_values;     /* [n_samples, C]: to be written */
+    float *scratch;      /* [class->n_scratch], as the last step left it */
+    double *loss;        /* [n_parts]: to be written; the loss is their sum in order */
+};
+
+/* Inside class->measure: wait until every member is here. */
+void task_meet(const struct task_measurement *m);
 
 /* A metric by name: "psnr", "test_psnr", "ssim", … */
 struct task_metric {
@@ -74,6 +97,12 @@ struct task_class {
     /* Writes d_raw, the gradient of the batch's loss; returns this tile's part of the loss. */
     double (*loss)(const struct task *t, const struct task_tile *tile);
 
+    /* Instead of loss (then NULL; and these two are NULL where it is not): the loss of all
+     * n_samples points, and its gradient.  Numbers that are left may depend on n_parts, not on the
+     * members.  n_scratch: floats that it works in. */
+    void (*measure)(const struct task *t, const struct task_measurement *m);
+    size_t (*n_scratch)(const struct task *t, size_t n_parts);
+
     /* Appends the task's metrics.  The team computes; CANCELED when *stop becomes true. */
     enum status (*evaluate)(const struct task *t, const struct field *f, struct team *team,
                             const struct task_evaluation *how, struct task_metrics *out,
@@ -87,7 +116,7 @@ struct task {
     size_t n_outputs;  /* C */
     size_t group_size; /* points */
     size_t n_targets;  /* floats of each point that draw writes and loss reads */
-    size_t n_samples;  /* training samples there are: what an epoch is */
+    size_t n_samples;  /* training samples there are: what an epoch is, and a step that measures */
     size_t
         n_held_out; /* samples kept from training: where there are any, evaluate gives test_psnr */
     size_t n_evaluated; /* points that a quick evaluation asks the field for */

@@ -86,7 +86,9 @@ enum status trainer_create(struct trainer **out, const struct train_spec *spec, 
         return error_status(err, STATUS_NO_MEMORY);
     *t = (struct trainer){.spec = *spec, .field = field, .task = task, .team = team};
     const size_t group = task->group_size ? task->group_size : 1;
-    const size_t batch_size = (spec->batch_size + group - 1) / group * group;
+    const size_t batch_size =
+        task->class->measure ? task->n_samples : (spec->batch_size + group - 1) / group * group;
+    t->spec.batch_size = batch_size;
     status = stepper_create(&t->stepper, &spec->optimizer, spec->precision, batch_size, field, task,
                             team, err);
     if (status == STATUS_OK)

@@ -26,7 +26,8 @@
  * set. */
 struct train_spec {
     uint64_t steps;           /* 0: no end by steps */
-    size_t batch_size;        /* points; whole groups are drawn: rounded up to group_size */
+    size_t batch_size;        /* points; whole groups are drawn: rounded up to group_size, and of a
+                               * task that measures all its samples */
     enum precision precision; /* settled (precision.h): not auto */
     double learning_rate;
     struct optimizer_spec optimizer;
