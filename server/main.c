@@ -79,6 +79,16 @@ static void block_stop_signals(sigset_t *set)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Nothing trains, and nothing is going to. */
+static bool has_no_jobs(void *store)
+{
+    uint64_t counts[JOB_CANCELED + 1];
+    return store_job_count(store, counts, NULL) == STATUS_OK && counts[JOB_QUEUED] == 0 &&
+           counts[JOB_RUNNING] == 0;
+}
+
+enum { CALIBRATION_PAUSE_SECONDS = 5 };
+
 /* Everything but the HTTP server, bottom up.  What could not be started stays NULL. */
 static enum status start_storeys(struct service *s, struct error *err)
 {
@@ -94,8 +104,13 @@ static enum status start_storeys(struct service *s, struct error *err)
                                 s->arithmetic.kernel, jobs_open_field, err);
     if (st == STATUS_OK)
         st = compute_start(&s->compute, online_processors(), err);
+    const struct calibrator_spec calibrator = {.kernel = s->arithmetic.kernel,
+                                               .n_threads = config->threads,
+                                               .pause_seconds = CALIBRATION_PAUSE_SECONDS,
+                                               .context = s->store,
+                                               .is_idle = has_no_jobs};
     if (st == STATUS_OK)
-        st = calibrator_start(&s->calibrator, s->arithmetic.kernel, config->threads, err);
+        st = calibrator_start(&s->calibrator, &calibrator, err);
     if (st == STATUS_OK)
         st = events_create(&s->events, s->store, err);
     if (st == STATUS_OK)

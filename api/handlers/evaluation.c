@@ -58,8 +58,9 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
         field_query_flops(f) * (double)field_n_passes(f, e->use) * (double)e->n_points;
     if (work < slowest_rate * (double)service->config->request_seconds)
         return STATUS_OK;
+    struct costs costs;
     return estimate_check_request(e->entry->field, e->n_points, e->use, service->config,
-                                  calibrator_wait(service->calibrator, ESTIMATE_PATIENCE),
+                                  calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
                                   compute_n_threads(service->compute), err);
 }
 

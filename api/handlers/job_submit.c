@@ -160,12 +160,14 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
     if (codec_spec_resolve(body, dataset, service->config->job_memory_bytes, &spec_json, &labels,
                            &spec, &problems) != STATUS_OK)
         return reply_problems(request, response, &problems);
+    struct costs costs;
     enum status st = codec_spec_facts(dataset, &facts, &err);
     if (st == STATUS_OK)
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, &err);
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
-                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE), &err);
+                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
+                                &err);
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
@@ -218,6 +220,7 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
     struct dataset_row dataset = {0};
     struct spec_facts facts = {0};
     struct spec spec = {0};
+    struct costs costs;
     struct problem_list problems = {0};
     enum status st = store_dataset_get(service->store, parent->dataset_id, &dataset, err);
     if (st == STATUS_NOT_FOUND)
@@ -232,7 +235,8 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
     }
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
-                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE), err);
+                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
+                                err);
     spec_deinit(&spec);
     dataset_row_deinit(&dataset);
     return st;

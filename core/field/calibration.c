@@ -5,6 +5,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
+#include "core/base/run_delay.h"
 #include "core/field/calibration_parts.h"
 #include "core/nn/kernel.h"
 #include "core/nn/mlp_jet.h"
@@ -27,9 +28,37 @@ double calibration_low(size_t n, double *seconds)
     return seconds[n / 5];
 }
 
+/* Seconds that a member's thread waited for a processor, at the begin and so far.  A line of cache
+ * each. */
+struct run_delay {
+    _Alignas(64) double begin;
+    double now;
+};
+
+static void look_at_delay(void *context, size_t member)
+{
+    struct run_delay *delays = context;
+    delays[member].now = thread_run_delay();
+}
+
+/* Of the time of all members, what they waited for processors that others had. */
+static double share_lost(const struct measuring *m)
+{
+    const size_t n = team_size(m->team);
+    double lost = 0.0;
+    team_run(m->team, look_at_delay, m->delays);
+    for (size_t i = 0; i < n; i++)
+        lost += m->delays[i].now - m->delays[i].begin;
+    const double seconds = (double)n * (monotonic_seconds() - m->begin);
+    return lost > 0.0 ? fmin(1.0, lost / seconds) : 0.0;
+}
+
 enum status calibration_go_on(const struct measuring *m, struct error *err)
 {
-    if (task_stopped(m->stop))
+    const struct calibration *wish = m->wish;
+    if (wish->is_unwanted && wish->is_unwanted(wish->context))
+        return error_status(err, STATUS_CANCELED);
+    if (share_lost(m) > wish->most_lost)
         return error_status(err, STATUS_CANCELED);
     if (monotonic_seconds() > m->end)
         return error_set(err, STATUS_INTERNAL, "", "to measure this machine takes too long");
@@ -470,7 +499,7 @@ static void calibrate_meetings(struct costs *out, const struct measuring *m)
     out->meet = 4.0 * calibration_time(m, meet_often, m->team) / MEETINGS;
 }
 
-/* Every number of a calibration is a time, but for the first. */
+/* Every number of a calibration is a time, but for the first two. */
 static struct costs middle_costs(const struct costs round[ROUNDS])
 {
     enum { N = (sizeof(struct costs) - offsetof(struct costs, network)) / sizeof(double) };
@@ -501,20 +530,29 @@ static enum status measure_round(struct costs *out, const struct measuring *m, s
     return status;
 }
 
-enum status calibrate(struct costs *out, const struct kernel *kernel, const struct task *task,
-                      struct team *team, double longest_seconds, const volatile bool *stop,
-                      struct error *err)
+enum status calibrate(struct costs *out, const struct calibration *wish, struct error *err)
 {
-    const struct measuring m = {kernel, task, team, stop, monotonic_seconds() + longest_seconds};
-    struct costs round[ROUNDS] = {{.n_threads = team_size(team)}};
-    enum status status = calibration_go_on(&m, err);
-    if (status == STATUS_OK)
-        status = calibrate_tables(round, &m, err);
+    struct run_delay delays[LIMIT_THREADS];
+    const double begin = monotonic_seconds();
+    const struct measuring m = {.wish = wish,
+                                .kernel = wish->kernel,
+                                .task = wish->task,
+                                .team = wish->team,
+                                .begin = begin,
+                                .end = begin + wish->longest_seconds,
+                                .delays = delays};
+    struct costs round[ROUNDS] = {{.n_threads = team_size(wish->team)}};
+    team_run(wish->team, look_at_delay, delays);
+    for (size_t i = 0; i < team_size(wish->team); i++)
+        delays[i].begin = delays[i].now;
+    enum status status = calibrate_tables(round, &m, err);
     for (size_t r = 0; r < ROUNDS && status == STATUS_OK; r++) {
         round[r] = round[0]; /* the tables, too large to be made more than once */
         status = measure_round(&round[r], &m, err);
     }
-    if (status == STATUS_OK)
-        *out = middle_costs(round);
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    *out = middle_costs(round);
+    out->lost = share_lost(&m);
+    return STATUS_OK;
 }

@@ -6,6 +6,10 @@
  * else the machine does only makes them slower; of the rounds the middle one, for each number
  * alone.  It takes some tenths of a second of good kernels, and up to 60 MiB: tables that no cache
  * holds are among what is measured.
+ *
+ * Whether other work of the machine came in between is seen by how long the members waited for a
+ * processor (core/base/run_delay.h).  Others that share caches, memory or a core's two threads, but
+ * not the processor, are not seen so, nor what a virtual machine's host does.
  */
 #ifndef CORE_FIELD_CALIBRATION_H
 #define CORE_FIELD_CALIBRATION_H
@@ -18,10 +22,19 @@
 
 struct kernel;
 
-/* task: of two inputs and COST_OUTPUTS outputs, whose points are drawn.  CANCELED soon after *stop
- * (may be NULL) becomes true, INTERNAL when it takes longer than longest_seconds, NO_MEMORY. */
-enum status calibrate(struct costs *out, const struct kernel *kernel, const struct task *task,
-                      struct team *team, double longest_seconds, const volatile bool *stop,
+struct calibration {
+    const struct kernel *kernel;
+    const struct task *task; /* two inputs, COST_OUTPUTS outputs; its points are drawn */
+    struct team *team;
+    double longest_seconds;
+    double most_lost;                   /* share of the time (struct costs); 1: take what comes */
+    bool (*is_unwanted)(void *context); /* may be NULL; asked between parts */
+    void *context;
+};
+
+/* CANCELED soon after it is unwanted, or when it is seen to lose more than that; INTERNAL when it
+ * takes longer than longest_seconds; NO_MEMORY. */
+enum status calibrate(struct costs *out, const struct calibration *wish,
                       struct error *err) WARN_UNUSED;
 
 #endif

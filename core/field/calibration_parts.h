@@ -7,14 +7,16 @@
 #include "core/field/calibration.h"
 
 struct measuring {
+    const struct calibration *wish;
     const struct kernel *kernel;
     const struct task *task;
     struct team *team;
-    const volatile bool *stop;
-    double end; /* on the monotonic clock */
+    double begin, end;        /* on the monotonic clock */
+    struct run_delay *delays; /* [team_size(team)] */
 };
 
-/* Whether to measure the next part: CANCELED, or INTERNAL where it takes too long. */
+/* Whether to measure the next part: CANCELED where it is unwanted or too much was lost, INTERNAL
+ * where it takes too long. */
 enum status calibration_go_on(const struct measuring *m, struct error *err) WARN_UNUSED;
 
 /* Of n times, which it sorts, one that is low: the first of up to five, the second of up to ten. */

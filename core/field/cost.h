@@ -62,6 +62,8 @@ struct cost_features {
 /* What a machine was measured to take. */
 struct costs {
     size_t n_threads;
+    double lost; /* share of the measurement's time that was spent waiting for a processor: where it
+                  * is large what follows is too slow */
     struct cost_network network[COST_N_PASSES];
     double sines;                           /* of a frequency at a point: sine and cosine */
     double sines_backward, sines_jet;       /* … its gradient; its derivatives, each plane */

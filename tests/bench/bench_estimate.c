@@ -35,7 +35,12 @@ static struct costs calibrated(struct team *team)
     const struct task_image_spec spec = {
         .holdout = HOLDOUT_NONE, .loss = LOSS_MSE, .output_activation = ACTIVATION_LINEAR};
     bench_must(task_image_create(&task, &image, &spec, &err), &err);
-    bench_must(calibrate(&costs, kernel_find(NULL), task, team, 1e9, NULL, &err), &err);
+    const struct calibration wish = {.kernel = kernel_find(NULL),
+                                     .task = task,
+                                     .team = team,
+                                     .longest_seconds = 1e9,
+                                     .most_lost = 1.0};
+    bench_must(calibrate(&costs, &wish, &err), &err);
     task_free(task);
     image_deinit(&image);
     return costs;
@@ -44,7 +49,8 @@ static struct costs calibrated(struct team *team)
 static void print_costs(const struct costs *c, double seconds)
 {
     static const char *const passes[] = {"fp32", "bf16", "values", "derivatives"};
-    printf("# calibration took %.0f ms\n", seconds * 1e3);
+    printf("# calibration took %.0f ms, of its work %.2f %% were lost\n", seconds * 1e3,
+           100.0 * c->lost);
     for (size_t p = 0; p < COST_N_PASSES; p++) {
         const struct cost_network *n = &c->network[p];
         printf("# %-11s ends", passes[p]);

@@ -32,6 +32,15 @@ static void drawn_deinit(struct drawn *d)
     image_deinit(&d->image);
 }
 
+/* Of everything, whatever comes in between. */
+static enum status calibrate_all(struct costs *out, const struct kernel *kernel,
+                                 const struct task *task, struct team *team, struct error *err)
+{
+    const struct calibration wish = {
+        .kernel = kernel, .task = task, .team = team, .longest_seconds = 1e9, .most_lost = 1.0};
+    return calibrate(out, &wish, err);
+}
+
 static void assert_time(double seconds)
 {
     assert_true(isfinite(seconds) && seconds > 0);
@@ -49,8 +58,9 @@ static void every_part_has_a_time_with_every_kernel_on_one_thread_and_more(void 
             struct team *team = NULL;
             struct costs c;
             assert_int_equal(team_create(&team, n_threads, NULL), STATUS_OK);
-            assert_int_equal(calibrate(&c, kernels[k], d.task, team, 1e9, NULL, NULL), STATUS_OK);
+            assert_int_equal(calibrate_all(&c, kernels[k], d.task, team, NULL), STATUS_OK);
             assert_int_equal(c.n_threads, n_threads);
+            assert_true(c.lost >= 0.0 && c.lost <= 1.0);
             for (size_t p = 0; p < COST_N_PASSES; p++)
                 for (size_t i = 0; i < COST_WIDTHS; i++) {
                     assert_time(c.network[p].ends[i]);
@@ -77,23 +87,40 @@ static void every_part_has_a_time_with_every_kernel_on_one_thread_and_more(void 
     drawn_deinit(&d);
 }
 
-static void a_stop_ends_it(void **state)
+static bool has_come_to_an_end(void *context)
+{
+    size_t *n_left = context;
+    return (*n_left)-- == 0;
+}
+
+static void what_is_unwanted_or_too_disturbed_or_too_long_is_given_up(void **state)
 {
     (void)state;
-    const volatile bool stop = true;
+    size_t n_left = 0;
     struct drawn d;
     drawn_init(&d);
-    struct team *team = NULL;
+    struct calibration wish = {.kernel = kernel_find(NULL),
+                               .task = d.task,
+                               .longest_seconds = 1e9,
+                               .most_lost = 1.0,
+                               .is_unwanted = has_come_to_an_end,
+                               .context = &n_left};
     struct costs c = {.n_threads = 7};
-    assert_int_equal(team_create(&team, 1, NULL), STATUS_OK);
-    assert_int_equal(calibrate(&c, kernel_find(NULL), d.task, team, 1e9, &stop, NULL),
-                     STATUS_CANCELED);
+    assert_int_equal(team_create(&wish.team, 1, NULL), STATUS_OK);
+    for (size_t n = 0; n < 40; n += 13) { /* parts that are measured before */
+        n_left = n;
+        assert_int_equal(calibrate(&c, &wish, NULL), STATUS_CANCELED);
+    }
+    wish.is_unwanted = NULL;
+    wish.most_lost = -1.0; /* even nothing is more */
+    assert_int_equal(calibrate(&c, &wish, NULL), STATUS_CANCELED);
     struct error err = {0};
-    assert_int_equal(calibrate(&c, kernel_find(NULL), d.task, team, 0.0, NULL, &err),
-                     STATUS_INTERNAL);
+    wish.most_lost = 1.0;
+    wish.longest_seconds = 0.0;
+    assert_int_equal(calibrate(&c, &wish, &err), STATUS_INTERNAL);
     assert_non_null(strstr(err.message, "too long"));
     assert_int_equal(c.n_threads, 7); /* untouched */
-    team_free(team);
+    team_free(wish.team);
     drawn_deinit(&d);
 }
 
@@ -106,7 +133,7 @@ static enum status attempt(void *context, struct error *err)
 {
     const struct want *w = context;
     struct costs c;
-    return calibrate(&c, kernel_find(NULL), w->task, w->team, 1e9, NULL, err);
+    return calibrate_all(&c, kernel_find(NULL), w->task, w->team, err);
 }
 
 /* The first allocations of each part, which are alike in the rounds; each attempt takes as long as
@@ -135,7 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_part_has_a_time_with_every_kernel_on_one_thread_and_more),
-        cmocka_unit_test(a_stop_ends_it),
+        cmocka_unit_test(what_is_unwanted_or_too_disturbed_or_too_long_is_given_up),
         cmocka_unit_test(without_memory_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
