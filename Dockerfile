@@ -11,7 +11,7 @@ RUN make && make install DESTDIR=/out
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libmicrohttpd12 libjansson4 \
       libopenblas0-pthread libpng16-16 libjpeg62-turbo zlib1g libzip4 libsqlite3-0 libsodium23 \
-      libseccomp2 libfreetype6 \
+      libseccomp2 libfreetype6 libkissfft-float131 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 65532 --home-dir /data --shell /usr/sbin/nologin farfield \
  && install -d -o farfield -g farfield /data

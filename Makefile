@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 packages := gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libopenblas-dev libpng-dev \
   libjpeg62-turbo-dev zlib1g-dev libzip-dev libsqlite3-dev libsodium-dev libseccomp-dev \
-  libfreetype-dev fonts-dejavu-core curl ca-certificates
+  libfreetype-dev libkissfft-dev fonts-dejavu-core curl ca-certificates
 packages_test := clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcurl4-openssl-dev \
   python3 python3-numpy python3-pil git strace valgrind
 
@@ -35,12 +35,12 @@ CFLAGS_tsan    := -O1 -g -fsanitize=thread -DSANITIZED
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all -DSANITIZED
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes \
   -Wformat=2 -Wundef -Wimplicit-fallthrough -Werror=implicit-function-declaration $(if $(STRICT),-Werror)
-libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium libseccomp freetype2
+libraries := libmicrohttpd jansson openblas libpng libjpeg zlib libzip sqlite3 libsodium libseccomp freetype2 kissfft-float
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DFARFIELD_VERSION='"$(VERSION)"' -I. $(WARNINGS) $(CFLAGS_$(BUILD)) \
   -fPIE -pthread -fno-math-errno $(CFLAGS) $(shell pkg-config --cflags $(libraries))
 ALL_LDFLAGS = $(CFLAGS_$(BUILD)) -pie -pthread $(LINK_HARDEN) -Wl,--as-needed $(LDFLAGS)
 # Asked when needed, not when make starts: `make deps-test test` installs them first.
-LIBS_core   = $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2) -lm
+LIBS_core   = $(shell pkg-config --libs openblas libpng libjpeg zlib libzip freetype2 kissfft-float) -lm
 LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium libseccomp)
 LIBS_api    = $(shell pkg-config --libs jansson)
 

@@ -21,6 +21,7 @@ enum rng_stream {
     RNG_EVALUATION = 5,
     RNG_SAMPLE = 6,
     RNG_PROBE = 7,
+    RNG_MASK = 8,
 };
 
 struct rng {
