@@ -99,7 +99,7 @@ $O/core/nn/kernel_avx2.o $O/core/nn/kernel_grid_avx2.o: ISA := $(UNZEROED) -mavx
 endif
 $O/core/nn/kernel_portable.o $O/core/nn/kernel_portable_bf16.o $O/core/nn/kernel_grid_portable.o $O/core/nn/optimizer.o: ISA := $(UNZEROED)
 # Loops over the lanes of a tree become vectors.
-$O/core/scene/bvh.o: ISA := -O3
+$O/core/scene/bvh.o: ISA := $(UNZEROED)
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<

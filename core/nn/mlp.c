@@ -9,6 +9,7 @@
 
 #include "core/base/mem.h"
 #include "core/base/parallel.h"
+#include "core/base/quad.h"
 #include "core/nn/kernel.h"
 #include "core/nn/mlp_layout.h"
 
@@ -186,9 +187,6 @@ size_t mlp_n_derived(const struct mlp *m, struct mlp_pass pass)
         return n_pairs;
     }
 }
-
-enum { QUAD = 4 };
-typedef float quad __attribute__((vector_size(QUAD * sizeof(float))));
 
 static quad load(const float *from)
 {

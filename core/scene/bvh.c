@@ -4,19 +4,6 @@
 
 #include "core/scene/bvh_layout.h"
 
-/* Loops over lanes are written so that a compiler makes one instruction of them: no branches, all
- * lanes the same. */
-
-static float least(float a, float b)
-{
-    return a < b ? a : b;
-}
-
-static float greatest(float a, float b)
-{
-    return a > b ? a : b;
-}
-
 /* Children to look into later, with where they begin (a squared distance, or t). */
 struct visit {
     int32_t child;
@@ -28,13 +15,12 @@ struct stack {
     struct visit visit[BVH_STACK];
 };
 
-/* Push the lanes whose `from` is below a limit, the farthest first. */
-static void push_children(struct stack *s, const struct bvh_node *node,
-                          const float from[BVH_LANES], float limit)
+/* Push the lanes whose `from` is at most a limit, the farthest first. */
+static void push_children(struct stack *s, const struct bvh_node *node, quad from, float limit)
 {
     const size_t base = s->n;
     for (size_t i = 0; i < BVH_LANES; i++) {
-        if (!(from[i] < limit) || node->child[i] == BVH_NONE)
+        if (!(from[i] <= limit) || node->child[i] == BVH_NONE)
             continue;
         size_t at = s->n++;
         for (; at > base && s->visit[at - 1].from < from[i]; at--)
@@ -43,110 +29,132 @@ static void push_children(struct stack *s, const struct bvh_node *node,
     }
 }
 
-/* --- distance --- */
+/* --- vectors, four at a time --- */
 
-static void box_distances(const struct bvh_node *n, const float p[3], float square[BVH_LANES])
-{
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float x = greatest(greatest(n->low[0][i] - p[0], p[0] - n->high[0][i]), 0.0f);
-        const float y = greatest(greatest(n->low[1][i] - p[1], p[1] - n->high[1][i]), 0.0f);
-        const float z = greatest(greatest(n->low[2][i] - p[2], p[2] - n->high[2][i]), 0.0f);
-        square[i] = x * x + y * y + z * z;
-    }
-}
-
-/* Nearest points, relative to p, and their squared distances. */
-struct nearest_lanes {
-    float square[BVH_LANES];
-    float offset[3][BVH_LANES];
+struct vectors {
+    quad x, y, z;
 };
 
-/* Where the segment from a to b is nearest to 0, kept if that is nearer than before. */
-static void try_segments(float a[3][BVH_LANES], float b[3][BVH_LANES], struct nearest_lanes *out)
+static struct vectors minus(const quad a[3], const quad b[3])
 {
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float x = b[0][i] - a[0][i], y = b[1][i] - a[1][i], z = b[2][i] - a[2][i];
-        const float length = x * x + y * y + z * z;
-        const float along = -(a[0][i] * x + a[1][i] * y + a[2][i] * z);
-        float t = along / (length > 0.0f ? length : 1.0f);
-        t = greatest(least(t, 1.0f), 0.0f);
-        const float ox = a[0][i] + t * x, oy = a[1][i] + t * y, oz = a[2][i] + t * z;
-        const float square = ox * ox + oy * oy + oz * oz;
-        const int is_nearer = square < out->square[i];
-        out->offset[0][i] = is_nearer ? ox : out->offset[0][i];
-        out->offset[1][i] = is_nearer ? oy : out->offset[1][i];
-        out->offset[2][i] = is_nearer ? oz : out->offset[2][i];
-        out->square[i] = is_nearer ? square : out->square[i];
-    }
+    return (struct vectors){a[0] - b[0], a[1] - b[1], a[2] - b[2]};
 }
 
-/* Where the plane of the triangle is nearest to 0, if that is inside the triangle; else no nearer
- * than FAR. */
-static void try_planes(float a[3][BVH_LANES], float b[3][BVH_LANES], float c[3][BVH_LANES],
-                       struct nearest_lanes *out)
+static quad dot(struct vectors a, struct vectors b)
 {
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float ux = b[0][i] - a[0][i], uy = b[1][i] - a[1][i], uz = b[2][i] - a[2][i];
-        const float vx = c[0][i] - a[0][i], vy = c[1][i] - a[1][i], vz = c[2][i] - a[2][i];
-        const float nx = uy * vz - uz * vy, ny = uz * vx - ux * vz, nz = ux * vy - uy * vx;
-        const float size = nx * nx + ny * ny + nz * nz;
-        /* barycentric coordinates of 0, times size: n . ((0 - a) x v) and n . (u x (0 - a)) */
-        const float s = nx * (vy * a[2][i] - vz * a[1][i]) + ny * (vz * a[0][i] - vx * a[2][i]) +
-                        nz * (vx * a[1][i] - vy * a[0][i]);
-        const float t = nx * (a[1][i] * uz - a[2][i] * uy) + ny * (a[2][i] * ux - a[0][i] * uz) +
-                        nz * (a[0][i] * uy - a[1][i] * ux);
-        const float height =
-            (nx * a[0][i] + ny * a[1][i] + nz * a[2][i]) / (size > 0.0f ? size : 1.0f);
-        const int is_in = (s >= 0.0f) & (t >= 0.0f) & (s + t <= size) & (size > 0.0f);
-        const float ox = nx * height, oy = ny * height, oz = nz * height;
-        const float square = ox * ox + oy * oy + oz * oz;
-        out->square[i] = is_in ? square : INFINITY;
-        out->offset[0][i] = ox;
-        out->offset[1][i] = oy;
-        out->offset[2][i] = oz;
-    }
+    return a.x * b.x + a.y * b.y + a.z * b.z;
 }
 
-static void nearest_of_leaf(const struct bvh_leaf *leaf, const float p[3],
-                            struct nearest_lanes *out)
+static struct vectors cross(struct vectors a, struct vectors b)
 {
-    float v[3][3][BVH_LANES];
-    for (int c = 0; c < 3; c++)
-        for (int a = 0; a < 3; a++)
-            for (int i = 0; i < BVH_LANES; i++)
-                v[c][a][i] = leaf->corner[c][a][i] - p[a];
-    try_planes(v[0], v[1], v[2], out);
-    try_segments(v[0], v[1], out);
-    try_segments(v[1], v[2], out);
-    try_segments(v[2], v[0], out);
+    return (struct vectors){a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
+}
+
+static struct vectors along(struct vectors a, quad t, struct vectors d)
+{
+    return (struct vectors){a.x + t * d.x, a.y + t * d.y, a.z + t * d.z};
+}
+
+static struct vectors choose(quad_mask mask, struct vectors a, struct vectors b)
+{
+    return (struct vectors){quad_select(mask, a.x, b.x), quad_select(mask, a.y, b.y),
+                            quad_select(mask, a.z, b.z)};
+}
+
+static void spread(const float v[3], quad out[3])
+{
+    for (int a = 0; a < 3; a++)
+        out[a] = quad_of(v[a]);
+}
+
+/* 1 where a number is 0: what is divided by where the quotient is of no use. */
+static quad not_zero(quad a)
+{
+    return quad_select(a == quad_of(0.0f), quad_of(1.0f), a);
+}
+
+/* --- distance --- */
+
+static quad box_distances(const struct bvh_node *n, const quad p[3])
+{
+    quad square = quad_of(0.0f);
+    for (int a = 0; a < 3; a++) {
+        const quad beyond = quad_greatest(n->low[a] - p[a], p[a] - n->high[a]);
+        const quad d = quad_greatest(beyond, quad_of(0.0f));
+        square += d * d;
+    }
+    return square;
+}
+
+/* Nearest points, seen from where we ask, and their squared distances. */
+struct nearest_lanes {
+    quad square;
+    struct vectors offset;
+};
+
+/* Where the segment from a to a + side is nearest to 0, kept if that is nearer than before. */
+static void try_segments(struct vectors a, struct vectors side, struct nearest_lanes *out)
+{
+    const quad zero = quad_of(0.0f), one = quad_of(1.0f);
+    const quad t = -dot(a, side) / not_zero(dot(side, side));
+    const struct vectors at = along(a, quad_greatest(quad_least(t, one), zero), side);
+    const quad square = dot(at, at);
+    const quad_mask is_nearer = square < out->square;
+    out->offset = choose(is_nearer, at, out->offset);
+    out->square = quad_select(is_nearer, square, out->square);
+}
+
+/* The foot of the perpendicular from 0 where it is inside the triangle, else the nearest point of
+ * its sides. */
+static struct nearest_lanes nearest_of_leaf(const struct bvh_leaf *leaf, const quad p[3])
+{
+    const quad zero = quad_of(0.0f);
+    const struct vectors a = minus(leaf->corner[0], p), b = minus(leaf->corner[1], p);
+    const struct vectors u = minus(leaf->corner[1], leaf->corner[0]);
+    const struct vectors v = minus(leaf->corner[2], leaf->corner[0]);
+    const struct vectors w = minus(leaf->corner[2], leaf->corner[1]);
+    const struct vectors n = cross(u, v);
+    const quad size = dot(n, n);
+    /* barycentric coordinates of the foot, times size */
+    const struct vectors an = cross(a, n);
+    const quad s = dot(an, v), t = -dot(an, u);
+    const quad height = dot(n, a) / not_zero(size);
+    const struct vectors foot = {n.x * height, n.y * height, n.z * height};
+    const quad_mask is_in = (s >= zero) & (t >= zero) & (s + t <= size) & (size > zero);
+    struct nearest_lanes out = {quad_select(is_in, dot(foot, foot), quad_of(INFINITY)), foot};
+    try_segments(a, u, &out);
+    try_segments(a, v, &out);
+    try_segments(b, w, &out);
+    return out;
 }
 
 bool bvh_nearest(const struct bvh *b, const float point[3], float reach, struct bvh_nearest *out)
 {
-    struct stack s = {.n = 1, .visit[0] = {0, 0.0f}};
+    struct stack s;
+    quad p[3];
     float best = reach * reach;
     size_t triangle = SIZE_MAX;
-    float offset[3] = {0};
+    s.n = 1;
+    s.visit[0] = (struct visit){0, 0.0f};
+    spread(point, p);
     while (s.n > 0) {
         const struct visit v = s.visit[--s.n];
         if (!(v.from <= best))
             continue;
         if (v.child >= 0) {
-            float square[BVH_LANES];
             const struct bvh_node *node = &b->node[v.child];
-            box_distances(node, point, square);
-            push_children(&s, node, square, nextafterf(best, INFINITY));
+            push_children(&s, node, box_distances(node, p), best);
             continue;
         }
-        struct nearest_lanes lanes;
         const size_t leaf = (size_t)~v.child;
-        nearest_of_leaf(&b->leaf[leaf], point, &lanes);
+        const struct nearest_lanes lanes = nearest_of_leaf(&b->leaf[leaf], p);
         for (size_t i = 0; i < BVH_LANES; i++)
             if (lanes.square[i] < best || (lanes.square[i] == best && triangle == SIZE_MAX)) {
                 best = lanes.square[i];
                 triangle = leaf * BVH_LANES + i;
-                for (int a = 0; a < 3; a++)
-                    offset[a] = lanes.offset[a][i];
+                out->point[0] = point[0] + lanes.offset.x[i];
+                out->point[1] = point[1] + lanes.offset.y[i];
+                out->point[2] = point[2] + lanes.offset.z[i];
             }
     }
     if (triangle == SIZE_MAX)
@@ -154,94 +162,79 @@ bool bvh_nearest(const struct bvh *b, const float point[3], float reach, struct 
     out->distance = sqrtf(best);
     /* a lane past the last triangle is a corner of the leaf's first one */
     out->triangle = triangle < b->n_triangles ? triangle : triangle / BVH_LANES * BVH_LANES;
-    for (int a = 0; a < 3; a++)
-        out->point[a] = point[a] + offset[a];
     return true;
 }
 
 /* --- rays --- */
 
-struct ray {
-    float origin[3], direction[3], inverse[3];
+struct beam {
+    quad origin[3], inverse[3];
+    struct vectors direction;
 };
 
-static struct ray ray_of(const float origin[3], const float direction[3])
+static struct beam beam_of(const float origin[3], const float direction[3])
 {
-    struct ray r;
-    for (int a = 0; a < 3; a++) {
-        r.origin[a] = origin[a];
-        r.direction[a] = direction[a];
-        r.inverse[a] = 1.0f / direction[a];
-    }
+    struct beam r;
+    spread(origin, r.origin);
+    r.direction =
+        (struct vectors){quad_of(direction[0]), quad_of(direction[1]), quad_of(direction[2])};
+    for (int a = 0; a < 3; a++)
+        r.inverse[a] = quad_of(1.0f / direction[a]);
     return r;
 }
 
 /* Where the ray enters each box, INFINITY if it does not before t_max.  Along an axis where the
  * direction is 0 bounds are infinite, or NaN on a face: comparisons are written so that NaN lets
  * pass.  Borders are widened by some ulp, more than the products round. */
-static void enter_boxes(const struct bvh_node *n, const struct ray *r, float t_max,
-                        float from[BVH_LANES])
+static quad enter_boxes(const struct bvh_node *n, const struct beam *r, float t_max)
 {
-    static const float wider = 1.0f + 4.0f * 0x1p-23f;
-    float enter[BVH_LANES], leave[BVH_LANES];
-    for (int i = 0; i < BVH_LANES; i++) {
-        enter[i] = 0.0f;
-        leave[i] = t_max;
+    const quad wider = quad_of(1.0f + 4.0f * 0x1p-23f);
+    quad enter = quad_of(0.0f), leave = quad_of(t_max);
+    for (int a = 0; a < 3; a++) {
+        const quad t0 = (n->low[a] - r->origin[a]) * r->inverse[a];
+        const quad t1 = (n->high[a] - r->origin[a]) * r->inverse[a];
+        const quad_mask turned = t0 > t1;
+        const quad first = quad_select(turned, t1, t0), last = quad_select(turned, t0, t1);
+        enter = quad_greatest(first, enter);
+        leave = quad_least(last * wider, leave);
     }
-    for (int a = 0; a < 3; a++)
-        for (int i = 0; i < BVH_LANES; i++) {
-            const float t0 = (n->low[a][i] - r->origin[a]) * r->inverse[a];
-            const float t1 = (n->high[a][i] - r->origin[a]) * r->inverse[a];
-            const float first = t0 > t1 ? t1 : t0, last = (t0 > t1 ? t0 : t1) * wider;
-            enter[i] = first > enter[i] ? first : enter[i];
-            leave[i] = last < leave[i] ? last : leave[i];
-        }
-    for (int i = 0; i < BVH_LANES; i++)
-        from[i] = enter[i] <= leave[i] ? enter[i] : INFINITY;
+    return quad_select(enter <= leave, enter, quad_of(INFINITY));
 }
 
 /* Where the ray meets each triangle, INFINITY where it does not (Moeller and Trumbore 1997). */
-static void meet_leaf(const struct bvh_leaf *leaf, const struct ray *r, float t[BVH_LANES])
+static quad meet_leaf(const struct bvh_leaf *leaf, const struct beam *r)
 {
-    const float dx = r->direction[0], dy = r->direction[1], dz = r->direction[2];
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float ax = leaf->corner[0][0][i], ay = leaf->corner[0][1][i],
-                    az = leaf->corner[0][2][i];
-        const float ux = leaf->corner[1][0][i] - ax, uy = leaf->corner[1][1][i] - ay,
-                    uz = leaf->corner[1][2][i] - az;
-        const float vx = leaf->corner[2][0][i] - ax, vy = leaf->corner[2][1][i] - ay,
-                    vz = leaf->corner[2][2][i] - az;
-        const float px = dy * vz - dz * vy, py = dz * vx - dx * vz, pz = dx * vy - dy * vx;
-        const float det = ux * px + uy * py + uz * pz;
-        const float inverse = 1.0f / (det == 0.0f ? 1.0f : det);
-        const float ox = r->origin[0] - ax, oy = r->origin[1] - ay, oz = r->origin[2] - az;
-        const float u = (ox * px + oy * py + oz * pz) * inverse;
-        const float qx = oy * uz - oz * uy, qy = oz * ux - ox * uz, qz = ox * uy - oy * ux;
-        const float v = (dx * qx + dy * qy + dz * qz) * inverse;
-        const float at = (vx * qx + vy * qy + vz * qz) * inverse;
-        const int is_met = (det != 0.0f) & (u >= 0.0f) & (v >= 0.0f) & (u + v <= 1.0f) &
-                           (at > 0.0f);
-        t[i] = is_met ? at : INFINITY;
-    }
+    const quad zero = quad_of(0.0f), one = quad_of(1.0f);
+    const struct vectors u = minus(leaf->corner[1], leaf->corner[0]);
+    const struct vectors v = minus(leaf->corner[2], leaf->corner[0]);
+    const struct vectors o = minus(r->origin, leaf->corner[0]);
+    const struct vectors p = cross(r->direction, v), q = cross(o, u);
+    const quad det = dot(u, p), inverse = one / not_zero(det);
+    const quad s = dot(o, p) * inverse, t = dot(r->direction, q) * inverse;
+    const quad at = dot(v, q) * inverse;
+    const quad_mask is_met =
+        (det != zero) & (s >= zero) & (t >= zero) & (s + t <= one) & (at > zero);
+    return quad_select(is_met, at, quad_of(INFINITY));
 }
 
 bool bvh_first_hit(const struct bvh *b, const float origin[3], const float direction[3],
                    float t_max, struct bvh_hit *out)
 {
-    const struct ray ray = ray_of(origin, direction);
-    struct stack s = {.n = 1, .visit[0] = {0, 0.0f}};
+    const struct beam beam = beam_of(origin, direction);
     struct bvh_hit best = {.t = t_max, .triangle = SIZE_MAX};
+    struct stack s;
+    s.n = 1;
+    s.visit[0] = (struct visit){0, 0.0f};
     while (s.n > 0) {
         const struct visit v = s.visit[--s.n];
-        float t[BVH_LANES];
-        if (!(v.from < best.t))
+        if (!(v.from <= best.t))
             continue;
         if (v.child >= 0) {
-            enter_boxes(&b->node[v.child], &ray, best.t, t);
-            push_children(&s, &b->node[v.child], t, best.t);
+            const struct bvh_node *node = &b->node[v.child];
+            push_children(&s, node, enter_boxes(node, &beam, best.t), best.t);
             continue;
         }
-        meet_leaf(&b->leaf[~v.child], &ray, t);
+        const quad t = meet_leaf(&b->leaf[~v.child], &beam);
         for (size_t i = 0; i < BVH_LANES; i++)
             if (t[i] < best.t)
                 best = (struct bvh_hit){t[i], (size_t)~v.child * BVH_LANES + i};
@@ -254,18 +247,20 @@ bool bvh_first_hit(const struct bvh *b, const float origin[3], const float direc
 
 size_t bvh_count_hits(const struct bvh *b, const float origin[3], const float direction[3])
 {
-    const struct ray ray = ray_of(origin, direction);
-    struct stack s = {.n = 1, .visit[0] = {0, 0.0f}};
-    size_t n_hits = 0;
-    while (s.n > 0) {
-        const struct visit v = s.visit[--s.n];
-        float t[BVH_LANES];
-        if (v.child >= 0) {
-            enter_boxes(&b->node[v.child], &ray, INFINITY, t);
-            push_children(&s, &b->node[v.child], t, INFINITY);
+    const struct beam beam = beam_of(origin, direction);
+    int32_t stack[BVH_STACK];
+    size_t n = 1, n_hits = 0;
+    stack[0] = 0;
+    while (n > 0) {
+        const int32_t child = stack[--n];
+        if (child >= 0) {
+            const quad from = enter_boxes(&b->node[child], &beam, INFINITY);
+            for (int i = 0; i < BVH_LANES; i++)
+                if (from[i] < INFINITY && b->node[child].child[i] != BVH_NONE)
+                    stack[n++] = b->node[child].child[i];
             continue;
         }
-        meet_leaf(&b->leaf[~v.child], &ray, t);
+        const quad t = meet_leaf(&b->leaf[~child], &beam);
         for (int i = 0; i < BVH_LANES; i++)
             n_hits += t[i] < INFINITY;
     }
@@ -276,66 +271,45 @@ size_t bvh_count_hits(const struct bvh *b, const float origin[3], const float di
 
 static const float pi = 3.14159265358979f;
 
-/* The angle of (x, y) to 1e-5: an odd polynomial of the smaller over the larger part. */
-static float angle_of(float x, float y)
+/* The angles of (x, y) to 1e-5: an odd polynomial of the smaller over the larger part. */
+static quad angle_of(quad x, quad y)
 {
-    const float ax = x < 0.0f ? -x : x, ay = y < 0.0f ? -y : y;
-    const float small = least(ax, ay), large = greatest(ax, ay);
-    const float r = small / (large > 0.0f ? large : 1.0f), s = r * r;
-    float angle =
+    const quad ax = quad_absolute(x), ay = quad_absolute(y);
+    const quad r = quad_least(ax, ay) / not_zero(quad_greatest(ax, ay)), s = r * r;
+    const quad series =
         r * (0.99997726f +
              s * (-0.33262347f +
-                  s * (0.19354346f +
-                       s * (-0.11643287f + s * (0.05265332f + s * -0.01172120f)))));
-    angle = ay > ax ? 0.5f * pi - angle : angle;
-    angle = x < 0.0f ? pi - angle : angle;
-    return y < 0.0f ? -angle : angle;
+                  s * (0.19354346f + s * (-0.11643287f + s * (0.05265332f + s * -0.01172120f)))));
+    const quad up = quad_select(ay > ax, 0.5f * pi - series, series);
+    const quad angle = quad_select(x < 0.0f, pi - up, up);
+    return quad_select(y < 0.0f, -angle, angle);
 }
 
 /* The solid angles of a leaf's triangles together, over 2 (Van Oosterom and Strackee 1983):
  * tan(angle / 2) = a . (b x c) / (|a||b||c| + (a.b)|c| + (b.c)|a| + (c.a)|b|). */
-static float half_angles(const struct bvh_leaf *leaf, const float p[3])
+static float half_angles(const struct bvh_leaf *leaf, const quad p[3])
 {
-    float angle[BVH_LANES];
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float ax = leaf->corner[0][0][i] - p[0], ay = leaf->corner[0][1][i] - p[1],
-                    az = leaf->corner[0][2][i] - p[2];
-        const float bx = leaf->corner[1][0][i] - p[0], by = leaf->corner[1][1][i] - p[1],
-                    bz = leaf->corner[1][2][i] - p[2];
-        const float cx = leaf->corner[2][0][i] - p[0], cy = leaf->corner[2][1][i] - p[1],
-                    cz = leaf->corner[2][2][i] - p[2];
-        const float a = sqrtf(ax * ax + ay * ay + az * az);
-        const float b = sqrtf(bx * bx + by * by + bz * bz);
-        const float c = sqrtf(cx * cx + cy * cy + cz * cz);
-        const float det = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) +
-                          az * (bx * cy - by * cx);
-        const float ab = ax * bx + ay * by + az * bz, bc = bx * cx + by * cy + bz * cz,
-                    ca = cx * ax + cy * ay + cz * az;
-        angle[i] = angle_of(a * b * c + ab * c + bc * a + ca * b, det);
-    }
-    return (angle[0] + angle[1]) + (angle[2] + angle[3]);
+    const struct vectors a = minus(leaf->corner[0], p), b = minus(leaf->corner[1], p),
+                         c = minus(leaf->corner[2], p);
+    const quad la = quad_sqrt(dot(a, a)), lb = quad_sqrt(dot(b, b)), lc = quad_sqrt(dot(c, c));
+    return quad_sum(angle_of(la * lb * lc + dot(a, b) * lc + dot(b, c) * la + dot(c, a) * lb,
+                             dot(a, cross(b, c))));
 }
 
-/* Which clusters are far, and what they contribute, times 4 pi: for r from the point to a centre
- * and its square q
+/* What far clusters contribute, times 4 pi: for r from the point to a centre and its square q
  *   area . r / q^(3/2) + trace(moment) / q^(3/2) - 3 r . moment r / q^(5/2). */
-static float far_clusters(const struct bvh_cluster *c, const float p[3], int is_far[BVH_LANES])
+static float far_clusters(const struct bvh_cluster *c, const quad p[3], quad_mask *is_far)
 {
-    float part[BVH_LANES];
-    for (int i = 0; i < BVH_LANES; i++) {
-        const float x = c->centre[0][i] - p[0], y = c->centre[1][i] - p[1],
-                    z = c->centre[2][i] - p[2];
-        const float q = x * x + y * y + z * z;
-        const float inverse = 1.0f / (q > 0.0f ? q : 1.0f), cube = inverse * sqrtf(inverse);
-        const float trace = c->moment[0][i] + c->moment[1][i] + c->moment[2][i];
-        const float form = c->moment[0][i] * x * x + c->moment[1][i] * y * y +
-                           c->moment[2][i] * z * z + c->moment[3][i] * y * z +
-                           c->moment[4][i] * z * x + c->moment[5][i] * x * y;
-        const float dipole = c->area[0][i] * x + c->area[1][i] * y + c->area[2][i] * z;
-        is_far[i] = q > c->reach[i];
-        part[i] = is_far[i] ? cube * (dipole + trace - 3.0f * inverse * form) : 0.0f;
-    }
-    return (part[0] + part[1]) + (part[2] + part[3]);
+    const struct vectors r = minus(c->centre, p);
+    const quad q = dot(r, r), inverse = 1.0f / not_zero(q), cube = inverse * quad_sqrt(inverse);
+    const quad *m = c->moment;
+    const quad trace = m[0] + m[1] + m[2];
+    const quad form = m[0] * r.x * r.x + m[1] * r.y * r.y + m[2] * r.z * r.z + m[3] * r.y * r.z +
+                      m[4] * r.z * r.x + m[5] * r.x * r.y;
+    const quad dipole = c->area[0] * r.x + c->area[1] * r.y + c->area[2] * r.z;
+    *is_far = q > c->reach;
+    return quad_sum(
+        quad_select(*is_far, cube * (dipole + trace - 3.0f * inverse * form), quad_of(0.0f)));
 }
 
 float bvh_winding(const struct bvh *b, const float point[3])
@@ -343,15 +317,17 @@ float bvh_winding(const struct bvh *b, const float point[3])
     int32_t stack[BVH_STACK];
     size_t n = 1;
     float near = 0.0f, far = 0.0f;
+    quad p[3];
     stack[0] = 0;
+    spread(point, p);
     while (n > 0) {
         const int32_t child = stack[--n];
         if (child < 0) {
-            near += half_angles(&b->leaf[~child], point);
+            near += half_angles(&b->leaf[~child], p);
             continue;
         }
-        int is_far[BVH_LANES];
-        far += far_clusters(&b->cluster[child], point, is_far);
+        quad_mask is_far;
+        far += far_clusters(&b->cluster[child], p, &is_far);
         for (int i = 0; i < BVH_LANES; i++)
             if (!is_far[i] && b->node[child].child[i] != BVH_NONE)
                 stack[n++] = b->node[child].child[i];

@@ -252,8 +252,8 @@ static void set_cluster(const struct builder *b, const struct range *r, struct b
                 middle[a] = (v[0][a] + v[1][a] + v[2][a]) / 3.0;
             }
             if (pass == 0) {
-                const double size = sqrt(normal[0] * normal[0] + normal[1] * normal[1] +
-                                         normal[2] * normal[2]);
+                const double size =
+                    sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
                 sum += size;
                 for (int a = 0; a < 3; a++) {
                     centre[a] += size * middle[a];
@@ -272,8 +272,8 @@ static void set_cluster(const struct builder *b, const struct range *r, struct b
             }
         }
         for (int a = 0; a < 3 && pass == 0; a++)
-            centre[a] = sum > 0.0 ? centre[a] / sum
-                                  : 0.5 * ((double)box.low[a] + (double)box.high[a]);
+            centre[a] =
+                sum > 0.0 ? centre[a] / sum : 0.5 * ((double)box.low[a] + (double)box.high[a]);
     }
     for (int a = 0; a < 3; a++) {
         out->centre[a][lane] = (float)centre[a];
@@ -291,8 +291,8 @@ static void fill_leaf(const struct builder *b, const struct range *r)
     for (size_t lane = 0; lane < BVH_LANES; lane++)
         for (size_t c = 0; c < 3; c++) {
             const bool is_there = lane < r->count;
-            const float *v = corner_of(b->mesh, b->order[r->first + (is_there ? lane : 0)],
-                                       is_there ? c : 0);
+            const float *v =
+                corner_of(b->mesh, b->order[r->first + (is_there ? lane : 0)], is_there ? c : 0);
             for (int a = 0; a < 3; a++)
                 leaf->corner[c][a][lane] = v[a];
         }

@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/quad.h"
+
 enum {
-    BVH_LANES = 4, /* children of a node, triangles of a leaf */
+    BVH_LANES = QUAD, /* children of a node, triangles of a leaf */
 
     /* Levels of the binary tree that splits are chosen freely in; below it they halve. */
     BVH_FREE_LEVELS = 48,
@@ -21,22 +23,22 @@ enum {
 #define BVH_NONE INT32_MAX
 
 struct bvh_node {
-    float low[3][BVH_LANES], high[3][BVH_LANES];
+    quad low[3], high[3]; /* by axis */
     int32_t child[BVH_LANES];
 };
 
 /* What a cluster of triangles, the child of a node, is from afar.  With areas a, normals n, middles
  * m of the triangles: */
 struct bvh_cluster {
-    float centre[3][BVH_LANES]; /* sum a m / sum a */
-    float reach[BVH_LANES];     /* squared distance from which the expansion is used */
-    float area[3][BVH_LANES];   /* sum a n */
-    float moment[6][BVH_LANES]; /* sum a (m - centre) n, symmetric part: xx yy zz, yz xz xy twice */
+    quad centre[3]; /* sum a m / sum a */
+    quad reach;     /* squared distance from which the expansion is used */
+    quad area[3];   /* sum a n */
+    quad moment[6]; /* sum a (m - centre) n, symmetric part: xx yy zz, yz xz xy twice */
 };
 
 /* Lanes past the last triangle are points: no area, never hit, no nearer than a corner. */
 struct bvh_leaf {
-    float corner[3][3][BVH_LANES]; /* corner, axis */
+    quad corner[3][3]; /* corner, axis */
 };
 
 struct bvh {

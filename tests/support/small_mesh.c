@@ -67,8 +67,7 @@ struct mesh small_soup(size_t n_triangles, float size, uint64_t seed)
         for (size_t a = 0; a < 3; a++) {
             const float middle = (float)rng_uniform(&rng);
             for (size_t c = 0; c < 3; c++)
-                m.vertices[9 * i + 3 * c + a] =
-                    middle + size * ((float)rng_uniform(&rng) - 0.5f);
+                m.vertices[9 * i + 3 * c + a] = middle + size * ((float)rng_uniform(&rng) - 0.5f);
         }
     for (size_t i = 0; i < 3 * n_triangles; i++)
         m.triangles[i] = (uint32_t)i;

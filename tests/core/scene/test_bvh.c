@@ -158,8 +158,8 @@ static double slow_winding(const struct mesh *m, const float point[3])
         for (int c = 0; c < 3; c++) {
             cross(u[c], u[(c + 1) % 3], t[0]);
             cross(u[c], u[(c + 2) % 3], t[1]);
-            angles += acos(fmax(-1.0, fmin(1.0, dot(t[0], t[1]) / sqrt(dot(t[0], t[0]) *
-                                                                       dot(t[1], t[1])))));
+            angles += acos(
+                fmax(-1.0, fmin(1.0, dot(t[0], t[1]) / sqrt(dot(t[0], t[0]) * dot(t[1], t[1])))));
         }
         sum += side > 0.0 ? angles : -angles;
     }
@@ -359,10 +359,8 @@ static void degenerate_meshes_have_trees(void **state)
     float vertices[] = {0, 0, 0, 1, 0, 0, 0.5f, 0, 0, 0, 0, 1};
     enum { N = 10000 };
     uint32_t *triangles = calloc(3 * N, sizeof *triangles);
-    struct mesh m = {.n_vertices = 4,
-                     .n_triangles = N,
-                     .vertices = vertices,
-                     .triangles = triangles};
+    struct mesh m = {
+        .n_vertices = 4, .n_triangles = N, .vertices = vertices, .triangles = triangles};
     const float p[3] = {0.25f, 0.5f, 0.0f}, down[3] = {0.0f, -1.0f, 0.0f};
     for (int kind = 0; kind < 3; kind++) {
         static const uint32_t corners[3][3] = {{0, 0, 0}, {0, 1, 2}, {0, 1, 3}};
