@@ -24,6 +24,7 @@ mapfile -t base < <(sources core/base)
 mapfile -t nn < <(sources core/nn)
 mapfile -t format < <(sources core/format)
 mapfile -t field < <(sources core/field)
+mapfile -t scene < <(sources core/scene)
 mapfile -t server < <(sources server | grep -v '^server/main\.c$')
 mapfile -t store < <(sources server/store)
 mapfile -t jobs < <(sources server/jobs server/fields)
@@ -47,6 +48,7 @@ gate "core/base includes upward" "$(include 'core/(nn|format|field|task|sample|s
 gate "core/nn includes upward" "$(include 'core/(format|field|task|sample|scene)/')" "${nn[@]}"
 gate "core/format includes sideways" "$(include 'core/(nn|field|task|sample|scene)/')" "${format[@]}"
 gate "core/field includes upward" "$(include 'core/(task|sample|scene)/')" "${field[@]}"
+gate "core/scene includes upward" "$(include 'core/(task|sample)/')" "${scene[@]}"
 gate "server includes upward" "$(include 'api/')" "${server[@]}"
 gate "server/store includes upward" "$(include 'server/(fields|jobs|http)/')" "${store[@]}"
 gate "server/fields and server/jobs include upward" "$(include 'server/http/')" "${jobs[@]}"
