@@ -17,7 +17,8 @@
 enum { ESTIMATE_PATIENCE = 3 };
 
 struct estimate {
-    double seconds;        /* of training; the time limit where that comes first */
+    double seconds;        /* of training; the time limit where that comes first.  Reading the data
+                            * before it, and evaluating and saving behind it, come on top. */
     uint64_t memory_bytes; /* of the worker: field, optimizer, threads, data */
     uint64_t steps;        /* that fit into it */
 };

@@ -1,6 +1,11 @@
 /*
- * Estimates of time beside what is then measured: bench_estimate [PART ...], parts calibration,
- * steps; none: all.  Prints rows `name value unit`; lines with # are remarks.
+ * Estimates of time beside what is then measured: bench_estimate [PART ...]; none: all.  Prints
+ * rows `name value unit`, ratios being estimate by what was measured; lines with # are remarks.
+ *
+ *   steps     one step of many settings, of the core alone
+ *   queries   values and derivatives of the same fields, by the pool that answers requests
+ *   presets   steps that fits of the presets do in their time, by the real program, beside those of
+ *             GET /v1/presets; and what a job takes beyond its training
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -12,8 +17,11 @@
 #include <cmocka.h>
 
 #include "core/field/calibration.h"
+#include "core/nn/encoding.h"
 #include "core/nn/kernel.h"
+#include "server/fields/compute.h"
 #include "tests/http/lone_fit.h"
+#include "tests/http/timed_fit.h"
 #include "tests/support/bench.h"
 
 static struct image noise(size_t width, size_t height)
@@ -149,6 +157,8 @@ static const struct {
 
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
+/* --- steps --- */
+
 /* Seconds of a step, behind the first ones: the median of means over a twentieth of a second. */
 static double measure_step(struct trainer *trainer)
 {
@@ -171,9 +181,20 @@ static double measure_step(struct trainer *trainer)
     return seconds[WINDOWS / 2];
 }
 
+static void print_summary(const char *what, size_t n, double *ratios)
+{
+    char name[96];
+    bench_sort(ratios, n);
+    const double low = ratios[0], high = ratios[n - 1];
+    snprintf(name, sizeof name, "%s_median", what);
+    bench_row(name, ratios[n / 2], "ratio");
+    snprintf(name, sizeof name, "%s_off_at_most", what);
+    bench_row(name, high > 1.0 / low ? high : 1.0 / low, "ratio");
+}
+
 static void measure_steps(const struct costs *costs, struct team *team)
 {
-    double ratios[N_SETTINGS], worst = 1.0;
+    double ratios[N_SETTINGS];
     char what[96];
     for (size_t i = 0; i < N_SETTINGS; i++) {
         struct lone_fit fit;
@@ -181,31 +202,162 @@ static void measure_steps(const struct costs *costs, struct team *team)
         const double estimate = cost_step(costs, &fit.spec.field, &fit.spec.train);
         const double step = measure_step(fit.trainer);
         ratios[i] = estimate / step;
-        worst = ratios[i] > worst ? ratios[i] : 1.0 / ratios[i] > worst ? 1.0 / ratios[i] : worst;
         printf("# %-28s estimated %9.4f ms, measured %9.4f ms\n", settings[i].name, estimate * 1e3,
                step * 1e3);
-        snprintf(what, sizeof what, "estimate_by_measured_%s", settings[i].name);
+        snprintf(what, sizeof what, "step_%s", settings[i].name);
         bench_row(what, ratios[i], "ratio");
         fflush(stdout);
         lone_fit_deinit(&fit);
     }
-    bench_sort(ratios, N_SETTINGS);
-    bench_row("estimate_by_measured_median", ratios[N_SETTINGS / 2], "ratio");
-    bench_row("estimate_off_at_most", worst, "ratio");
+    print_summary("step", N_SETTINGS, ratios);
+}
+
+/* --- queries --- */
+
+/* What takes the estimate so long is asked for. */
+static const double query_seconds = 0.03;
+
+struct query {
+    struct compute *compute;
+    struct compute_request request;
+};
+
+/* Points all over the domain, one after the other at random places. */
+static void scatter_points(void *context, size_t first, size_t n, float *unit)
+{
+    const size_t *n_dims = context;
+    for (size_t i = 0; i < n * *n_dims; i++)
+        unit[i] = (float)((uint32_t)(first * *n_dims + i) * 2654435761u >> 8) * 0x1p-24f;
+}
+
+static void take_nothing(void *context, size_t first, size_t n, const struct field_outputs *out)
+{
+    (void)context, (void)first, (void)n, (void)out;
+}
+
+static void ask(void *context)
+{
+    const struct query *q = context;
+    struct error err = {0};
+    bench_must(compute_run(q->compute, &q->request, &err), &err);
+}
+
+static double measure_query(const struct costs *costs, struct compute *compute,
+                            const struct field *field, enum field_use use, const char *what)
+{
+    enum { RUNS = 5 };
+    static const char *const uses[] = {"values", "gradients", "laplacians"};
+    const double threads = (double)compute_n_threads(compute);
+    const double point = cost_point(costs, field, use) / threads;
+    size_t n_dims = encoding_n_inputs(field_encoding(field));
+    struct query q = {.compute = compute,
+                      .request = {.field = field,
+                                  .use = use,
+                                  .n_points = 1 + (size_t)(query_seconds / point),
+                                  .points = scatter_points,
+                                  .take = take_nothing,
+                                  .context = &n_dims}};
+    const double seconds = bench_time(RUNS, ask, &q).median;
+    const double estimate = point * (double)q.request.n_points;
+    char name[128];
+    printf("# %-28s %-10s estimated %7.1f ns a point, measured %7.1f ns\n", what, uses[use],
+           point * 1e9, seconds / (double)q.request.n_points * 1e9);
+    snprintf(name, sizeof name, "query_%s_%s", uses[use], what);
+    bench_row(name, estimate / seconds, "ratio");
+    fflush(stdout);
+    return estimate / seconds;
+}
+
+static void measure_queries(const struct costs *costs, struct team *team)
+{
+    enum { USES = 3 };
+    double ratios[N_SETTINGS * USES];
+    size_t n = 0;
+    struct compute *compute = NULL;
+    struct error err = {0};
+    bench_must(compute_start(&compute, team_size(team), &err), &err);
+    for (size_t i = 0; i < N_SETTINGS; i++) {
+        struct lone_fit fit;
+        lone_fit_init(&fit, settings[i].members, noise(settings[i].side, settings[i].side), team);
+        for (enum field_use use = FIELD_VALUES; use <= FIELD_LAPLACIANS; use++)
+            if (use != FIELD_LAPLACIANS || field_check_laplacian(fit.field, NULL) == STATUS_OK)
+                ratios[n++] = measure_query(costs, compute, fit.field, use, settings[i].name);
+        lone_fit_deinit(&fit);
+    }
+    compute_stop(compute);
+    print_summary("query", n, ratios);
+}
+
+/* --- presets --- */
+
+/* Of `paper`, which has no limit of time. */
+static const double other_limit = 5.0;
+
+static void measure_preset(const struct service *s, const char *dataset, const json_t *preset)
+{
+    char members[128], job[ID_TEXT], what[96];
+    const char *name = member_text(preset, "name");
+    const json_t *own = member_get(preset, "parameters.train.time_limit_seconds");
+    const double limit = json_is_number(own) ? json_number_value(own) : other_limit;
+    const double rate =
+        member_number(preset, "estimate.steps") / member_number(preset, "estimate.seconds");
+    snprintf(members, sizeof members, ",\"preset\":\"%s\",\"train\":{\"time_limit_seconds\":%g}",
+             name, limit);
+    const double begin = bench_now();
+    timed_fit_post(s, dataset, members, job);
+    timed_fit_await(s, job, TIMED_FIT_DONE);
+    const double seconds = bench_now() - begin;
+    json_t *done = wait_for_job(s, job, "succeeded");
+    const double steps = member_number(done, "step");
+    printf("# %s: in %g s %.0f steps were expected and %.0f done; the job took %.2f s more\n", name,
+           limit, rate * limit, steps, seconds - limit);
+    /* of times, as the others: more steps than were expected are less time for each */
+    snprintf(what, sizeof what, "preset_%s", name);
+    bench_row(what, steps / (rate * limit), "ratio");
+    snprintf(what, sizeof what, "preset_%s_beyond_training", name);
+    bench_row(what, seconds - limit, "s");
+    json_decref(done);
+}
+
+static void measure_presets(void)
+{
+    struct service s;
+    char dataset[ID_TEXT];
+    struct bytes picture = sample_picture_png(512, 1); /* as the estimates are for */
+    timed_fit_serve(&s);
+    timed_fit_upload(&s, &picture, dataset);
+    json_t *presets = answer_json(service_get(&s, "/v1/presets"), 200);
+    const json_t *items = member_get(presets, "items");
+    for (size_t i = 0; i < json_array_size(items); i++)
+        measure_preset(&s, dataset, json_array_get(items, i));
+    json_decref(presets);
+    service_remove(&s);
+    bytes_free(&picture);
+}
+
+static bool has_part(int argc, char **argv, const char *part)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], part) == 0)
+            return true;
+    return argc == 1;
 }
 
 int main(int argc, char **argv)
 {
     struct team *team = NULL;
     struct error err = {0};
-    (void)argc;
-    (void)argv;
     bench_must(team_create(&team, bench_cores(), &err), &err);
     printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
     const double begin = bench_now();
     const struct costs costs = calibrated(team);
     print_costs(&costs, bench_now() - begin);
-    measure_steps(&costs, team);
+    if (has_part(argc, argv, "steps"))
+        measure_steps(&costs, team);
+    if (has_part(argc, argv, "queries"))
+        measure_queries(&costs, team);
     team_free(team);
+    if (has_part(argc, argv, "presets"))
+        measure_presets();
     return 0;
 }

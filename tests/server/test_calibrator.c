@@ -16,11 +16,12 @@ static const double ever = 1e6;
 
 /* --- as it is --- */
 
+/* NULL: it knows nothing. */
 static void *ask(void *context)
 {
     struct costs costs;
     const struct costs *known = calibrator_wait(context, ever, &costs);
-    return (void *)(uintptr_t)(known && known->n_threads == 2);
+    return known && known->n_threads == 2 ? context : NULL;
 }
 
 /* No second measurement comes in between. */
