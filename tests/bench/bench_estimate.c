@@ -245,7 +245,7 @@ static void ask(void *context)
 static double measure_query(const struct costs *costs, struct compute *compute,
                             const struct field *field, enum field_use use, const char *what)
 {
-    enum { RUNS = 5 };
+    enum { RUNS = 3 };
     static const char *const uses[] = {"values", "gradients", "laplacians"};
     const double threads = (double)compute_n_threads(compute);
     const double point = cost_point(costs, field, use) / threads;
