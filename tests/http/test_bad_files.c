@@ -151,11 +151,18 @@ static void upload_folder(const char *folder, enum expected (*expect)(const char
                   t.n_taken, t.n_refused, t.slowest, t.slowest_name);
 }
 
+static size_t resident_before, descriptors_before;
+static pid_t pid_before;
+static struct footprint *footprint;
+
+/* The first files fill what is kept for good (pages of the database, an arena of the allocator for
+ * each thread): counting of memory begins after them. */
 static void pngsuite_is_taken_and_its_corrupt_part_refused(void **state)
 {
     (void)state;
     upload_folder("bad/pngsuite/valid", always_taken, 161);
     upload_folder("bad/pngsuite/corrupt", always_refused, 14);
+    resident_before = service_resident_kib(&service);
 }
 
 static void odd_pngs_are_taken_and_broken_ones_refused(void **state)
@@ -226,10 +233,6 @@ static void bodies_that_are_no_job_are_refused_as_what_they_are(void **state)
 }
 
 /* --- the service, before and after --- */
-
-static size_t resident_before, descriptors_before;
-static pid_t pid_before;
-static struct footprint *footprint;
 
 static void the_service_is_as_it_was(void **state)
 {
