@@ -2,8 +2,8 @@
 
 #include <math.h>
 
+#include "api/tasks/tasks.h"
 #include "core/nn/mlp.h"
-#include "core/task/task_image.h"
 
 /* The program itself, its libraries and stacks: 6 to 8 MiB are seen. */
 static const double process_bytes = 10.0 * 1024 * 1024;
@@ -19,7 +19,7 @@ static const double time_margin = 2.0;
 /* Of a fit's time, the part that is not steps: snapshots and evaluations (trainer.h). */
 static const double share = 0.02;
 
-/* A worker holds the dataset's picture throughout.  Beside it stands what reading the file takes,
+/* A worker holds the dataset's data throughout.  Beside it stands what reading the file takes,
  * or the field it trains and either what a checkpoint is made in, or what the last evaluation
  * takes. SIZE_MAX for want of memory. */
 static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts, size_t n_threads)
@@ -35,12 +35,13 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
                         (spec->train.ema_decay > 0.0 ? (double)block : 0.0);
     if (training == SIZE_MAX || saving == SIZE_MAX || block == SIZE_MAX)
         return SIZE_MAX;
-    const double evaluating = (double)task_image_evaluation_bytes(facts->width, facts->height,
-                                                                  facts->channels, n_threads);
-    const double fitting = (double)training + more + fmax(evaluating, (double)saving + 2.0 * more);
-    const double fixed = process_bytes + (double)facts->image_bytes +
-                         (double)task_image_bytes(facts->width, facts->height, spec->holdout);
-    const double bytes = memory_margin * (fixed + fmax((double)facts->decoding_bytes, fitting));
+    const struct task_bytes task = tasks_of(spec->task)->bytes(spec, facts, n_threads);
+    const double fitting = (double)task.task + (double)training + more +
+                           fmax((double)task.evaluating, (double)saving + 2.0 * more);
+    const double loading =
+        fmax((double)facts->decoding_bytes, (double)task.task + (double)task.loading);
+    const double fixed = process_bytes + (double)facts->data_bytes;
+    const double bytes = memory_margin * (fixed + fmax(loading, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
 

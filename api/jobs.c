@@ -36,13 +36,11 @@ enum status jobs_open_field(const struct kernel *kernel, const char *spec_json,
     struct spec spec = {0};
     struct spec_facts facts;
     struct field *field = NULL;
-    enum status status = codec_spec_read(spec_json, &spec, err);
+    enum status status = read_facts(weights, n, &facts, err);
+    if (status == STATUS_OK)
+        status = codec_spec_read(spec_json, &facts, &spec, err);
     if (status != STATUS_OK)
         return status;
-    status = read_facts(weights, n, &facts, err);
-    if (status != STATUS_OK)
-        goto out;
-    spec_set_facts(&spec, &facts);
     status = field_create(&field, &spec.field, kernel, err);
     if (status == STATUS_OK)
         status = field_load(field, weights, n, err);
@@ -50,7 +48,6 @@ enum status jobs_open_field(const struct kernel *kernel, const char *spec_json,
         *out = field;
         field = NULL;
     }
-out:
     field_free(field);
     spec_deinit(&spec);
     return status;

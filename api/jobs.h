@@ -5,9 +5,8 @@
  *   "inspect"  uploaded bytes -> what they are, or why not
  *
  * Questions of "inspect": {"kind": "image" or null, "media_type": a hint or null,
- * "preview_width": pixels, optional}.  Its answer: {"kind", "media_type", "info": {shape, width,
- * height, channels, bits_per_channel, warnings}}, or where a preview is asked for
- * {"preview_png_base64"}.
+ * "preview_width": pixels, optional}.  Its answer: {"kind", "media_type", "info": {shape,
+ * warnings, …}} (api/kinds), or where a preview is asked for {"preview_png_base64"}.
  *
  * A weights file's metadata: "format" ("farfield-field-1"), "spec" (task, field and training of
  * the resolved spec, without the numbers of b and a, which are tensors), "summary" (n_inputs,

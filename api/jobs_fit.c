@@ -14,8 +14,9 @@
 
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
-#include "api/image_file.h"
 #include "api/jobs.h"
+#include "api/kinds/kinds.h"
+#include "api/tasks/tasks.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/base/parallel.h"
@@ -28,7 +29,7 @@ static const size_t max_file_bytes = (size_t)4 << 30; /* weights of 0.3 GB, mome
 struct fit {
     struct worker *worker;
     struct spec spec;
-    struct image image;
+    struct data data;
     struct team *team;
     struct field *field;
     struct task *task;
@@ -46,7 +47,7 @@ static void fit_deinit(struct fit *f)
     task_free(f->task);
     field_free(f->field);
     team_free(f->team);
-    image_deinit(&f->image);
+    data_deinit(&f->data);
     spec_deinit(&f->spec);
     mem_free(f->spec_text);
     mem_free(f->summary_text);
@@ -90,17 +91,17 @@ static enum status load_dataset(struct fit *f, struct error *err)
 {
     size_t n;
     const uint8_t *bytes = worker_dataset(f->worker, &n);
-    enum status status = codec_spec_read(worker_spec(f->worker), &f->spec, err);
-    if (status != STATUS_OK)
-        return status;
-    status = image_file_decode(bytes, n, true, &f->image, err);
+    const char *kind = worker_dataset_kind(f->worker);
+    struct spec_facts facts = {0};
+    enum status status =
+        kinds_facts(kind, worker_media_type(f->worker), n, worker_info(f->worker), &facts, err);
+    if (status == STATUS_OK)
+        status = codec_spec_read(worker_spec(f->worker), &facts, &f->spec, err);
+    if (status == STATUS_OK)
+        status = kinds_find(kind)->decode(bytes, n, &f->spec, &f->data, err);
     if (status != STATUS_OK)
         return status;
     worker_release_dataset(f->worker);
-    const struct image *image = &f->image;
-    const struct spec_facts facts = {
-        .width = image->width, .height = image->height, .channels = image->channels};
-    spec_set_facts(&f->spec, &facts);
     return make_texts(f, &facts, err);
 }
 
@@ -117,8 +118,8 @@ static enum status make_trainer(struct fit *f, struct error *err)
     if (status != STATUS_OK)
         return status;
     field_init(f->field, &f->spec.field, f->spec.train.seed);
-    const struct task_image_spec task = spec_task_image(&f->spec);
-    status = task_image_create(&f->task, &f->image, &task, err);
+    status = tasks_of(f->spec.task)
+                 ->create(&f->task, &f->data, &f->spec, f->team, worker_stop(f->worker), err);
     if (status != STATUS_OK)
         return status;
     if (f->spec.train.precision == PRECISION_AUTO) { /* queued before jobs were settled */

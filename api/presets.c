@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "api/codec/codec_json.h"
-#include "api/codec/codec_spec_encoding.h"
 #include "api/estimate.h"
+#include "api/tasks/tasks.h"
 #include "core/field/precision.h"
-
-/* Sizes that the listed estimates are made for. */
-enum { ESTIMATE_SIDE = 512, ESTIMATE_CHANNELS = 3 };
-static const struct spec_facts estimate_facts = {
-    .width = ESTIMATE_SIDE,
-    .height = ESTIMATE_SIDE,
-    .channels = ESTIMATE_CHANNELS,
-    .image_bytes = (uint64_t)ESTIMATE_SIDE * ESTIMATE_SIDE * ESTIMATE_CHANNELS,
-};
 
 static const struct preset presets[] = {
     /* The best of those tried, by PSNR over all pixels (docs/decisions/0012). */
@@ -82,66 +73,51 @@ const char *presets_default(void)
     return presets[0].name;
 }
 
-/* The settings as a job of the listed sizes would resolve them; NULL when out of memory. */
-static json_t *resolve_settings(const struct preset *p, const json_t *settings)
+/* Over the data that the task's estimates are made for. */
+static bool estimate_preset(struct estimate *out, const struct preset *p,
+                            const struct spec_facts *facts, const struct costs *costs,
+                            const struct config *config, const struct arithmetic *arithmetic)
 {
     struct problem_list problems = {0};
-    json_t *field = codec_json_copy(json_object_get(settings, "field"));
-    json_t *train = codec_json_copy(json_object_get(settings, "train"));
-    json_t *spec = codec_json_copy(settings);
-    json_t *encoding =
-        spec_encoding_resolve(NULL, json_object_get(field, "encoding"), &estimate_facts, &problems);
-    bool ok =
-        field && train && spec && encoding && json_object_set(field, "encoding", encoding) == 0 &&
-        spec_train_fill_in(train, &estimate_facts) && json_object_set(spec, "field", field) == 0 &&
-        json_object_set(spec, "train", train) == 0 &&
-        json_object_set_new(spec, "task", json_string(spec_task_name(p->task))) == 0;
-    json_decref(encoding);
-    json_decref(field);
-    json_decref(train);
-    if (ok)
-        return spec;
-    json_decref(spec);
-    return NULL;
-}
-
-/* The same as struct spec. */
-static bool read_preset(const struct preset *p, const json_t *settings, struct spec *out)
-{
-    struct problem_list problems = {0};
-    json_t *spec = resolve_settings(p, settings);
-    const bool ok = spec && codec_spec_read_json(spec, out, &problems) == STATUS_OK;
-    json_decref(spec);
-    if (ok)
-        spec_set_facts(out, &estimate_facts);
+    struct spec spec = {0};
+    json_t *settings = codec_spec_of_preset(p, facts);
+    bool ok = settings && codec_spec_read_json(settings, facts, &spec, &problems) == STATUS_OK;
+    json_decref(settings);
+    if (ok) {
+        spec.train.precision = precision_settle(spec.train.precision, &spec.field, arithmetic);
+        ok = estimate_job(out, &spec, facts, config->threads, costs, NULL) == STATUS_OK;
+    }
+    spec_deinit(&spec);
     return ok;
 }
 
-static bool estimate_settled(struct estimate *out, struct spec *spec, const struct costs *costs,
-                             const struct config *config, const struct arithmetic *arithmetic)
+/* [(D,) H, W, C] */
+static json_t *shape_of(const struct spec_facts *facts)
 {
-    spec->train.precision = precision_settle(spec->train.precision, &spec->field, arithmetic);
-    return estimate_job(out, spec, &estimate_facts, config->threads, costs, NULL) == STATUS_OK;
+    json_t *shape = json_pack("[I,I,I]", (json_int_t)facts->height, (json_int_t)facts->width,
+                              (json_int_t)facts->channels);
+    if (facts->n_dims == 3 &&
+        json_array_insert_new(shape, 0, json_integer((json_int_t)facts->depth)) != 0) {
+        json_decref(shape);
+        return NULL;
+    }
+    return shape;
 }
 
 static json_t *preset_value(const struct preset *p, const struct costs *costs,
                             const struct config *config, const struct arithmetic *arithmetic)
 {
-    struct spec spec = {0};
+    const struct task_row *row = tasks_of(p->task);
     struct estimate e = {.steps = 0};
     json_t *settings = codec_json_object(p->settings);
-    bool ok = settings && read_preset(p, settings, &spec) &&
-              estimate_settled(&e, &spec, costs, config, arithmetic);
-    spec_deinit(&spec);
-    if (!ok) {
+    if (!settings || !estimate_preset(&e, p, row->example, costs, config, arithmetic)) {
         json_decref(settings);
         return NULL;
     }
-    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:{s:[I,I,I], s:f, s:I, s:I}}", "name", p->name,
-                     "task", spec_task_name(p->task), "description", p->description, "default",
-                     p == &presets[0], "parameters", settings, "estimate", "shape",
-                     (json_int_t)estimate_facts.height, (json_int_t)estimate_facts.width,
-                     (json_int_t)estimate_facts.channels, "seconds", round(e.seconds * 10.0) / 10.0,
+    return json_pack("{s:s, s:s, s:s, s:b, s:o, s:{s:o, s:f, s:I, s:I}}", "name", p->name, "task",
+                     row->name, "description", p->description, "default",
+                     strcmp(p->name, presets_default()) == 0, "parameters", settings, "estimate",
+                     "shape", shape_of(row->example), "seconds", round(e.seconds * 10.0) / 10.0,
                      "steps", (json_int_t)e.steps, "memory_bytes", (json_int_t)e.memory_bytes);
 }
 

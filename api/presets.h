@@ -19,17 +19,18 @@ struct preset {
     const char *name;
     enum task_type task;
     const char *description;
-    const char *settings; /* JSON object: field, train; every member has a value */
+    const char *settings; /* JSON object: field, train, and measure where the task has one; of
+                           * field and train every member has a value */
 };
 
 const struct preset *presets_table(size_t *n);
 
-/* NULL if there is none. */
+/* NULL if there is none.  Each task has the default one. */
 const struct preset *presets_find(const char *name, enum task_type task);
 const char *presets_default(void);
 
 /* The answer of GET /v1/presets: {"items": [{name, task, description, parameters, estimate}]}.
- * estimate: for a 512 x 512 RGB picture on this machine, whose costs may be unknown (NULL).
+ * estimate: for the task's example on this machine, whose costs may be unknown (NULL).
  * NULL when out of memory. */
 json_t *presets_list(const struct costs *costs, const struct config *config,
                      const struct arithmetic *arithmetic);

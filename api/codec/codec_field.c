@@ -80,10 +80,9 @@ static bool make_summary(const struct job_row *job, const struct dataset_row *da
         return true;
     enum status status = codec_spec_facts(dataset, &facts, NULL);
     if (status == STATUS_OK)
-        status = codec_spec_read(job->spec_json, &spec, NULL);
+        status = codec_spec_read(job->spec_json, &facts, &spec, NULL);
     if (status != STATUS_OK)
         return status != STATUS_NO_MEMORY;
-    spec_set_facts(&spec, &facts);
     *out = codec_spec_summary(&spec, &facts);
     spec_deinit(&spec);
     return *out != NULL;

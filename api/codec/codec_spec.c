@@ -5,15 +5,11 @@
 #include "api/codec/codec_spec_encoding.h"
 #include "api/codec/codec_spec_tables.h"
 #include "api/codec/codec_spec_variant.h"
+#include "api/kinds/kinds.h"
+#include "api/tasks/tasks.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/nn/kernel.h"
-
-const char *spec_task_name(enum task_type task)
-{
-    static const char *const names[] = {[TASK_IMAGE] = "image"};
-    return names[task];
-}
 
 void spec_deinit(struct spec *s)
 {
@@ -23,35 +19,51 @@ void spec_deinit(struct spec *s)
     *s = (struct spec){0};
 }
 
-void spec_set_facts(struct spec *s, const struct spec_facts *facts)
+struct spec_facts spec_facts_of_image(size_t width, size_t height, size_t channels)
 {
-    s->field.domain = domain_of_image(facts->width, facts->height);
-    s->field.network.n_outputs = facts->channels;
+    return (struct spec_facts){
+        .kind = DATA_IMAGE,
+        .n_dims = 2,
+        .width = width,
+        .height = height,
+        .depth = 1,
+        .channels = channels,
+        .units = "pixels",
+        .source_from_unit = {{(double)width, 0, 0, 0}, {0, (double)height, 0, 0}},
+        .value_high = 1.0,
+    };
 }
 
-struct task_image_spec spec_task_image(const struct spec *s)
+double spec_facts_n_samples(const struct spec_facts *facts)
 {
-    return (struct task_image_spec){
-        .holdout = s->holdout,
-        .holdout_fraction = s->holdout_fraction,
-        .loss = s->loss,
-        .output_activation = s->field.network.output_activation,
-        .seed = s->train.seed,
-    };
+    return (double)facts->width * (double)facts->height * (double)facts->depth;
+}
+
+enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
+                             struct error *err)
+{
+    return kinds_facts(dataset->kind, dataset->media_type, dataset->bytes, dataset->info_json, out,
+                       err);
 }
 
 /* --- resolved spec -> core --- */
 
-static enum status read_parts(json_t *spec, struct spec *s, struct problem_list *problems)
+static enum status read_measure(json_t *measure, const struct task_row *row, struct spec *s,
+                                struct problem_list *problems)
+{
+    return measure ? spec_members_read(measure, "/measure", &row->measure, &s->measure, problems)
+                   : STATUS_OK; /* written before there were any */
+}
+
+static enum status read_parts(json_t *spec, const struct task_row *row,
+                              const struct spec_facts *facts, struct spec *s,
+                              struct problem_list *problems)
 {
     const json_t *field = json_object_get(spec, "field");
     json_t *train = json_object_get(spec, "train");
     int type = 0;
-    const char *task = json_string_value(json_object_get(spec, "task"));
-    if (!task || strcmp(task, spec_task_name(TASK_IMAGE)) != 0)
-        return problem_add(problems, STATUS_INVALID, "/task", "'task' is not known here");
-    s->task = TASK_IMAGE;
-    s->field.encoding.n_inputs = 2;
+    s->task = row->type;
+    s->field.encoding.n_inputs = facts->n_dims;
 
     enum status status = spec_encoding_read(json_object_get(field, "encoding"), s, problems);
     if (status != STATUS_OK)
@@ -71,13 +83,25 @@ static enum status read_parts(json_t *spec, struct spec *s, struct problem_list 
     status = spec_variant_read(json_object_get(train, "schedule"), "/train/schedule",
                                &spec_schedules, &type, &s->train.schedule, problems);
     s->train.schedule.type = (enum schedule_type)type;
+    if (status == STATUS_OK)
+        status = read_measure(json_object_get(spec, "measure"), row, s, problems);
     return status;
 }
 
-enum status codec_spec_read_json(json_t *spec, struct spec *out, struct problem_list *problems)
+enum status codec_spec_read_json(json_t *spec, const struct spec_facts *facts, struct spec *out,
+                                 struct problem_list *problems)
 {
     struct spec s = {0};
-    enum status status = read_parts(spec, &s, problems);
+    struct error err = {0};
+    const char *task = json_string_value(json_object_get(spec, "task"));
+    const struct task_row *row = task ? tasks_find(task) : NULL;
+    if (!row)
+        return problem_add(problems, STATUS_INVALID, "/task", "'task' is not known here");
+    enum status status = read_parts(spec, row, facts, &s, problems);
+    if (status == STATUS_OK && domain_of_affine(facts->n_dims, facts->source_from_unit,
+                                                &s.field.domain, &err) != STATUS_OK)
+        status = problem_add_error(problems, "", &err);
+    s.field.network.n_outputs = row->n_outputs ? row->n_outputs(&s, facts) : facts->channels;
     if (status == STATUS_OK)
         *out = s;
     else
@@ -85,7 +109,8 @@ enum status codec_spec_read_json(json_t *spec, struct spec *out, struct problem_
     return status;
 }
 
-enum status codec_spec_read(const char *spec_json, struct spec *out, struct error *err)
+enum status codec_spec_read(const char *spec_json, const struct spec_facts *facts, struct spec *out,
+                            struct error *err)
 {
     struct problem_list problems = {0};
     json_t *spec = NULL;
@@ -94,7 +119,7 @@ enum status codec_spec_read(const char *spec_json, struct spec *out, struct erro
         return error_status(err, status);
     if (status != STATUS_OK)
         return error_set(err, STATUS_INVALID, "", "the spec is not a JSON object");
-    status = codec_spec_read_json(spec, out, &problems);
+    status = codec_spec_read_json(spec, facts, out, &problems);
     json_decref(spec);
     if (status != STATUS_OK)
         return error_set(err, status, problems.item[0].pointer, "%s", problems.item[0].detail);
@@ -103,13 +128,67 @@ enum status codec_spec_read(const char *spec_json, struct spec *out, struct erro
 
 /* --- what a field says about itself --- */
 
-static json_t *image_domain(const struct spec_facts *facts)
+static const char *const axis_names[LIMIT_DIMS] = {"x", "y", "z"};
+
+/* Sizes outermost first: [(D,) H, W]. */
+static json_t *shape_of(const struct spec_facts *facts)
 {
-    const double width = (double)facts->width, height = (double)facts->height;
-    return json_pack("{s:[s,s], s:s, s:[I,I], s:[f,f,f,f], s:{s:[[f,f],[f,f]], s:[f,f]}}", "axes",
-                     "x", "y", "units", "pixels", "shape", (json_int_t)facts->height,
-                     (json_int_t)facts->width, "bbox", 0.0, 0.0, width, height, "source_from_unit",
-                     "matrix", width, 0.0, 0.0, height, "offset", 0.0, 0.0);
+    const size_t size[LIMIT_DIMS] = {facts->width, facts->height, facts->depth};
+    json_t *shape = json_array();
+    bool ok = shape != NULL;
+    for (size_t d = facts->n_dims; ok && d-- > 0;)
+        ok = json_array_append_new(shape, json_integer((json_int_t)size[d])) == 0;
+    if (ok)
+        return shape;
+    json_decref(shape);
+    return NULL;
+}
+
+/* The smallest box along the source's axes around the unit cube. */
+static void box_of(const struct spec_facts *facts, double low[LIMIT_DIMS], double high[LIMIT_DIMS])
+{
+    for (size_t r = 0; r < facts->n_dims; r++) {
+        low[r] = high[r] = facts->source_from_unit[r][3];
+        for (size_t c = 0; c < facts->n_dims; c++) {
+            const double step = facts->source_from_unit[r][c];
+            *(step < 0.0 ? &low[r] : &high[r]) += step;
+        }
+    }
+}
+
+static json_t *reals(const double *numbers, size_t n)
+{
+    json_t *array = json_array();
+    bool ok = array != NULL;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = json_array_append_new(array, json_real(numbers[i])) == 0;
+    if (ok)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *domain_json(const struct spec_facts *facts)
+{
+    const size_t n_dims = facts->n_dims;
+    double box[2 * LIMIT_DIMS], high[LIMIT_DIMS], offset[LIMIT_DIMS];
+    json_t *axes = json_array(), *matrix = json_array();
+    bool ok = axes && matrix;
+    box_of(facts, box, high);
+    for (size_t d = 0; d < n_dims; d++) {
+        box[n_dims + d] = high[d];
+        offset[d] = facts->source_from_unit[d][3];
+        ok = ok && json_array_append_new(axes, json_string(axis_names[d])) == 0 &&
+             json_array_append_new(matrix, reals(facts->source_from_unit[d], n_dims)) == 0;
+    }
+    if (!ok) {
+        json_decref(axes);
+        json_decref(matrix);
+        return NULL;
+    }
+    return json_pack("{s:o, s:s, s:o, s:o, s:{s:o, s:o}}", "axes", axes, "units", facts->units,
+                     "shape", shape_of(facts), "bbox", reals(box, 2 * n_dims), "source_from_unit",
+                     "matrix", matrix, "offset", reals(offset, n_dims));
 }
 
 /* Numbers that are learned; 0 when out of memory.  No parameters are allocated for it. */
@@ -136,10 +215,14 @@ json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *fac
     const size_t n_parameters = count_parameters(spec);
     if (n_parameters == 0)
         return NULL;
-    return json_pack("{s:I, s:I, s:I, s:o}", "n_inputs", (json_int_t)spec->field.encoding.n_inputs,
-                     "n_outputs", (json_int_t)facts->channels, "n_parameters",
-                     (json_int_t)n_parameters, "domain", image_domain(facts));
+    return json_pack("{s:I, s:I, s:I, s:o, s:{s:f, s:f}}", "n_inputs",
+                     (json_int_t)spec->field.encoding.n_inputs, "n_outputs",
+                     (json_int_t)spec->field.network.n_outputs, "n_parameters",
+                     (json_int_t)n_parameters, "domain", domain_json(facts), "values", "low",
+                     facts->value_low, "high", facts->value_high);
 }
+
+/* --- and back --- */
 
 static size_t size_member(const json_t *value, size_t max)
 {
@@ -147,21 +230,56 @@ static size_t size_member(const json_t *value, size_t max)
     return n >= 1 && (size_t)n <= max ? (size_t)n : 0;
 }
 
+static bool read_map(const json_t *map, struct spec_facts *facts)
+{
+    const json_t *matrix = json_object_get(map, "matrix"), *offset = json_object_get(map, "offset");
+    for (size_t r = 0; r < facts->n_dims; r++) {
+        for (size_t c = 0; c < facts->n_dims; c++) {
+            const json_t *number = json_array_get(json_array_get(matrix, r), c);
+            if (!json_is_number(number))
+                return false;
+            facts->source_from_unit[r][c] = json_number_value(number);
+        }
+        if (!json_is_number(json_array_get(offset, r)))
+            return false;
+        facts->source_from_unit[r][3] = json_number_value(json_array_get(offset, r));
+    }
+    return true;
+}
+
+static bool read_summary(const json_t *summary, struct spec_facts *facts)
+{
+    const json_t *domain = json_object_get(summary, "domain");
+    const json_t *shape = json_object_get(domain, "shape");
+    const json_t *values = json_object_get(summary, "values");
+    size_t *const size[LIMIT_DIMS] = {&facts->width, &facts->height, &facts->depth};
+    const size_t n_dims = json_array_size(shape);
+    if (n_dims < 1 || n_dims > LIMIT_DIMS)
+        return false;
+    facts->n_dims = n_dims;
+    facts->width = facts->height = facts->depth = 1;
+    for (size_t d = 0; d < n_dims; d++) {
+        *size[d] = size_member(json_array_get(shape, n_dims - 1 - d), LIMIT_IMAGE_SIDE);
+        if (*size[d] == 0)
+            return false;
+    }
+    facts->channels = size_member(json_object_get(summary, "n_outputs"), MLP_MAX_OUTPUTS);
+    facts->value_low = json_number_value(json_object_get(values, "low"));
+    facts->value_high = values ? json_number_value(json_object_get(values, "high")) : 1.0;
+    return facts->channels > 0 && read_map(json_object_get(domain, "source_from_unit"), facts);
+}
+
 enum status codec_spec_summary_facts(const char *summary_json, struct spec_facts *out,
                                      struct error *err)
 {
     json_t *summary = NULL;
+    struct spec_facts facts = {0};
     enum status status = codec_json_own(summary_json, &summary, NULL);
     if (status == STATUS_NO_MEMORY)
         return error_status(err, status);
-    const json_t *shape = json_object_get(json_object_get(summary, "domain"), "shape");
-    struct spec_facts facts = {
-        .width = size_member(json_array_get(shape, 1), LIMIT_IMAGE_SIDE),
-        .height = size_member(json_array_get(shape, 0), LIMIT_IMAGE_SIDE),
-        .channels = size_member(json_object_get(summary, "n_outputs"), LIMIT_CHANNELS),
-    };
+    const bool ok = read_summary(summary, &facts);
     json_decref(summary);
-    if (facts.width == 0 || facts.height == 0 || facts.channels == 0)
+    if (!ok)
         return error_set(err, STATUS_INVALID, "", "the summary does not tell the field's domain");
     *out = facts;
     return STATUS_OK;

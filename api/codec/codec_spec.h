@@ -23,40 +23,56 @@
 #include "core/field/field.h"
 #include "core/field/trainer.h"
 #include "core/field/precision.h"
-#include "core/task/task_image.h"
+#include "core/field/task.h"
+#include "core/nn/loss.h"
 #include "server/store/store.h"
 
 enum task_type { TASK_IMAGE };
-const char *spec_task_name(enum task_type task);
 
-/* What a dataset says about the fields it can train. */
+/* What a dataset says about the fields it can train; of a field that is there, what its summary
+ * says. */
 struct spec_facts {
-    size_t width, height, channels;
+    enum data_kind kind; /* of a dataset; not in a summary */
+    size_t n_dims;       /* coordinates of a field over it */
+    /* Samples along x, y, z (1 where n_dims ends), or what stands for them where data are no
+     * lattice: about as many as tell apart what is in them. */
+    size_t width, height, depth;
+    size_t channels; /* numbers at a sample; of a summary the field's outputs */
+    double source_from_unit[3][4];
+    const char *units; /* of source coordinates: "pixels", "mm", …; static text; not of a summary */
+    double value_low, value_high; /* the data's own numbers that stand as 0 and 1 */
+    size_t n_items;               /* views, triangles, angles */
     /* Bytes of memory, 0 where nothing depends on them. */
-    uint64_t image_bytes;    /* of the picture as a fit keeps it */
+    uint64_t data_bytes;     /* of the data as a fit keeps them */
     uint64_t decoding_bytes; /* that come to it while it is read, the file among them */
     uint64_t limit_bytes;    /* that a job may take: what is chosen for it stays below */
+};
+
+/* A picture's, without bytes. */
+struct spec_facts spec_facts_of_image(size_t width, size_t height, size_t channels);
+
+/* Samples in all. */
+double spec_facts_n_samples(const struct spec_facts *facts);
+
+/* The settings of measurements; a task reads its own (api/tasks). */
+struct spec_measure {
+    int unused; /* the first task with a measurement puts its settings here */
 };
 
 /* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */
 struct spec {
     enum task_type task;
-    struct field_spec field; /* n_outputs and domain: spec_set_facts */
+    struct field_spec field;
     struct train_spec train; /* 0 where the spec has null */
     enum loss loss;
     enum holdout holdout;
     double holdout_fraction;
+    struct spec_measure measure;
     struct encoding_spec *parts;             /* of encoding `concat` */
     double *numbers[1 + ENCODING_MAX_PARTS]; /* of encodings `explicit`: b, then a */
 };
 
 void spec_deinit(struct spec *s);
-
-/* Set what comes from the data: outputs and domain. */
-void spec_set_facts(struct spec *s, const struct spec_facts *facts);
-
-/* The task's own part. */
-struct task_image_spec spec_task_image(const struct spec *s);
 
 /* --- request -> resolved spec --- */
 
@@ -64,7 +80,7 @@ struct task_image_spec spec_task_image(const struct spec *s);
 enum status codec_spec_dataset_id(const json_t *body, char out[ID_SIZE],
                                   struct problem_list *problems) WARN_UNUSED;
 
-/* What a dataset row says.  INVALID if its info does not. */
+/* What a dataset's row says (api/kinds).  INTERNAL if its info does not. */
 enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
                              struct error *err) WARN_UNUSED;
 
@@ -75,9 +91,10 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
                                uint64_t job_bytes, json_t **spec, json_t **labels, struct spec *out,
                                struct problem_list *problems) WARN_UNUSED;
 
-/* In settings of `train`: a batch size "auto" becomes the number that suits the data.  False when
- * out of memory. */
-bool spec_train_fill_in(json_t *train, const struct spec_facts *facts);
+/* A preset's settings over data: as a job whose body says nothing would resolve them; {task, field,
+ * train, measure}.  NULL when out of memory. */
+struct preset;
+json_t *codec_spec_of_preset(const struct preset *preset, const struct spec_facts *facts);
 
 /* Settle the precision of a resolved spec, in both forms: what "auto" stands for here.  UNSUPPORTED
  * at "/train/precision", NO_MEMORY. */
@@ -91,16 +108,19 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
 
 /* --- resolved spec -> core --- */
 
-/* Facts stay unset.  INVALID if it is not a spec that this program could have written. */
-enum status codec_spec_read(const char *spec_json, struct spec *out, struct error *err) WARN_UNUSED;
-enum status codec_spec_read_json(json_t *spec, struct spec *out,
+/* facts: of its dataset, or of its field's summary.  INVALID if it is not a spec over such data
+ * that this program could have written. */
+enum status codec_spec_read(const char *spec_json, const struct spec_facts *facts, struct spec *out,
+                            struct error *err) WARN_UNUSED;
+enum status codec_spec_read_json(json_t *spec, const struct spec_facts *facts, struct spec *out,
                                  struct problem_list *problems) WARN_UNUSED;
 
 /* --- what a field says about itself --- */
 
-/* {n_inputs, n_outputs, n_parameters, domain} of the field of a spec with its facts; NULL when out
- * of memory.  domain: {axes, units, shape [H, W], bbox [x0, y0, x1, y1], source_from_unit: {matrix,
- * offset}}, with source = matrix * unit + offset. */
+/* {n_inputs, n_outputs, n_parameters, domain, values} of the field of a spec with its facts; NULL
+ * when out of memory.  domain: {axes, units, shape [(D,) H, W], bbox [x0, y0(, z0), x1, y1(, z1)],
+ * source_from_unit: {matrix, offset}}, with source = matrix * unit + offset.  values: {low, high},
+ * the data's own numbers that stand as 0 and 1. */
 json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *facts);
 
 /* The facts in a summary's text. */

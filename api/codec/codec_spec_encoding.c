@@ -9,9 +9,6 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
-/* Inputs of the fields there are: those of pictures. */
-enum { N_INPUTS = 2 };
-
 static enum status no_memory(struct problem_list *problems)
 {
     return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
@@ -111,11 +108,11 @@ static enum status check_grid(json_t *encoding, const char *pointer, struct prob
 }
 
 static enum status check_own(json_t *encoding, size_t row, const char *pointer,
-                             struct problem_list *problems)
+                             const struct spec_facts *facts, struct problem_list *problems)
 {
     switch ((enum encoding_type)row) {
     case ENCODING_EXPLICIT:
-        return check_explicit(encoding, N_INPUTS, pointer, problems);
+        return check_explicit(encoding, facts->n_dims, pointer, problems);
     case ENCODING_HASHGRID:
     case ENCODING_DENSEGRID:
         return check_grid(encoding, pointer, problems);
@@ -140,7 +137,8 @@ static double number_of(const json_t *encoding, const char *name)
 static double finest_resolution(const json_t *encoding, const struct spec_facts *facts)
 {
     const double base = number_of(encoding, "base_resolution");
-    const size_t side = facts->width > facts->height ? facts->width : facts->height;
+    const size_t across = facts->width > facts->height ? facts->width : facts->height;
+    const size_t side = across > facts->depth ? across : facts->depth;
     if (is_number(encoding, "per_level_scale"))
         return base *
                pow(number_of(encoding, "per_level_scale"), number_of(encoding, "n_levels") - 1);
@@ -153,7 +151,7 @@ static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_fa
     enum { LEAST = 12, MOST = 20 };
     /* weights, moments and gradient, and a checkpoint of the first three */
     static const double copies = 7.0, part_of_memory = 0.5;
-    const double n_pixels = (double)facts->width * (double)facts->height;
+    const double n_pixels = spec_facts_n_samples(facts);
     const double entry_bytes = copies * sizeof(float) * number_of(encoding, "n_levels") *
                                number_of(encoding, "n_features_per_level");
     double size = fmin(fmax(ceil(log2(n_pixels)), LEAST), MOST);
@@ -228,7 +226,7 @@ static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool i
 {
     char place[POINTER_SIZE];
     json_t *encoding =
-        spec_variant_resolve(caller, base, pointer, &spec_encodings, check_own, problems);
+        spec_variant_resolve(caller, base, pointer, &spec_encodings, check_own, facts, problems);
     const char *type = json_string_value(json_object_get(encoding, "type"));
     if (!type)
         return NULL;

@@ -12,6 +12,7 @@
 #include "api/codec/codec_spec_tables.h"
 #include "api/codec/codec_spec_variant.h"
 #include "api/presets.h"
+#include "api/tasks/tasks.h"
 #include "core/base/limits.h"
 #include "core/nn/kernel.h"
 
@@ -22,14 +23,15 @@ static enum status no_memory(struct problem_list *problems)
 
 /* --- names at the top --- */
 
-static const char *const later_tasks[] = {"volume", "signal", "shape", "ct", "mri", "views", NULL};
+/* Those without a row (api/tasks) are promised for later. */
+static const char *const task_names[] = {"image", "volume", "signal", "shape",
+                                         "ct",    "mri",    "views",  NULL};
 static const char *const later_presets[] = {"auto", NULL};
-static const char *const task_names[] = {"image", NULL};
 static const char *const preset_names[] = {"fast", "compact", "paper", NULL};
 
 static const struct member body_rows[] = {
     {.name = "dataset_id", .type = MEMBER_CUSTOM},
-    {"task", MEMBER_NAME, .names = task_names, .later = later_tasks},
+    {"task", MEMBER_NAME, .names = task_names},
     {"preset", MEMBER_NAME, .names = preset_names, .later = later_presets},
     {.name = "field", .type = MEMBER_CUSTOM},
     {.name = "train", .type = MEMBER_CUSTOM},
@@ -108,14 +110,14 @@ static enum status check_early_stop(const json_t *train, struct problem_list *pr
 static json_int_t batch_size_for(const struct spec_facts *facts)
 {
     enum { LEAST = 8192, MOST = 32768, PIXELS = 128 /* for a place of the batch */ };
-    const double n_pixels = (double)facts->width * (double)facts->height;
+    const double n_pixels = spec_facts_n_samples(facts);
     json_int_t size = LEAST;
     while (size < MOST && (double)(2 * size) * PIXELS <= n_pixels)
         size *= 2;
     return size;
 }
 
-bool spec_train_fill_in(json_t *train, const struct spec_facts *facts)
+static bool fill_in_train(json_t *train, const struct spec_facts *facts)
 {
     return !json_is_string(json_object_get(train, "batch_size")) ||
            json_object_set_new(train, "batch_size", json_integer(batch_size_for(facts))) == 0;
@@ -137,10 +139,10 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, const struct 
     }
     json_t *optimizer =
         spec_variant_resolve(json_object_get(mine, "optimizer"), json_object_get(base, "optimizer"),
-                             "/train/optimizer", &spec_optimizers, NULL, problems);
+                             "/train/optimizer", &spec_optimizers, NULL, NULL, problems);
     json_t *schedule =
         spec_variant_resolve(json_object_get(mine, "schedule"), json_object_get(base, "schedule"),
-                             "/train/schedule", &spec_schedules, NULL, problems);
+                             "/train/schedule", &spec_schedules, NULL, NULL, problems);
     /* Where a part failed there is a problem already: the rest is only looked at. */
     bool ok = json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null()) == 0;
     ok &= json_object_set_new(mine, "schedule", schedule ? schedule : json_null()) == 0;
@@ -149,7 +151,7 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, const struct 
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
                            problems) != STATUS_OK)
         goto out;
-    ok = spec_train_fill_in(train, facts);
+    ok = fill_in_train(train, facts);
     if (!ok)
         no_memory(problems);
     if (!ok || check_end(train, problems) != STATUS_OK ||
@@ -200,8 +202,22 @@ static json_t *resolve_labels(json_t *caller, struct problem_list *problems)
 
 /* --- what only core and the data can say --- */
 
-static enum status check_with_data(const struct spec *s, const struct spec_facts *facts,
-                                   struct problem_list *problems)
+static enum status check_holdout(const struct spec *s, const struct task_row *row,
+                                 struct problem_list *problems)
+{
+    if (row->holdouts & 1u << s->holdout)
+        return STATUS_OK;
+    char names[96] = "";
+    for (size_t i = 0, n = 0; spec_holdout_names[i]; i++)
+        if (row->holdouts & 1u << i)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "",
+                                  spec_holdout_names[i]);
+    return problem_add(problems, STATUS_INVALID, "/train/holdout",
+                       "'holdout' of task '%s' must be one of %s", row->name, names);
+}
+
+static enum status check_with_data(const struct spec *s, const struct task_row *row,
+                                   const struct spec_facts *facts, struct problem_list *problems)
 {
     struct error err = {0};
     struct encoding *encoding = NULL;
@@ -218,69 +234,29 @@ static enum status check_with_data(const struct spec *s, const struct spec_facts
     if (s->loss == LOSS_BCE && network.output_activation != ACTIVATION_SIGMOID)
         return problem_add(problems, STATUS_INVALID, "/train/loss",
                            "loss \"bce\" needs output_activation \"sigmoid\"");
-    if (s->holdout == HOLDOUT_ODD_PIXELS && (facts->width < 2 || facts->height < 2))
-        return problem_add(problems, STATUS_INVALID, "/train/holdout",
-                           "a picture of %zu x %zu has no odd pixels to hold out", facts->width,
-                           facts->height);
-    if (s->holdout == HOLDOUT_FRACTION && facts->width * facts->height < 2)
-        return problem_add(problems, STATUS_INVALID, "/train/holdout",
-                           "a picture of one pixel has nothing to hold out");
-    return STATUS_OK;
+    enum status status = check_holdout(s, row, problems);
+    return status == STATUS_OK && row->check ? row->check(s, facts, problems) : status;
 }
 
 /* --- all of it --- */
 
-/* A picture is kept as its file has it (core/base/data.h); what reading it takes is the most that a
- * file of its format makes a decoder take: a second copy that stands upright (PNG), the
- * coefficients of several scans (JPEG). */
-static void set_sizes(struct spec_facts *facts, const struct dataset_row *dataset, json_int_t bits)
+static json_t *resolve_measure(json_t *caller, const json_t *base, const struct task_row *row,
+                               const struct spec_facts *facts, struct problem_list *problems)
 {
-    const uint64_t n = (uint64_t)facts->width * facts->height * facts->channels;
-    const bool is_npy = strcmp(dataset->media_type, "application/x-npy") == 0;
-    const bool is_jpeg = strcmp(dataset->media_type, "image/jpeg") == 0;
-    const uint64_t coefficients = n * sizeof(int16_t);
-    facts->image_bytes = n * (bits <= 8 ? sizeof(uint8_t)
-                              : is_npy  ? sizeof(float) /* 16 bits: integers or halves */
-                                        : sizeof(uint16_t));
-    facts->decoding_bytes = dataset->bytes;
-    if (is_jpeg)
-        facts->decoding_bytes +=
-            coefficients < LIMIT_JPEG_COEFFICIENTS ? coefficients : LIMIT_JPEG_COEFFICIENTS;
-    else if (!is_npy)
-        facts->decoding_bytes += facts->image_bytes;
-}
-
-enum status codec_spec_facts(const struct dataset_row *dataset, struct spec_facts *out,
-                             struct error *err)
-{
-    json_t *info = NULL;
-    enum status status = codec_json_own(dataset->info_json, &info, NULL);
-    if (status == STATUS_NO_MEMORY)
-        return error_status(err, status);
-    const json_t *shape = json_object_get(info, "shape");
-    json_int_t side[3];
-    for (size_t i = 0; i < 3; i++)
-        side[i] = json_integer_value(json_array_get(shape, i));
-    const json_int_t bits = json_integer_value(json_object_get(info, "bits_per_channel"));
-    json_decref(info);
-    if (side[0] < 1 || side[0] > LIMIT_IMAGE_SIDE || side[1] < 1 || side[1] > LIMIT_IMAGE_SIDE ||
-        side[2] < 1 || side[2] > LIMIT_CHANNELS)
-        return error_set(err, STATUS_INTERNAL, "", "dataset '%s' has no shape", dataset->id);
-    *out = (struct spec_facts){
-        .height = (size_t)side[0], .width = (size_t)side[1], .channels = (size_t)side[2]};
-    set_sizes(out, dataset, bits);
-    return STATUS_OK;
-}
-
-static json_t *resolve_measure(json_t *caller, struct problem_list *problems)
-{
-    if (caller && codec_json_members(caller, "/measure", NULL, 0, NULL, problems) != STATUS_OK)
+    json_t *measure = NULL;
+    if (codec_json_resolve(caller, base, "/measure", row->measure.rows, row->measure.n, &measure,
+                           problems) != STATUS_OK)
         return NULL;
-    return json_object();
+    if (!row->fill_in || row->fill_in(measure, facts))
+        return measure;
+    no_memory(problems);
+    json_decref(measure);
+    return NULL;
 }
 
-static json_t *resolve_parts(const json_t *body, const char *dataset_id,
-                             const struct preset *preset, const struct spec_facts *facts,
+/* {task, preset, field, train, measure} */
+static json_t *resolve_parts(const json_t *body, const struct preset *preset,
+                             const struct task_row *row, const struct spec_facts *facts,
                              struct problem_list *problems)
 {
     json_t *settings = codec_json_object(preset->settings);
@@ -290,16 +266,65 @@ static json_t *resolve_parts(const json_t *body, const char *dataset_id,
     }
     json_t *field = resolve_field(json_object_get(body, "field"), settings, facts, problems);
     json_t *train = resolve_train(json_object_get(body, "train"), settings, facts, problems);
-    json_t *measure = resolve_measure(json_object_get(body, "measure"), problems);
+    json_t *measure = resolve_measure(json_object_get(body, "measure"),
+                                      json_object_get(settings, "measure"), row, facts, problems);
     json_decref(settings);
     if (field && train && measure)
-        return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "dataset_id", dataset_id, "task",
-                         spec_task_name(preset->task), "preset", preset->name, "field", field,
-                         "train", train, "measure", measure);
+        return json_pack("{s:s, s:s, s:o, s:o, s:o}", "task", row->name, "preset", preset->name,
+                         "field", field, "train", train, "measure", measure);
     json_decref(field);
     json_decref(train);
     json_decref(measure);
     return NULL;
+}
+
+json_t *codec_spec_of_preset(const struct preset *preset, const struct spec_facts *facts)
+{
+    struct problem_list problems = {0};
+    return resolve_parts(NULL, preset, tasks_of(preset->task), facts, &problems);
+}
+
+/* The task of a body over a dataset.  Where there is a problem with it, the one that follows from
+ * the dataset, so that the rest can be looked at; NULL where nothing does. */
+static const struct task_row *find_task(const json_t *body, const struct dataset_row *dataset,
+                                        const struct spec_facts *facts,
+                                        struct problem_list *problems)
+{
+    const char *name = json_string_value(json_object_get(body, "task"));
+    const struct task_row *by_kind = tasks_default(facts->kind);
+    const struct task_row *row = name ? tasks_find(name) : by_kind;
+    bool is_known = false;
+    for (size_t i = 0; name && task_names[i]; i++)
+        is_known = is_known || strcmp(task_names[i], name) == 0;
+    if (!row && is_known)
+        problem_add(problems, STATUS_UNSUPPORTED, "/task", "\"%s\" is not supported", name);
+    else if (row && !(row->kinds & 1u << facts->kind))
+        problem_add(problems, STATUS_INVALID, "/task",
+                    "task '%s' does not learn from a dataset of kind '%s'", row->name,
+                    dataset->kind);
+    else if (row)
+        return row;
+    if (!by_kind && problems->status == STATUS_OK)
+        problem_add(problems, STATUS_UNSUPPORTED, "/dataset_id",
+                    "there is no task for a dataset of kind '%s'", dataset->kind);
+    return by_kind;
+}
+
+/* … and its preset; likewise. */
+static const struct preset *find_preset(const json_t *body, const struct task_row *row,
+                                        struct problem_list *problems)
+{
+    const char *name = json_string_value(json_object_get(body, "preset"));
+    const struct preset *preset = presets_find(name ? name : presets_default(), row->type);
+    bool is_known = false;
+    for (size_t i = 0; name && preset_names[i]; i++)
+        is_known = is_known || strcmp(preset_names[i], name) == 0;
+    if (preset)
+        return preset;
+    if (is_known)
+        problem_add(problems, STATUS_INVALID, "/preset", "there is no preset '%s' for task '%s'",
+                    name, row->name);
+    return presets_find(presets_default(), row->type);
 }
 
 enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dataset,
@@ -315,19 +340,19 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     facts.limit_bytes = job_bytes;
     codec_json_members((json_t *)body, "", body_rows, sizeof body_rows / sizeof *body_rows, NULL,
                        problems);
-    const char *name = json_string_value(json_object_get(body, "preset"));
-    const struct preset *preset = presets_find(name ? name : presets_default(), TASK_IMAGE);
-    if (!preset) /* there is a problem at /preset; the rest is read over the default */
-        preset = presets_find(presets_default(), TASK_IMAGE);
-    resolved = resolve_parts(body, dataset->id, preset, &facts, problems);
+    const struct task_row *row = find_task(body, dataset, &facts, problems);
+    if (!row)
+        return problems->status;
+    const struct preset *preset = find_preset(body, row, problems);
+    resolved = resolve_parts(body, preset, row, &facts, problems);
+    if (resolved && json_object_set_new(resolved, "dataset_id", json_string(dataset->id)) != 0)
+        no_memory(problems);
     texts = resolve_labels(json_object_get(body, "labels"), problems);
     if (problems->status == STATUS_OK && (!resolved || !texts))
         no_memory(problems);
     if (problems->status == STATUS_OK &&
-        codec_spec_read_json(resolved, &s, problems) == STATUS_OK) {
-        spec_set_facts(&s, &facts);
-        check_with_data(&s, &facts, problems);
-    }
+        codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK)
+        check_with_data(&s, row, &facts, problems);
     if (problems->status == STATUS_OK) {
         *spec = resolved;
         *labels = texts;

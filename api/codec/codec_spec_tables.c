@@ -120,7 +120,7 @@ const struct member_table spec_network_table = {ROWS(network_rows)};
 
 static const char *const loss_names[] = {"mse", "bce", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", "auto", NULL};
-static const char *const holdout_names[] = {"none", "odd_pixels", "fraction", NULL};
+const char *const spec_holdout_names[] = {"none", "odd_pixels", "fraction", "views", NULL};
 
 /* Seeds and counts stay exact in every JSON reader: below 2^53. */
 #define MAX_SEED 9007199254740991.0
@@ -134,7 +134,7 @@ static const struct member train_rows[] = {
     {"loss", MEMBER_NAME, AT(loss), .names = loss_names},
     {"precision", MEMBER_NAME, AT(train.precision), .names = precision_names},
     {"seed", MEMBER_INTEGER, 0, MAX_SEED, AT(train.seed)},
-    {"holdout", MEMBER_NAME, AT(holdout), .names = holdout_names},
+    {"holdout", MEMBER_NAME, AT(holdout), .names = spec_holdout_names},
     {"holdout_fraction", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, .is_max_open = true,
      AT(holdout_fraction), .fallback = "0.1", .with = "holdout", .with_value = "fraction"},
     {"target_psnr", MEMBER_NUMBER, 0.0, 100.0, .is_min_open = true, .is_nullable = true,

@@ -34,6 +34,9 @@ extern const struct variants spec_encodings;  /* into struct encoding_spec */
 extern const struct variants spec_optimizers; /* into struct optimizer_spec */
 extern const struct variants spec_schedules;  /* into struct schedule_spec */
 
+/* Indexed by enum holdout; ended by NULL. */
+extern const char *const spec_holdout_names[];
+
 enum { SPEC_MAX_LABELS = 16, SPEC_MAX_LABEL_BYTES = 64 };
 
 #endif

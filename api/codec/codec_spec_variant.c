@@ -63,7 +63,7 @@ static json_t *variant_result(const struct variants *v, const struct variant *ro
 
 json_t *spec_variant_resolve(json_t *caller, json_t *base, const char *pointer,
                              const struct variants *v, spec_variant_check check,
-                             struct problem_list *problems)
+                             const struct spec_facts *facts, struct problem_list *problems)
 {
     json_t *result = NULL, *members = NULL;
     json_t *mine = caller ? variant_object(caller, v) : json_object();
@@ -88,7 +88,7 @@ json_t *spec_variant_resolve(json_t *caller, json_t *base, const char *pointer,
         goto out;
     if (type)
         json_object_del(mine, "type");
-    if (check && check(mine, (size_t)(row - v->rows), pointer, problems) != STATUS_OK)
+    if (check && check(mine, (size_t)(row - v->rows), pointer, facts, problems) != STATUS_OK)
         goto out;
     if (codec_json_resolve(mine, is_same ? preset : NULL, pointer, row->members.rows,
                            row->members.n, &members, problems) != STATUS_OK)

@@ -307,6 +307,17 @@ static bool has_channel_or_reply(const struct http_request *request, struct http
     return reply_problems(request, response, &problems);
 }
 
+static bool is_flat_or_reply(const struct http_request *request, struct http_response *response,
+                             const struct spec_facts *data)
+{
+    struct error err = {0};
+    if (data->n_dims == 2)
+        return true;
+    error_set(&err, STATUS_UNSUPPORTED, "", "the field has %zu dimensions, an image shows two",
+              data->n_dims);
+    return reply_error(request, response, &err);
+}
+
 void fields_image(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
@@ -315,6 +326,7 @@ void fields_image(void *context, const struct http_request *request, struct http
     struct image_query query = {0};
     char etag[ETAG_SIZE];
     if (!field_facts_or_reply(service, request, response, &facts) ||
+        !is_flat_or_reply(request, response, &facts.data) ||
         !read_image_query_or_reply(service, request, response, &facts.data, &query))
         return;
     make_image_etag(&query, facts.weights_sha256, etag);

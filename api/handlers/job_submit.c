@@ -13,6 +13,7 @@
 #include "api/handlers/job_view.h"
 #include "api/handlers/reply.h"
 #include "api/service.h"
+#include "api/tasks/tasks.h"
 #include "core/base/mem.h"
 #include "server/jobs/job_events.h"
 #include "server/log.h"
@@ -171,7 +172,7 @@ static bool fill_row_or_reply(const struct service *service, const struct http_r
     if (st == STATUS_OK)
         st = fill_texts(row, body, spec_json, labels, &err);
     if (st == STATUS_OK) {
-        snprintf(row->task, sizeof(row->task), "%s", spec_task_name(spec.task));
+        snprintf(row->task, sizeof(row->task), "%s", tasks_of(spec.task)->name);
         memcpy(row->dataset_id, dataset->id, sizeof(row->dataset_id));
         row->steps = spec.train.steps;
     }
@@ -227,12 +228,10 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
         err->status = st = STATUS_CONFLICT; /* the job itself was found before */
     if (st == STATUS_OK)
         st = codec_spec_facts(&dataset, &facts, err);
-    if (st == STATUS_OK && codec_spec_read_json(spec_json, &spec, &problems) != STATUS_OK)
+    if (st == STATUS_OK && codec_spec_read_json(spec_json, &facts, &spec, &problems) != STATUS_OK)
         st = error_set(err, STATUS_INTERNAL, "", "the job's spec: %s", problems.item[0].detail);
-    if (st == STATUS_OK) {
-        spec_set_facts(&spec, &facts);
+    if (st == STATUS_OK)
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, err);
-    }
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
                                 calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),

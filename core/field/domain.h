@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "core/base/limits.h"
+#include "core/base/status.h"
 
 struct domain {
     size_t n_dims;
@@ -23,6 +24,12 @@ struct domain {
 
 /* Pixels of an image: unit = (x / width, y / height). */
 struct domain domain_of_image(size_t width, size_t height);
+
+/* The domain whose unit coordinates lead to source ones by an affine map [matrix | offset], of
+ * which the first n_dims rows and columns count: unit = matrix^-1 (source - offset).  INVALID if it
+ * cannot be inverted. */
+enum status domain_of_affine(size_t n_dims, const double source_from_unit[3][4], struct domain *out,
+                             struct error *err) WARN_UNUSED;
 
 /* source, unit: [n, D]; may be the same array. */
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit);

@@ -35,6 +35,15 @@
 
 struct task;
 
+/* What is kept from training.  Which of them a task knows is written beside it. */
+enum holdout {
+    HOLDOUT_NONE,
+    HOLDOUT_ODD_PIXELS, /* train on even rows and columns, test on odd rows and columns; the rest
+                           unused */
+    HOLDOUT_FRACTION,   /* a random part of the samples is the test set */
+    HOLDOUT_VIEWS,      /* views: the file's own test split, else every 8th */
+};
+
 /* A tile of one step: points first … first + n - 1 of the batch. */
 struct task_tile {
     uint64_t step;

@@ -55,6 +55,7 @@ static size_t pixel_of(const struct task_image *t, enum set set, uint64_t i)
     const size_t parity = set == SET_TEST;
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         break;
     case HOLDOUT_ODD_PIXELS: {
         const size_t n_across = (width + 1 - parity) / 2;
@@ -77,6 +78,7 @@ static enum status divide(struct task_image *t, struct error *err)
     t->lattice = (struct lattice){width, height};
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         return STATUS_OK;
     case HOLDOUT_ODD_PIXELS:
         t->n_test = width / 2 * (height / 2);
@@ -155,6 +157,7 @@ static size_t training_pixel(const struct task_image *t, struct visit v)
     const size_t width = t->image->width;
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         break;
     case HOLDOUT_ODD_PIXELS:
         return 2 * (v.y * width + v.x);
@@ -335,6 +338,7 @@ static bool find_set(const struct evaluation *e, size_t x, size_t y, enum set *s
     const size_t pixel = y * e->task->image->width + x;
     switch (e->task->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         break;
     case HOLDOUT_ODD_PIXELS:
         *set = x % 2 ? SET_TEST : SET_TRAIN;

@@ -20,15 +20,8 @@
 #include "core/field/task.h"
 #include "core/nn/loss.h"
 
-enum holdout {
-    HOLDOUT_NONE,
-    HOLDOUT_ODD_PIXELS, /* train on even rows and columns, test on odd rows and columns; the rest
-                           unused */
-    HOLDOUT_FRACTION,   /* a random part of the pixels is the test set */
-};
-
 struct task_image_spec {
-    enum holdout holdout;
+    enum holdout holdout;    /* none, odd_pixels, fraction */
     double holdout_fraction; /* of HOLDOUT_FRACTION, (0, 1) */
     enum loss loss;
     enum activation output_activation; /* of the field to be trained */

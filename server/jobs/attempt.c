@@ -26,6 +26,7 @@ struct attempt {
     const struct attempt_room *room;
     struct attempt_wishes *wishes;
     const struct job_row *job;
+    struct dataset_row dataset;
     struct process *process;
     double deadline;      /* when the worker is killed; HUGE_VAL: it is not */
     double time_up;       /* when it has used its time */
@@ -372,11 +373,10 @@ static void converse(struct attempt *a)
 
 static enum status open_dataset(struct attempt *a, int *fd, struct error *err)
 {
-    struct dataset_row dataset = {.bytes = 0};
-    enum status status = store_dataset_get(a->room->store, a->job->dataset_id, &dataset, err);
+    struct dataset_row *dataset = &a->dataset;
+    enum status status = store_dataset_get(a->room->store, a->job->dataset_id, dataset, err);
     if (status == STATUS_OK)
-        status = store_dataset_open(a->room->store, dataset.sha256, fd, err);
-    dataset_row_deinit(&dataset);
+        status = store_dataset_open(a->room->store, dataset->sha256, fd, err);
     a->story.lost = status == STATUS_NOT_FOUND;
     return status;
 }
@@ -401,6 +401,9 @@ static enum status send_job(struct attempt *a, const int descriptors[2], struct 
     const struct message_job job = {.kind = "fit",
                                     .spec = a->job->spec_json,
                                     .isa = a->room->config->isa,
+                                    .dataset_kind = a->dataset.kind,
+                                    .media_type = a->dataset.media_type,
+                                    .info_json = a->dataset.info_json,
                                     .threads = (uint32_t)a->room->config->threads};
     struct buffer payload;
     buffer_init(&payload, LINK_MAX_FRAME);
@@ -464,6 +467,7 @@ static void attempt_deinit(struct attempt *a)
 {
     link_unmap(a->result.weights, a->result.n_weights);
     link_message_deinit(&a->last);
+    dataset_row_deinit(&a->dataset);
     mem_free(a->summary_json);
 }
 

@@ -51,8 +51,13 @@ struct inspector {
 static enum status send_question(const struct inspector *in, struct process *p,
                                  const struct question *q, int file, struct error *err)
 {
-    const struct message_job job = {
-        .kind = "inspect", .spec = q->spec_json, .isa = in->isa, .threads = 1};
+    const struct message_job job = {.kind = "inspect",
+                                    .spec = q->spec_json,
+                                    .isa = in->isa,
+                                    .dataset_kind = "",
+                                    .media_type = "",
+                                    .info_json = "{}",
+                                    .threads = 1};
     struct buffer payload;
     buffer_init(&payload, LINK_MAX_FRAME);
     enum status status = message_job_encode(&job, &payload, err);

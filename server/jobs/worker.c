@@ -60,6 +60,21 @@ const char *worker_isa(const struct worker *w)
     return w->job.isa;
 }
 
+const char *worker_dataset_kind(const struct worker *w)
+{
+    return w->job.dataset_kind;
+}
+
+const char *worker_media_type(const struct worker *w)
+{
+    return w->job.media_type;
+}
+
+const char *worker_info(const struct worker *w)
+{
+    return w->job.info_json;
+}
+
 const uint8_t *worker_dataset(const struct worker *w, size_t *n)
 {
     *n = w->dataset.n;

@@ -44,6 +44,11 @@ worker_spec(const struct worker *w); /* JSON text: the job's resolved spec, or t
 size_t worker_threads(const struct worker *w);
 const char *worker_isa(const struct worker *w);
 
+/* What the dataset's row says of it: "image", "image/png", an object. */
+const char *worker_dataset_kind(const struct worker *w);
+const char *worker_media_type(const struct worker *w);
+const char *worker_info(const struct worker *w);
+
 /* The dataset's bytes, mapped until they are released. */
 const uint8_t *worker_dataset(const struct worker *w, size_t *n);
 void worker_release_dataset(struct worker *w);

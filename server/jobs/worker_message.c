@@ -146,6 +146,12 @@ enum status message_job_encode(const struct message_job *m, struct buffer *out, 
         status = put_text(out, m->spec, err);
     if (status == STATUS_OK)
         status = put_text(out, m->isa, err);
+    if (status == STATUS_OK)
+        status = put_text(out, m->dataset_kind, err);
+    if (status == STATUS_OK)
+        status = put_text(out, m->media_type, err);
+    if (status == STATUS_OK)
+        status = put_text(out, m->info_json, err);
     return status == STATUS_OK ? put_u32(out, m->threads, err) : status;
 }
 
@@ -156,6 +162,9 @@ enum status message_job_decode(const struct link_message *in, struct message_job
     struct message_job m = {.kind = get_text(&c)};
     m.spec = get_text(&c);
     m.isa = get_text(&c);
+    m.dataset_kind = get_text(&c);
+    m.media_type = get_text(&c);
+    m.info_json = get_object(&c);
     m.threads = get_u32(&c);
     c.broken = c.broken || m.threads < 1 || m.threads > LIMIT_THREADS;
     enum status status = close_payload(&c, "job", err);

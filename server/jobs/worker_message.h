@@ -23,6 +23,8 @@ enum { MESSAGE_MAX_POINTS = 4096 };
 
 struct message_job {
     const char *kind, *spec, *isa;
+    const char *dataset_kind, *media_type, *info_json; /* of the dataset's row; "", "", "{}" where
+                                                          the file is only asked about */
     uint32_t threads;
 };
 enum status message_job_encode(const struct message_job *m, struct buffer *out,

@@ -469,10 +469,11 @@ static void specs_that_are_not_ours_are_refused(void **state)
         "{\"task\":\"image\",\"field\":{\"encoding\":{\"type\":\"basic\"},\"network\":{}}}",
         "{\"task\":\"ct\"}",
     };
+    const struct spec_facts facts = spec_facts_of_image(64, 48, 3);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct spec s;
         struct error err = {0};
-        assert_int_equal(codec_spec_read(texts[i], &s, &err), STATUS_INVALID);
+        assert_int_equal(codec_spec_read(texts[i], &facts, &s, &err), STATUS_INVALID);
     }
 }
 
@@ -481,7 +482,7 @@ static void summaries_tell_domain_and_sizes(void **state)
     (void)state;
     struct spec s;
     char *text = NULL;
-    const struct spec_facts facts = {.width = 64, .height = 48, .channels = 3};
+    struct spec_facts facts = spec_facts_of_image(64, 48, 3);
     struct spec_facts back;
     json_t *spec = resolve("{" DS ",\"field\":{\"encoding\":{\"type\":\"none\"},"
                            "\"network\":{\"n_hidden_layers\":1,\"width\":8}}}",
@@ -495,6 +496,7 @@ static void summaries_tell_domain_and_sizes(void **state)
     expect(summary, "/domain/source_from_unit/matrix", "[[64.0,0.0],[0.0,48.0]]");
     assert_int_equal(codec_json_text(summary, &text, NULL), STATUS_OK);
     assert_int_equal(codec_spec_summary_facts(text, &back, NULL), STATUS_OK);
+    facts.units = NULL; /* what a summary does not need again */
     assert_memory_equal(&back, &facts, sizeof facts);
     mem_free(text);
     json_decref(summary);
@@ -504,8 +506,10 @@ static void summaries_tell_domain_and_sizes(void **state)
         "{}",
         "5",
         "{\"n_outputs\":3,\"domain\":{\"shape\":[0,5]}}",
-        "{\"n_outputs\":5,\"domain\":{\"shape\":[5,5]}}",
+        "{\"n_outputs\":3,\"domain\":{\"shape\":[5,5]}}",
         "{\"n_outputs\":3,\"domain\":{\"shape\":[5,99999999999]}}",
+        "{\"n_outputs\":65,\"domain\":{\"shape\":[1,1],\"source_from_unit\":"
+        "{\"matrix\":[[1,0],[0,1]],\"offset\":[0,0]}}}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(codec_spec_summary_facts(bad[i], &back, NULL), STATUS_INVALID);

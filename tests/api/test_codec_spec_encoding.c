@@ -109,9 +109,10 @@ static void parts_are_encodings_of_their_own(void **state)
         json_object_get(json_object_get(json_object_get(spec, "field"), "encoding"), "parts");
     expect(json_array_get(parts, 1), "/a", "[1.0]");
     expect(json_array_get(parts, 0), "/finest_resolution", "64.0");
+    const struct spec_facts facts = spec_facts_of_image(64, 48, 3);
     struct spec again; /* as a worker reads it */
     char *text = json_dumps(spec, 0);
-    assert_int_equal(codec_spec_read(text, &again, NULL), STATUS_OK);
+    assert_int_equal(codec_spec_read(text, &facts, &again, NULL), STATUS_OK);
     assert_true(again.field.encoding.n_parts == 3 && again.parts[1].b[0] == 1.0);
     free(text);
     spec_deinit(&again);

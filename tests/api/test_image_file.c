@@ -8,8 +8,9 @@
 #include <jansson.h>
 
 #include "api/codec/codec_dataset.h"
-#include "api/image_file.h"
 #include "api/jobs.h"
+#include "api/kinds/image_file.h"
+#include "api/kinds/kinds.h"
 #include "core/base/buffer.h"
 #include "core/base/mem.h"
 #include "core/format/jpeg.h"
@@ -19,13 +20,12 @@
 enum { MAX_BYTES = 64 << 20 };
 
 /* The picture, and that a check says the same of it. */
-static struct image decode(const struct buffer *bytes, bool is_image_said,
-                           struct image_file_facts *facts)
+static struct image decode(const struct buffer *bytes, struct image_file_facts *facts)
 {
     struct image image = {0};
     struct error err = {0};
-    if (image_file_decode(bytes->data, bytes->size, is_image_said, &image, &err) != STATUS_OK ||
-        image_file_check(bytes->data, bytes->size, is_image_said, facts, &err) != STATUS_OK)
+    if (image_file_decode(bytes->data, bytes->size, &image, &err) != STATUS_OK ||
+        image_file_check(bytes->data, bytes->size, facts, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     assert_int_equal(facts->image.width, image.width);
     assert_int_equal(facts->image.height, image.height);
@@ -33,19 +33,18 @@ static struct image decode(const struct buffer *bytes, bool is_image_said,
     return image;
 }
 
-/* Both ways of reading refuse alike. */
-static struct error refuse(const void *bytes, size_t n, bool is_image_said, enum status status)
+/* Bytes that are no image whatever is said of them: both ways of reading refuse alike. */
+static void refuse(const void *bytes, size_t n)
 {
     struct image image = {0};
     struct image_file_facts facts;
     struct error err = {0}, again = {0};
-    assert_int_equal(image_file_decode(bytes, n, is_image_said, &image, &err), status);
-    assert_int_equal(image_file_check(bytes, n, is_image_said, &facts, &again), status);
+    assert_int_equal(image_file_decode(bytes, n, &image, &err), STATUS_INVALID);
+    assert_int_equal(image_file_check(bytes, n, &facts, &again), STATUS_INVALID);
     assert_null(image.samples);
     assert_string_equal(err.where, again.where);
     assert_string_equal(err.message, again.message);
     assert_true(err.message[0] != '\0');
-    return err;
 }
 
 static void formats_are_told_by_their_bytes(void **state)
@@ -58,12 +57,12 @@ static void formats_are_told_by_their_bytes(void **state)
     assert_int_equal(png_encode(pixels, 8, 8, 3, PNG_FAST, &png, NULL), STATUS_OK);
     assert_int_equal(jpeg_encode(pixels, 8, 8, 3, 90, &jpeg, NULL), STATUS_OK);
     struct image_file_facts facts;
-    struct image image = decode(&png, false, &facts);
+    struct image image = decode(&png, &facts);
     assert_string_equal(facts.media_type, "image/png");
     assert_int_equal(facts.image.bits_per_channel, 8);
     assert_int_equal(image.channels, 3);
     image_deinit(&image);
-    image = decode(&jpeg, true, &facts);
+    image = decode(&jpeg, &facts);
     assert_string_equal(facts.media_type, "image/jpeg");
     assert_int_equal(facts.image.bits_per_channel, 8);
     image_deinit(&image);
@@ -80,15 +79,21 @@ static void npy_needs_its_kind(void **state)
     buffer_init(&npy, MAX_BYTES);
     assert_int_equal(npy_encode_floats(values, shape, 2, &npy, NULL), STATUS_OK);
     struct image_file_facts facts;
-    struct image image = decode(&npy, true, &facts);
+    struct image image = decode(&npy, &facts);
     assert_string_equal(facts.media_type, "application/x-npy");
     assert_int_equal(facts.image.bits_per_channel, 32);
     assert_int_equal(image.width, 3);
     assert_int_equal(image.height, 2);
     assert_int_equal(image.channels, 1);
     image_deinit(&image);
-    struct error err = refuse(npy.data, npy.size, false, STATUS_INVALID);
+    const struct kind *kind = NULL;
+    const char *type = NULL;
+    struct error err = {0};
+    assert_int_equal(kinds_recognise(npy.data, npy.size, "", &kind, &type, &err), STATUS_INVALID);
     assert_string_equal(err.where, "/kind");
+    assert_int_equal(kinds_recognise(npy.data, npy.size, "image", &kind, &type, NULL), STATUS_OK);
+    assert_ptr_equal(kind, &kinds_image);
+    assert_string_equal(type, "application/x-npy");
     buffer_deinit(&npy);
 }
 
@@ -101,7 +106,7 @@ static void numbers_that_are_not_finite_are_refused(void **state)
         struct buffer npy;
         buffer_init(&npy, MAX_BYTES);
         assert_int_equal(npy_encode_floats(bad[i], shape, 2, &npy, NULL), STATUS_OK);
-        refuse(npy.data, npy.size, true, STATUS_INVALID);
+        refuse(npy.data, npy.size);
         buffer_deinit(&npy);
     }
 }
@@ -113,23 +118,25 @@ static void other_bytes_are_refused(void **state)
         const char *bytes;
         size_t n;
         bool is_image_said;
-        enum status status;
+        enum status status; /* of telling the kind */
     } cases[] = {
-        {"", 0, false, STATUS_INVALID},
-        {"hello", 5, false, STATUS_INVALID},
-        {"hello", 5, true, STATUS_INVALID},
-        {"\x89PNG\r\n\x1a\n", 8, false, STATUS_INVALID},
-        {"\xff\xd8\xff", 3, false, STATUS_INVALID},
-        {"\x93NUMPY", 6, true, STATUS_INVALID},
-        {"PK\x03\x04", 4, false, STATUS_INVALID},
-        {"PK\x03\x04", 4, true, STATUS_INVALID},
-        {"ply\nformat", 10, false, STATUS_UNSUPPORTED},
-        {"ply\nformat", 10, true, STATUS_INVALID},
-        {"\x1f\x8b\x08", 3, false, STATUS_UNSUPPORTED},
-        {"GIF89a", 6, false, STATUS_INVALID},
+        {"", 0, false, STATUS_INVALID},           {"hello", 5, false, STATUS_INVALID},
+        {"hello", 5, true, STATUS_INVALID},       {"\x89PNG\r\n\x1a\n", 8, false, STATUS_OK},
+        {"\xff\xd8\xff", 3, false, STATUS_OK},    {"\x93NUMPY", 6, true, STATUS_OK},
+        {"PK\x03\x04", 4, false, STATUS_INVALID}, {"PK\x03\x04", 4, true, STATUS_INVALID},
+        {"GIF89a", 6, false, STATUS_INVALID},     {"GIF89a", 6, true, STATUS_INVALID},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        refuse(cases[i].bytes, cases[i].n, cases[i].is_image_said, cases[i].status);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint8_t *bytes = (const uint8_t *)cases[i].bytes;
+        const struct kind *kind = NULL;
+        const char *type = NULL;
+        struct error err = {0};
+        assert_int_equal(kinds_recognise(bytes, cases[i].n, cases[i].is_image_said ? "image" : NULL,
+                                         &kind, &type, &err),
+                         cases[i].status);
+        assert_true(cases[i].status == STATUS_OK || err.message[0] != '\0');
+        refuse(bytes, cases[i].n);
+    }
 }
 
 /* A ramp along x, another along y, in two channels: both have the mean 0.5, and so has a preview.
@@ -163,11 +170,8 @@ static void previews_keep_aspect_and_mean(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct image image = ramps(cases[i].width, cases[i].height);
-        struct buffer png;
-        buffer_init(&png, MAX_BYTES);
-        assert_int_equal(image_file_preview(&image, cases[i].asked, &png, NULL), STATUS_OK);
-        struct image_file_facts facts;
-        struct image small = decode(&png, false, &facts);
+        struct image small = {0};
+        assert_int_equal(image_file_reduce(&image, cases[i].asked, &small, NULL), STATUS_OK);
         assert_int_equal(small.width, cases[i].expected_width);
         assert_int_equal(small.height, cases[i].expected_height);
         double sum[2] = {0};
@@ -179,7 +183,6 @@ static void previews_keep_aspect_and_mean(void **state)
         assert_true(fabs(sum[1] / (double)n - 0.5) < 0.005);
         image_deinit(&small);
         image_deinit(&image);
-        buffer_deinit(&png);
     }
 }
 
@@ -208,7 +211,7 @@ static void inspect_answers_what_the_bytes_are(void **state)
     assert_int_equal(job_inspect_answer(question, png.data, png.size, &answer, NULL), STATUS_OK);
     assert_int_equal(codec_inspect_preview(answer, &preview.data, &preview.size, NULL), STATUS_OK);
     struct image_file_facts facts;
-    struct image small = decode(&preview, false, &facts);
+    struct image small = decode(&preview, &facts);
     assert_int_equal(small.width, 16);
     assert_int_equal(small.height, 8);
     image_deinit(&small);

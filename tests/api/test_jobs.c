@@ -78,6 +78,24 @@ const char *worker_isa(const struct worker *w)
     return "auto";
 }
 
+const char *worker_dataset_kind(const struct worker *w)
+{
+    (void)w;
+    return "image";
+}
+
+const char *worker_media_type(const struct worker *w)
+{
+    (void)w;
+    return "image/png";
+}
+
+const char *worker_info(const struct worker *w)
+{
+    (void)w;
+    return "{\"shape\":[32,32,3],\"bits_per_channel\":8}";
+}
+
 const uint8_t *worker_dataset(const struct worker *w, size_t *n)
 {
     *n = w->n_dataset;

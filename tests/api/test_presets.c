@@ -17,7 +17,7 @@
 static char info[] = "{\"shape\":[512,512,3]}";
 static const struct dataset_row picture = {
     .id = "ds_01jd6v7m8rkq2w5x9c4t3b1nfe", .kind = "image", .info_json = info};
-static const struct spec_facts facts = {.width = 512, .height = 512, .channels = 3};
+static struct spec_facts facts; /* of a picture of 512 x 512 */
 
 static struct spec spec_of(const char *members)
 {
@@ -229,5 +229,6 @@ int main(void)
         cmocka_unit_test(estimates_are_those_of_the_steps),
         cmocka_unit_test(requests_are_refused_by_the_time_that_all_threads_take),
     };
+    facts = spec_facts_of_image(512, 512, 3);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

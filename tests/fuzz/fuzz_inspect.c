@@ -1,7 +1,7 @@
 #include <jansson.h>
 
-#include "api/image_file.h"
 #include "api/jobs.h"
+#include "api/kinds/image_file.h"
 #include "core/base/mem.h"
 #include "core/format/jpeg.h"
 #include "core/format/npy.h"
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     struct error err = {.status = STATUS_OK};
     json_t *facts = ask("{\"kind\":\"image\"}", bytes, n_bytes, &told);
     json_t *preview = ask("{\"kind\":\"image\",\"preview_width\":8}", bytes, n_bytes, &shown);
-    const enum status decoded = image_file_decode(bytes, n_bytes, true, &image, &err);
+    const enum status decoded = image_file_decode(bytes, n_bytes, &image, &err);
     fuzz_check_image(decoded, &err, &image);
     REQUIRE(told == decoded && shown == decoded);
     if (decoded == STATUS_OK) {

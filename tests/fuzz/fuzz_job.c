@@ -12,8 +12,14 @@ enum { MAX_DEPTH = 32, PARENT_STEP = 100 };
 
 /* A picture, and one of a single pixel, of which nothing can be held out. */
 static char picture_info[] = "{\"shape\":[5,7,3]}", pixel_info[] = "{\"shape\":[1,1,1]}";
-static const struct dataset_row picture = {.id = DATASET, .info_json = picture_info},
-                                pixel = {.id = DATASET, .info_json = pixel_info};
+static const struct dataset_row picture = {.id = DATASET,
+                                           .kind = "image",
+                                           .media_type = "image/png",
+                                           .info_json = picture_info},
+                                pixel = {.id = DATASET,
+                                         .kind = "image",
+                                         .media_type = "image/png",
+                                         .info_json = pixel_info};
 static char *parent_spec; /* of a job to resume */
 
 /* The resolved spec as a row keeps it (mem_free). */
@@ -47,8 +53,7 @@ static void check_stored(const char *text, const struct spec *s, const struct sp
 {
     struct spec stored = {.numbers = {NULL}};
     struct spec_facts told;
-    REQUIRE(codec_spec_read(text, &stored, NULL) == STATUS_OK);
-    spec_set_facts(&stored, facts);
+    REQUIRE(codec_spec_read(text, facts, &stored, NULL) == STATUS_OK);
     const struct encoding_spec *a = &stored.field.encoding, *b = &s->field.encoding;
     const struct mlp_spec *m = &stored.field.network, *n = &s->field.network;
     REQUIRE(a->type == b->type && a->n_frequencies == b->n_frequencies && a->sigma == b->sigma);
@@ -102,15 +107,17 @@ static void check_resume(const json_t *body)
 {
     const struct job_row parent = {.spec_json = parent_spec, .checkpoint_step = PARENT_STEP};
     struct problem_list problems = {.status = STATUS_OK};
+    struct spec_facts facts;
     struct spec s = {.numbers = {NULL}};
     json_t *spec = NULL;
     uint64_t steps = 0;
+    REQUIRE(codec_spec_facts(&picture, &facts, NULL) == STATUS_OK);
     const enum status status = codec_spec_resume(body, &parent, &spec, &steps, &problems);
     fuzz_check_problems(status, &problems);
     REQUIRE((status == STATUS_OK) == (spec != NULL));
     if (status != STATUS_OK)
         return;
-    REQUIRE(codec_spec_read_json(spec, &s, &problems) == STATUS_OK);
+    REQUIRE(codec_spec_read_json(spec, &facts, &s, &problems) == STATUS_OK);
     REQUIRE(steps > PARENT_STEP && steps <= LIMIT_STEPS && s.train.steps == steps);
     spec_deinit(&s);
     json_decref(spec);

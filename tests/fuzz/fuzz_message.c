@@ -23,7 +23,8 @@ void fuzz_seeds(void)
 {
     struct metric_point points[2] = {{.key = "loss", .step = 7, .value = 0.5, .seconds = 1},
                                      {.key = "psnr", .step = 7, .value = -1e300}};
-    const struct message_job job = {"fit", "{\"task\":\"image\"}", "auto", 2};
+    const struct message_job job = {
+        "fit", "{\"task\":\"image\"}", "auto", "image", "image/png", "{}", 2};
     const struct message_report report = {7, 1.5, 0.25, -1, points, 2};
     const struct message_result result = {"steps", "{\"n_inputs\":2}", "{\"psnr\":31.2}", 9};
     const struct error error = {STATUS_DIVERGED, "/train", "'loss' is not finite"};

@@ -43,8 +43,11 @@ static void make_field(size_t i)
 {
     char info[] = "{\"shape\":[5,7,3]}", *summary = NULL;
     const char name[] = {(char)('0' + i), '\0'};
-    const struct dataset_row dataset = {.id = "ds_01jd6v7m8rkq2w5x9c4t3b1nfe", .info_json = info};
-    const struct spec_facts facts = {.width = 7, .height = 5, .channels = 3};
+    const struct dataset_row dataset = {.id = "ds_01jd6v7m8rkq2w5x9c4t3b1nfe",
+                                        .kind = "image",
+                                        .media_type = "image/png",
+                                        .info_json = info};
+    const struct spec_facts facts = spec_facts_of_image(7, 5, 3);
     struct problem_list problems = {.status = STATUS_OK};
     struct spec s;
     struct field *f;

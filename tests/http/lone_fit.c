@@ -3,7 +3,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "api/image_file.h"
+#include "api/kinds/image_file.h"
+#include "api/tasks/tasks.h"
 #include "core/field/precision.h"
 #include "core/nn/kernel.h"
 #include "tests/support/bench.h"
@@ -39,11 +40,12 @@ static struct spec spec_of(const char *members, const struct image *image)
 void lone_fit_init(struct lone_fit *fit, const char *members, struct image image, struct team *team)
 {
     struct error err = {0};
-    *fit = (struct lone_fit){.spec = spec_of(members, &image), .image = image, .team = team};
-    const struct task_image_spec task = spec_task_image(&fit->spec);
+    *fit = (struct lone_fit){.spec = spec_of(members, &image),
+                             .data = {.kind = DATA_IMAGE, .image = image},
+                             .team = team};
     bench_must(field_create(&fit->field, &fit->spec.field, kernel_find(NULL), &err), &err);
     field_init(fit->field, &fit->spec.field, fit->spec.train.seed);
-    bench_must(task_image_create(&fit->task, &fit->image, &task, &err), &err);
+    bench_must(tasks_image.create(&fit->task, &fit->data, &fit->spec, team, NULL, &err), &err);
     bench_must(
         trainer_create(&fit->trainer, &fit->spec.train, fit->field, fit->task, fit->team, &err),
         &err);
@@ -54,7 +56,7 @@ void lone_fit_deinit(struct lone_fit *fit)
     trainer_free(fit->trainer);
     task_free(fit->task);
     field_free(fit->field);
-    image_deinit(&fit->image);
+    data_deinit(&fit->data);
     spec_deinit(&fit->spec);
 }
 
@@ -71,6 +73,6 @@ struct image lone_fit_decode(const struct bytes *file)
 {
     struct error err = {0};
     struct image image;
-    bench_must(image_file_decode(file->data, file->n, true, &image, &err), &err);
+    bench_must(image_file_decode(file->data, file->n, &image, &err), &err);
     return image;
 }

@@ -8,12 +8,13 @@
 #include "api/codec/codec_spec.h"
 #include "core/base/parallel.h"
 #include "core/field/trainer.h"
-#include "core/task/task_image.h"
+#include "core/base/data.h"
+#include "core/field/task.h"
 #include "tests/http/answer.h"
 
 struct lone_fit {
     struct spec spec;
-    struct image image;
+    struct data data;
     struct field *field;
     struct task *task;
     struct team *team; /* lent */

@@ -48,10 +48,39 @@ static void domain_converts_in_place_and_alone_to_the_same_bits(void **state)
     assert_memory_equal(source, unit, sizeof unit);
 }
 
+/* Only scales: the same bits as an image's own.  Turned and moved: back to where it came from. */
+static void affine_maps_are_inverted(void **state)
+{
+    (void)state;
+    const double pixels[3][4] = {{640, 0, 0, 0}, {0, 479, 0, 0}};
+    const struct domain image = domain_of_image(640, 479);
+    struct domain d;
+    assert_int_equal(domain_of_affine(2, pixels, &d, NULL), STATUS_OK);
+    assert_memory_equal(&d, &image, sizeof d);
+
+    const double turned[3][4] = {{0, -180, 3, 90}, {217, 2, 0, -126}, {1, 0, 181.5, -72.25}};
+    assert_int_equal(domain_of_affine(3, turned, &d, NULL), STATUS_OK);
+    for (size_t i = 0; i < 50; i++) {
+        const double u[3] = {fabs(sin((double)i)), fabs(sin(2.0 * (double)i)), (double)i / 50.0};
+        for (size_t r = 0; r < 3; r++) {
+            double back = d.offset[r];
+            for (size_t c = 0; c < 3; c++) {
+                const double *row = turned[c];
+                back += d.matrix[r][c] * (row[0] * u[0] + row[1] * u[1] + row[2] * u[2] + row[3]);
+            }
+            assert_true(fabs(back - u[r]) < 1e-12);
+        }
+    }
+    const double flat[3][4] = {{1, 2, 0, 0}, {2, 4, 0, 0}, {0, 0, 1, 0}};
+    struct error err = {0};
+    assert_int_equal(domain_of_affine(3, flat, &d, &err), STATUS_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image_domain_puts_pixel_centres_where_the_contract_says),
+        cmocka_unit_test(affine_maps_are_inverted),
         cmocka_unit_test(domain_converts_in_place_and_alone_to_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,13 @@ static const struct job_kind kinds[] = {{"fit", run, SYSCALLS_OF_A_FIT}};
 
 static struct process *start(const char *spec)
 {
-    const struct message_job job = {.kind = "fit", .spec = spec, .isa = "auto", .threads = 1};
+    const struct message_job job = {.kind = "fit",
+                                    .spec = spec,
+                                    .isa = "auto",
+                                    .dataset_kind = "image",
+                                    .media_type = "image/png",
+                                    .info_json = "{}",
+                                    .threads = 1};
     struct process *p = NULL;
     struct buffer payload;
     buffer_init(&payload, LINK_MAX_FRAME);

@@ -64,8 +64,13 @@ static enum status decode(const struct link_message *m)
 /* A right message of each type. */
 static struct buffer example(enum link_type type)
 {
-    static const struct message_job job = {
-        .kind = "fit", .spec = "{\"a\":1}", .isa = "avx2", .threads = 3};
+    static const struct message_job job = {.kind = "fit",
+                                           .spec = "{\"a\":1}",
+                                           .isa = "avx2",
+                                           .dataset_kind = "image",
+                                           .media_type = "image/png",
+                                           .info_json = "{\"b\":2}",
+                                           .threads = 3};
     static struct metric_point points[] = {
         {.key = "loss", .step = 7, .value = -0.25, .seconds = 1.5},
         {.key = "test_psnr", .step = UINT64_MAX, .value = DBL_MAX, .seconds = 0}};
@@ -119,6 +124,9 @@ static void what_is_encoded_is_decoded(void **state)
     assert_string_equal(job.kind, "fit");
     assert_string_equal(job.spec, "{\"a\":1}");
     assert_string_equal(job.isa, "avx2");
+    assert_string_equal(job.dataset_kind, "image");
+    assert_string_equal(job.media_type, "image/png");
+    assert_string_equal(job.info_json, "{\"b\":2}");
     assert_int_equal(job.threads, 3);
     buffer_deinit(&b);
 

@@ -1,34 +1,27 @@
-#include "api/image_file.h"
+#include "api/kinds/image_file.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "core/base/buffer.h"
-#include "core/base/mem.h"
+#include "core/base/limits.h"
 #include "core/format/jpeg.h"
 #include "core/format/npy.h"
 #include "core/format/png.h"
 
 /* --- formats --- */
 
-enum format { FORMAT_PNG, FORMAT_JPEG, FORMAT_NPY, FORMAT_ZIP, FORMAT_OTHER_KIND, FORMAT_UNKNOWN };
+enum format { FORMAT_PNG, FORMAT_JPEG, FORMAT_NPY, FORMAT_UNKNOWN };
 
-/* How files begin.  name: the media type of an image, in words what is of a later part. */
+/* How files begin, and their media types. */
 static const struct signature {
     enum format format;
     size_t size;
     const char *bytes;
-    const char *name;
+    const char *type;
 } signatures[] = {
     {FORMAT_PNG, 8, "\x89PNG\r\n\x1a\n", "image/png"},
     {FORMAT_JPEG, 3, "\xff\xd8\xff", "image/jpeg"},
     {FORMAT_NPY, 6, "\x93NUMPY", "application/x-npy"},
-    {FORMAT_ZIP, 4, "PK\x03\x04", NULL},
-    {FORMAT_OTHER_KIND, 4, "NRRD", "an NRRD volume"},
-    {FORMAT_OTHER_KIND, 2, "\x1f\x8b", "a gzip file"},
-    {FORMAT_OTHER_KIND, 4, "\x5c\x01\x00\x00", "a NIfTI volume"},
-    {FORMAT_OTHER_KIND, 4, "ply\n", "a PLY mesh"},
-    {FORMAT_OTHER_KIND, 4, "OFF\n", "an OFF mesh"},
 };
 
 static const struct signature *find_signature(const uint8_t *bytes, size_t n)
@@ -40,59 +33,55 @@ static const struct signature *find_signature(const uint8_t *bytes, size_t n)
     return &unknown;
 }
 
-/* Which image format is it?  One that may not be read, and none at all, are told apart in words. */
-static enum status find_format(const uint8_t *bytes, size_t n, bool is_image_said,
-                               const struct signature **out, struct error *err)
+const char *image_file_type(const uint8_t *bytes, size_t n, bool is_image_said)
 {
     const struct signature *s = find_signature(bytes, n);
-    *out = s;
-    if (s->format == FORMAT_PNG || s->format == FORMAT_JPEG ||
-        (s->format == FORMAT_NPY && is_image_said))
-        return STATUS_OK;
-    if (s->format == FORMAT_NPY)
-        return error_set(err, STATUS_INVALID, "/kind",
-                         "an NPY file does not tell its kind: give ?kind=image");
-    if (s->format == FORMAT_ZIP && !is_image_said)
-        return error_set(err, STATUS_INVALID, "/kind",
-                         "an archive does not tell its kind: give ?kind=");
-    if (s->format == FORMAT_OTHER_KIND && !is_image_said)
-        return error_set(err, STATUS_UNSUPPORTED, "/kind", "%s is not supported, only images are",
-                         s->name);
+    return s->format == FORMAT_NPY && !is_image_said ? NULL : s->type;
+}
+
+static enum status refuse(struct error *err)
+{
     return error_set(err, STATUS_INVALID, "",
                      "the bytes are no image: PNG, JPEG and NPY can be read");
 }
 
-enum status image_file_check(const uint8_t *bytes, size_t n, bool is_image_said,
-                             struct image_file_facts *out, struct error *err)
+enum status image_file_check(const uint8_t *bytes, size_t n, struct image_file_facts *out,
+                             struct error *err)
 {
-    const struct signature *s;
+    const struct signature *s = find_signature(bytes, n);
     struct image_facts facts;
-    enum status status = find_format(bytes, n, is_image_said, &s, err);
-    if (status != STATUS_OK)
-        return status;
-    if (s->format == FORMAT_PNG)
+    enum status status = STATUS_OK;
+    switch (s->format) {
+    case FORMAT_PNG:
         status = png_check(bytes, n, &facts, err);
-    else if (s->format == FORMAT_JPEG)
+        break;
+    case FORMAT_JPEG:
         status = jpeg_check(bytes, n, &facts, err);
-    else
+        break;
+    case FORMAT_NPY:
         status = npy_check_image(bytes, n, &facts, err);
+        break;
+    case FORMAT_UNKNOWN:
+        return refuse(err);
+    }
     if (status == STATUS_OK)
-        *out = (struct image_file_facts){s->name, facts};
+        *out = (struct image_file_facts){s->type, facts};
     return status;
 }
 
-enum status image_file_decode(const uint8_t *bytes, size_t n, bool is_image_said, struct image *out,
-                              struct error *err)
+enum status image_file_decode(const uint8_t *bytes, size_t n, struct image *out, struct error *err)
 {
-    const struct signature *s;
-    enum status status = find_format(bytes, n, is_image_said, &s, err);
-    if (status != STATUS_OK)
-        return status;
-    if (s->format == FORMAT_PNG)
+    switch (find_signature(bytes, n)->format) {
+    case FORMAT_PNG:
         return png_decode(bytes, n, out, NULL, err);
-    if (s->format == FORMAT_JPEG)
+    case FORMAT_JPEG:
         return jpeg_decode(bytes, n, out, err);
-    return npy_decode_image(bytes, n, out, err);
+    case FORMAT_NPY:
+        return npy_decode_image(bytes, n, out, err);
+    case FORMAT_UNKNOWN:
+        break;
+    }
+    return refuse(err);
 }
 
 /* --- previews --- */
@@ -144,8 +133,8 @@ static void box_mean(const struct image *image, const struct stretch *xs, const 
         out[c] = (uint8_t)lround(fmin(fmax(sum[c] / area, 0.0), 1.0) * 255.0);
 }
 
-enum status image_file_preview(const struct image *image, size_t width, struct buffer *out,
-                               struct error *err)
+enum status image_file_reduce(const struct image *image, size_t width, struct image *out,
+                              struct error *err)
 {
     const double aspect = (double)image->height / (double)image->width;
     double side = (double)(width < image->width ? width : image->width);
@@ -155,16 +144,16 @@ enum status image_file_preview(const struct image *image, size_t width, struct b
     size_t h = at_least_one(round((double)w * aspect));
     if (h > image->height)
         h = image->height;
-    uint8_t *pixels = mem_alloc_array(w * h, image->channels);
-    if (!pixels)
-        return error_status(err, STATUS_NO_MEMORY);
+    struct image small = {0};
+    enum status status = image_create(&small, SAMPLE_U8, w, h, image->channels, err);
+    if (status != STATUS_OK)
+        return status;
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++) {
             const struct stretch xs = stretch_of(x, w, image->width);
             const struct stretch ys = stretch_of(y, h, image->height);
-            box_mean(image, &xs, &ys, pixels + (y * w + x) * image->channels);
+            box_mean(image, &xs, &ys, small.u8 + (y * w + x) * image->channels);
         }
-    enum status status = png_encode(pixels, w, h, image->channels, PNG_SMALL, out, err);
-    mem_free(pixels);
-    return status;
+    *out = small;
+    return STATUS_OK;
 }

@@ -1,0 +1,100 @@
+#include "api/kinds/kinds.h"
+
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+
+static const struct kind *const kinds[] = {&kinds_image};
+
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+const struct kind *kinds_at(size_t i)
+{
+    return i < N_KINDS ? kinds[i] : NULL;
+}
+
+const struct kind *kinds_find(const char *name)
+{
+    for (size_t i = 0; i < N_KINDS; i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+/* --- bytes -> kind --- */
+
+/* How files begin that are of no kind by themselves, or of one that is not read here. */
+static const struct signature {
+    size_t size;
+    const char *bytes;
+    const char *words;
+    bool may_help; /* saying the kind */
+} signatures[] = {
+    {6, "\x93NUMPY", "an NPY file does not tell its kind: give ?kind=", true},
+    {4, "PK\x03\x04", "an archive does not tell its kind: give ?kind=", true},
+    {4, "NRRD", "an NRRD volume is not supported", false},
+    {2, "\x1f\x8b", "a gzip file is not supported", false},
+    {4, "\x5c\x01\x00\x00", "a NIfTI volume is not supported", false},
+    {4, "ply\n", "a PLY mesh is not supported", false},
+    {4, "OFF\n", "an OFF mesh is not supported", false},
+};
+
+static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        const struct signature *s = &signatures[i];
+        if (n >= s->size && memcmp(bytes, s->bytes, s->size) == 0)
+            return error_set(err, s->may_help ? STATUS_INVALID : STATUS_UNSUPPORTED, "/kind", "%s",
+                             s->words);
+    }
+    char words[256] = "";
+    for (size_t i = 0, used = 0; i < N_KINDS && used < sizeof words; i++)
+        used += (size_t)snprintf(words + used, sizeof words - used, "%s%s (%s)", i ? ", " : "",
+                                 kinds[i]->name, kinds[i]->reads);
+    return error_set(err, STATUS_INVALID, "",
+                     "the bytes are of no kind that can be read by itself: %s", words);
+}
+
+enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
+                            const struct kind **out, const char **media_type, struct error *err)
+{
+    const struct kind *kind = said && said[0] ? kinds_find(said) : NULL;
+    if (said && said[0] && !kind)
+        return error_set(err, STATUS_UNSUPPORTED, "/kind", "kind '%.40s' is not supported", said);
+    if (kind) {
+        *media_type = kind->recognise(bytes, n, true);
+        if (!*media_type)
+            return error_set(err, STATUS_INVALID, "", "the bytes are no %s: %s can be read",
+                             kind->name, kind->reads);
+        *out = kind;
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < N_KINDS; i++) {
+        *media_type = kinds[i]->recognise(bytes, n, false);
+        if (*media_type) {
+            *out = kinds[i];
+            return STATUS_OK;
+        }
+    }
+    return refuse(bytes, n, err);
+}
+
+/* --- info -> facts --- */
+
+enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_bytes,
+                        const char *info_json, struct spec_facts *out, struct error *err)
+{
+    json_t *info = NULL;
+    enum status status = codec_json_own(info_json, &info, NULL);
+    if (status == STATUS_NO_MEMORY)
+        return error_status(err, status);
+    const struct kind *row = kinds_find(kind);
+    struct spec_facts facts = {.kind = row ? row->kind : DATA_N_KINDS};
+    if (!row || !row->read_info(info, media_type, file_bytes, &facts))
+        status = error_set(err, STATUS_INTERNAL, "", "the info of a dataset of kind '%s' is broken",
+                           kind);
+    json_decref(info);
+    if (status == STATUS_OK)
+        *out = facts;
+    return status;
+}

@@ -1,0 +1,69 @@
+/*
+ * The table of tasks: what a field can learn from a dataset, and through which measurement.
+ *
+ * A task is one file in core/task, one file tasks_*.c and one row here, and its presets
+ * (api/presets.c).  The settings of its measurement (`measure` of a job's body) are members of
+ * struct spec_measure; its row names them with their ranges and defaults.
+ */
+#ifndef API_TASKS_TASKS_H
+#define API_TASKS_TASKS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/codec/codec_spec.h"
+#include "api/codec/codec_spec_tables.h"
+#include "api/problem.h"
+#include "core/base/data.h"
+#include "core/base/parallel.h"
+#include "core/field/task.h"
+
+/* Bytes of memory that come to those of the field, its optimizer and the data, a little high. */
+struct task_bytes {
+    uint64_t task;       /* as long as it trains */
+    uint64_t loading;    /* while it is made, beside the data and without the field */
+    uint64_t evaluating; /* a full evaluation, beside the field's workspaces */
+};
+
+struct task_row {
+    enum task_type type;
+    const char *name;  /* "image" */
+    unsigned kinds;    /* datasets it learns from: 1u << enum data_kind, or of several */
+    unsigned holdouts; /* 1u << enum holdout, of several */
+    const struct spec_facts *example; /* what estimates of presets are made for */
+
+    struct member_table measure; /* into struct spec_measure */
+
+    /* In resolved settings of `measure`: what was "auto" or null and follows from the data.  False
+     * when out of memory.  NULL: nothing does. */
+    bool (*fill_in)(json_t *measure, const struct spec_facts *facts);
+
+    /* Numbers that the field gives at a point.  NULL: the channels of the data. */
+    size_t (*n_outputs)(const struct spec *spec, const struct spec_facts *facts);
+
+    /* What only the data can say about a spec: problems at their places.  NULL: nothing. */
+    enum status (*check)(const struct spec *spec, const struct spec_facts *facts,
+                         struct problem_list *problems);
+
+    /* data is borrowed until task_free; what the task does not need of it may be released.  *stop:
+     * CANCELED when it is raised. */
+    enum status (*create)(struct task **out, struct data *data, const struct spec *spec,
+                          struct team *team, const volatile bool *stop, struct error *err);
+
+    struct task_bytes (*bytes)(const struct spec *spec, const struct spec_facts *facts,
+                               size_t n_threads);
+};
+
+/* The rows in order; NULL past the last.  The first whose kinds include a dataset's is the task
+ * that follows from it. */
+const struct task_row *tasks_at(size_t i);
+const struct task_row *tasks_of(enum task_type type);
+const struct task_row *tasks_find(const char *name);       /* NULL if there is none */
+const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is none */
+
+/* --- the rows --- */
+extern const struct task_row tasks_image;
+
+#endif
