@@ -20,7 +20,7 @@
 enum {
     MOST_SECONDS = 10, /* for one file; they take a few hundredths where nothing else runs */
     REST_SECONDS = 5,
-    SPARE_KIB = 8 << 10, /* what the allocator and the database may keep of a thousand requests */
+    SPARE_KIB = 16 << 10, /* what the allocator and the database may keep of a thousand requests */
 };
 
 /* What a folder's files should come to. */
