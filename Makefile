@@ -98,8 +98,8 @@ $O/core/nn/kernel_amx.o: ISA := $(AVX512) -mavx512bf16 -mamx-tile -mamx-bf16
 $O/core/nn/kernel_avx2.o $O/core/nn/kernel_grid_avx2.o: ISA := $(UNZEROED) -mavx2 -mfma
 endif
 $O/core/nn/kernel_portable.o $O/core/nn/kernel_portable_bf16.o $O/core/nn/kernel_grid_portable.o $O/core/nn/optimizer.o: ISA := $(UNZEROED)
-# Loops over the lanes of a tree become vectors.
-$O/core/scene/bvh.o: ISA := $(UNZEROED)
+# Loops over the lanes of a tree become vectors; loops over places write what they read.
+$O/core/scene/bvh.o $O/core/scene/projection.o: ISA := $(UNZEROED)
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo '  CC $<';) $(CC) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<

@@ -66,7 +66,8 @@ mapfile -t files < <(outside api)
 gate "jansson outside api" "$(library jansson)" "${files[@]}"
 mapfile -t files < <(outside core/format)
 gate "a format's library outside core/format" "$(library 'png|jpeglib|zlib|zip')" "${files[@]}"
-mapfile -t files < <(outside server/store)
+mapfile -t files < <(outside core/scene)
+gate "kissfft outside core/scene" "$(library kiss_fft)" "${files[@]}"
 mapfile -t files < <(outside server/jobs)
 gate "libseccomp outside server/jobs" "$(library seccomp)" "${files[@]}"
 mapfile -t files < <(outside server/store)

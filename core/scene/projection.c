@@ -1,6 +1,8 @@
 #include "core/scene/projection.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -47,15 +49,22 @@ void projection_range(const struct projection *p, size_t first, size_t count, si
     *n_numbers = number_of(p, first + count) - *first_number;
 }
 
-/* The places of an item's columns in row 0, in pixels of the picture, and how far the next row's
- * are from them. */
+/*
+ * Places along a line are whole multiples of 2^-40 pixels: sums of them are exact, and the pixel is
+ * a shift away.  Sides are below 2^20, places below 2^22 on either side of 0.
+ */
+enum { PLACE_BITS = 40 };
+static const double place_unit = (double)((int64_t)1 << PLACE_BITS);
+
+/* An item's columns: their places in row 0, and how far the next row's are from them. */
 struct item {
     size_t first, count; /* of [A, W] */
-    double x[ITEM_COLUMNS], y[ITEM_COLUMNS];
-    double dx, dy;
+    int64_t x[ITEM_COLUMNS], y[ITEM_COLUMNS];
+    int64_t dx, dy;
 };
 
-static void find_item(const struct projection *p, size_t number, struct item *out)
+/* shift: added to every place, pixels. */
+static void find_item(const struct projection *p, size_t number, double shift, struct item *out)
 {
     const size_t angle = number / items_of_angle(p);
     const double cosine = cos(p->angles[angle]), sine = sin(p->angles[angle]);
@@ -63,45 +72,131 @@ static void find_item(const struct projection *p, size_t number, struct item *ou
     out->first = number_of(p, number);
     const size_t column = out->first - angle * p->width, n_left = p->width - column;
     out->count = n_left < ITEM_COLUMNS ? n_left : ITEM_COLUMNS;
-    out->dx = -sine;
-    out->dy = cosine;
+    out->dx = llrint(-sine * place_unit);
+    out->dy = llrint(cosine * place_unit);
     for (size_t i = 0; i < out->count; i++) {
         const double x = (double)(column + i) - x0;
-        out->x[i] = x * cosine + y0 * sine + x0;
-        out->y[i] = x * sine - y0 * cosine + y0;
+        out->x[i] = llrint((x * cosine + y0 * sine + x0 + shift) * place_unit);
+        out->y[i] = llrint((x * sine - y0 * cosine + y0 + shift) * place_unit);
     }
 }
 
-/* The pixel nearest to a place: false outside.  Between two it is the higher one, also where the
- * turn has left an error of some 1e-14. */
-static bool nearest_pixel(const struct projection *p, double x, double y, size_t *pixel)
+/* So that the pixel below a place is the nearest one.  Between two it is the higher, also where the
+ * turn has left an error of some 1e-13. */
+static const double to_nearest = 0.5 + 1e-9;
+
+/* Whether pixel (column, row) lies in a picture; negative ones are large numbers. */
+static bool is_inside(uint64_t column, uint64_t row, size_t width, size_t height)
 {
-    const double column = x + 0.5 + 1e-9, row = y + 0.5 + 1e-9;
-    if (!(column >= 0.0 && column < (double)p->width && row >= 0.0 && row < (double)p->height))
-        return false;
-    *pixel = (size_t)row * p->width + (size_t)column;
-    return true;
+    return column < width && row < height;
 }
 
-/* The four pixels around a place, and their weights: those outside have weight 0. */
-struct corners {
-    size_t pixel[4];
-    float weight[4];
-};
-
-static bool find_corners(const struct projection *p, double x, double y, struct corners *out)
+static void add_nearest(const struct projection *p, const struct item *item, const float *picture,
+                        float *sum)
 {
-    if (!(x >= -1.0 && x < (double)p->width && y >= -1.0 && y < (double)p->height))
-        return false;
-    const ptrdiff_t column = (ptrdiff_t)(x + 1.0) - 1, row = (ptrdiff_t)(y + 1.0) - 1;
-    const float fx = (float)(x - (double)column), fy = (float)(y - (double)row);
-    for (size_t k = 0; k < 4; k++) {
-        const ptrdiff_t c = column + (ptrdiff_t)(k % 2), r = row + (ptrdiff_t)(k / 2);
-        const bool inside = c >= 0 && c < (ptrdiff_t)p->width && r >= 0 && r < (ptrdiff_t)p->height;
-        out->pixel[k] = inside ? (size_t)r * p->width + (size_t)c : 0;
-        out->weight[k] = inside ? (k % 2 ? fx : 1.0f - fx) * (k / 2 ? fy : 1.0f - fy) : 0.0f;
+    for (size_t r = 0; r < p->height; r++) {
+        const int64_t dx = (int64_t)r * item->dx, dy = (int64_t)r * item->dy;
+        for (size_t i = 0; i < item->count; i++) {
+            const uint64_t column = (uint64_t)((item->x[i] + dx) >> PLACE_BITS);
+            const uint64_t row = (uint64_t)((item->y[i] + dy) >> PLACE_BITS);
+            if (is_inside(column, row, p->width, p->height))
+                sum[i] += picture[row * p->width + column];
+        }
     }
-    return true;
+}
+
+static void scatter_nearest(const struct projection *p, const struct item *item, const float *value,
+                            float *picture)
+{
+    for (size_t r = 0; r < p->height; r++) {
+        const int64_t dx = (int64_t)r * item->dx, dy = (int64_t)r * item->dy;
+        for (size_t i = 0; i < item->count; i++) {
+            const uint64_t column = (uint64_t)((item->x[i] + dx) >> PLACE_BITS);
+            const uint64_t row = (uint64_t)((item->y[i] + dy) >> PLACE_BITS);
+            if (is_inside(column, row, p->width, p->height))
+                picture[row * p->width + column] += value[i];
+        }
+    }
+}
+
+/* How far a place is past the pixel below it: 24 bits, as a float has. */
+static inline float part_of(int64_t place)
+{
+    return (float)(int32_t)(place >> (PLACE_BITS - 24) & 0xffffff) * (1.0f / (1 << 24));
+}
+
+/* Of the four pixels around a place, those that there are, and their weights: returns how many. */
+static size_t find_corners(const struct projection *p, int64_t x, int64_t y, size_t pixel[4],
+                           float weight[4])
+{
+    const float fx = part_of(x), fy = part_of(y);
+    size_t n = 0;
+    for (int k = 0; k < 4; k++) {
+        const uint64_t column = (uint64_t)((x >> PLACE_BITS) + k % 2);
+        const uint64_t row = (uint64_t)((y >> PLACE_BITS) + k / 2);
+        if (!is_inside(column, row, p->width, p->height))
+            continue;
+        pixel[n] = row * p->width + column;
+        weight[n++] = (k % 2 ? fx : 1.0f - fx) * (k / 2 ? fy : 1.0f - fy);
+    }
+    return n;
+}
+
+static void add_linear(const struct projection *p, const struct item *item, const float *picture,
+                       float *sum)
+{
+    for (size_t r = 0; r < p->height; r++) {
+        const int64_t dx = (int64_t)r * item->dx, dy = (int64_t)r * item->dy;
+        for (size_t i = 0; i < item->count; i++) {
+            const int64_t x = item->x[i] + dx, y = item->y[i] + dy;
+            const uint64_t column = (uint64_t)(x >> PLACE_BITS), row = (uint64_t)(y >> PLACE_BITS);
+            if (is_inside(column, row, p->width - 1, p->height - 1)) {
+                const float fx = part_of(x), fy = part_of(y);
+                const float *top = picture + row * p->width + column, *bottom = top + p->width;
+                const float above = top[0] * (1.0f - fx) + top[1] * fx;
+                const float below = bottom[0] * (1.0f - fx) + bottom[1] * fx;
+                sum[i] += above * (1.0f - fy) + below * fy;
+            } else {
+                size_t pixel[4];
+                float weight[4];
+                const size_t n = find_corners(p, x, y, pixel, weight);
+                for (size_t k = 0; k < n; k++)
+                    sum[i] += weight[k] * picture[pixel[k]];
+            }
+        }
+    }
+}
+
+static void scatter_linear(const struct projection *p, const struct item *item, const float *value,
+                           float *picture)
+{
+    for (size_t r = 0; r < p->height; r++) {
+        const int64_t dx = (int64_t)r * item->dx, dy = (int64_t)r * item->dy;
+        for (size_t i = 0; i < item->count; i++) {
+            const int64_t x = item->x[i] + dx, y = item->y[i] + dy;
+            const uint64_t column = (uint64_t)(x >> PLACE_BITS), row = (uint64_t)(y >> PLACE_BITS);
+            if (is_inside(column, row, p->width - 1, p->height - 1)) {
+                const float fx = part_of(x), fy = part_of(y);
+                float *top = picture + row * p->width + column, *bottom = top + p->width;
+                const float above = value[i] * (1.0f - fy), below = value[i] * fy;
+                top[0] += above * (1.0f - fx);
+                top[1] += above * fx;
+                bottom[0] += below * (1.0f - fx);
+                bottom[1] += below * fx;
+            } else {
+                size_t pixel[4];
+                float weight[4];
+                const size_t n = find_corners(p, x, y, pixel, weight);
+                for (size_t k = 0; k < n; k++)
+                    picture[pixel[k]] += weight[k] * value[i];
+            }
+        }
+    }
+}
+
+static double shift_of(const struct projection *p)
+{
+    return p->interpolation == PROJECTION_NEAREST ? to_nearest : 0.0;
 }
 
 void projection_forward(const struct projection *p, size_t first, size_t count,
@@ -110,22 +205,11 @@ void projection_forward(const struct projection *p, size_t first, size_t count,
     for (size_t number = first; number < first + count; number++) {
         struct item item;
         float sum[ITEM_COLUMNS] = {0.0f};
-        find_item(p, number, &item);
-        for (size_t r = 0; r < p->height; r++) {
-            const double row = (double)r;
-            for (size_t i = 0; i < item.count; i++) {
-                const double x = item.x[i] + row * item.dx, y = item.y[i] + row * item.dy;
-                struct corners c;
-                size_t pixel;
-                if (p->interpolation == PROJECTION_NEAREST) {
-                    if (nearest_pixel(p, x, y, &pixel))
-                        sum[i] += picture[pixel];
-                } else if (find_corners(p, x, y, &c)) {
-                    for (size_t k = 0; k < 4; k++)
-                        sum[i] += c.weight[k] * picture[c.pixel[k]];
-                }
-            }
-        }
+        find_item(p, number, shift_of(p), &item);
+        if (p->interpolation == PROJECTION_NEAREST)
+            add_nearest(p, &item, picture, sum);
+        else
+            add_linear(p, &item, picture, sum);
         for (size_t i = 0; i < item.count; i++)
             sinogram[item.first + i] = sum[i] / (float)p->height;
     }
@@ -137,24 +221,13 @@ void projection_adjoint(const struct projection *p, size_t first, size_t count,
     for (size_t number = first; number < first + count; number++) {
         struct item item;
         float value[ITEM_COLUMNS];
-        find_item(p, number, &item);
+        find_item(p, number, shift_of(p), &item);
         for (size_t i = 0; i < item.count; i++)
             value[i] = sinogram[item.first + i] / (float)p->height;
-        for (size_t r = 0; r < p->height; r++) {
-            const double row = (double)r;
-            for (size_t i = 0; i < item.count; i++) {
-                const double x = item.x[i] + row * item.dx, y = item.y[i] + row * item.dy;
-                struct corners c;
-                size_t pixel;
-                if (p->interpolation == PROJECTION_NEAREST) {
-                    if (nearest_pixel(p, x, y, &pixel))
-                        picture[pixel] += value[i];
-                } else if (find_corners(p, x, y, &c)) {
-                    for (size_t k = 0; k < 4; k++)
-                        picture[c.pixel[k]] += c.weight[k] * value[i];
-                }
-            }
-        }
+        if (p->interpolation == PROJECTION_NEAREST)
+            scatter_nearest(p, &item, value, picture);
+        else
+            scatter_linear(p, &item, value, picture);
     }
 }
 
