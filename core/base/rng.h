@@ -22,6 +22,7 @@ enum rng_stream {
     RNG_SAMPLE = 6,
     RNG_PROBE = 7,
     RNG_MASK = 8,
+    RNG_OCCUPANCY = 9,
 };
 
 struct rng {
