@@ -61,6 +61,8 @@ enum status checkpoint_encode(const struct checkpoint *c, const struct checkpoin
             tensor_set_add(set, "best.train.step", TENSOR_I64, 1, &best_step);
             tensor_set_add(set, "best.psnr", TENSOR_F64, 1, &c->best_psnr);
         }
+        if (blocks->state)
+            tensor_set_add(set, "task.state", TENSOR_F32, blocks->n_state, blocks->state);
         status = safetensors_encode(set->tensor, set->n, metadata,
                                     sizeof metadata / sizeof *metadata, out, err);
     }
@@ -130,6 +132,24 @@ static enum status read_header(const struct safetensors *file, enum optimizer_ty
     return STATUS_OK;
 }
 
+/* The state of a task, borrowed from the file. */
+static enum status find_state(const struct safetensors *file, size_t n, const struct tensor **out,
+                              struct error *err)
+{
+    const struct tensor *t = safetensors_find(file, "task.state");
+    bool ok = t && t->type == TENSOR_F32 && t->n_dims == 1 && t->shape[0] == n;
+    for (size_t i = 0; ok && i < n; i++) {
+        float value; /* the file's bytes may lie unaligned */
+        memcpy(&value, (const uint8_t *)t->data + i * sizeof value, sizeof value);
+        ok = isfinite(value);
+    }
+    if (!ok)
+        return error_set(err, STATUS_INVALID, "",
+                         "tensor 'task.state' is missing or not %zu finite numbers", n);
+    *out = t;
+    return STATUS_OK;
+}
+
 enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_blocks *blocks,
                               enum optimizer_type optimizer, const uint8_t *bytes, size_t n_bytes,
                               struct error *err)
@@ -139,12 +159,15 @@ enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_bloc
     struct named_block block[MAX_BLOCKS];
     float *read[MAX_BLOCKS] = {0};
     struct checkpoint header = {0};
+    const struct tensor *state = NULL;
     size_t n_blocks = 0;
     enum status status = safetensors_parse(&file, bytes, n_bytes, err);
     if (status == STATUS_OK)
         status = read_header(file, optimizer, &header, err);
     if (status == STATUS_OK && blocks->best)
         status = read_best(file, &header, err);
+    if (status == STATUS_OK && blocks->state)
+        status = find_state(file, blocks->n_state, &state, err);
     if (status != STATUS_OK)
         goto out;
     const bool has_average = blocks->average && has_block(file, "average.");
@@ -161,6 +184,8 @@ enum status checkpoint_decode(struct checkpoint *c, const struct checkpoint_bloc
         goto out;
     for (size_t i = 0; i < n_blocks; i++)
         memcpy(block[i].values, read[i], n_params * sizeof(float));
+    if (state)
+        memcpy(blocks->state, state->data, blocks->n_state * sizeof(float));
     if (blocks->average && !has_average)
         memcpy(blocks->average, blocks->params, n_params * sizeof(float));
     *c = header;

@@ -7,6 +7,8 @@
  *   that, below "average."; of a fit that stops early also the best
  *   parameters so far below "best.", "best.train.step" I64 [1] and "best.psnr" F64 [1].
  *
+ *   What a task has learned on the way (task.h) is "task.state" F32 [n].
+ *
  * Batches and schedules are functions of the step and the seed: there is no other state.
  */
 #ifndef CORE_FIELD_CHECKPOINT_H
@@ -32,6 +34,8 @@ struct checkpoint_blocks {
     float *const *moments; /* optimizer_n_moments blocks */
     float *average;        /* NULL: of no interest */
     float *best;           /* likewise */
+    float *state; /* [n_state], of the task; not shaped like the others; NULL: it has none */
+    size_t n_state;
 };
 
 /* Append a checkpoint. */

@@ -18,6 +18,8 @@ struct field {
     size_t n_encoding; /* floats of the encoding's part of params */
     size_t n_params;
     float *params;
+    size_t n_mask;
+    uint8_t *mask; /* NULL: none */
 };
 
 struct field_workspace {
@@ -59,7 +61,12 @@ enum status field_create(struct field **out, const struct field_spec *spec,
     f->n_encoding = encoding_n_params(f->encoding);
     f->n_params = f->n_encoding + mlp_n_params(f->mlp);
     f->params = mem_alloc_floats(f->n_params);
-    if (!f->params) {
+    f->n_mask = spec->n_mask;
+    if (f->n_mask > 0)
+        f->mask = mem_alloc_array(f->n_mask, 1);
+    if (f->mask)
+        memset(f->mask, 0xff, f->n_mask);
+    if (!f->params || (f->n_mask > 0 && !f->mask)) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
@@ -77,6 +84,7 @@ void field_free(struct field *f)
     encoding_free(f->encoding);
     mlp_free(f->mlp);
     mem_free(f->params);
+    mem_free(f->mask);
     mem_free(f);
 }
 
@@ -134,6 +142,21 @@ float *field_params(struct field *f)
 const float *field_params_const(const struct field *f)
 {
     return f->params;
+}
+
+size_t field_n_mask(const struct field *f)
+{
+    return f->n_mask;
+}
+
+uint8_t *field_mask(struct field *f)
+{
+    return f->mask;
+}
+
+const uint8_t *field_mask_const(const struct field *f)
+{
+    return f->mask;
 }
 
 void field_swap_params(struct field *f, float *block)

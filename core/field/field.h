@@ -32,6 +32,7 @@ struct field_spec {
     struct encoding_spec encoding;
     struct mlp_spec network;
     struct domain domain;
+    size_t n_mask; /* bytes of the field's mask; 0: it has none */
 };
 
 struct field;
@@ -80,6 +81,12 @@ void field_trainable_range(const struct field *f, size_t *first, size_t *count);
 
 /* Change the parameters for those in a block [field_n_params], which gets the field's. */
 void field_swap_params(struct field *f, float *block);
+
+/* The mask, [field_n_mask] bytes that are not learned: where in the domain a renderer has to look
+ * (core/scene/occupancy.h).  All bits are set until someone knows better.  NULL: none. */
+size_t field_n_mask(const struct field *f);
+uint8_t *field_mask(struct field *f);
+const uint8_t *field_mask_const(const struct field *f);
 
 /* --- queries --- */
 
@@ -135,8 +142,9 @@ void field_derivatives(const struct field *f, struct field_workspace *w, size_t 
 /* --- files --- */
 
 /* Append the field as safetensors: the encoding's tensors (core/nn/encoding.h) as "encoding.b",
- * "encoding.a", "encoding.levels.0" …, then "layers.0.weight" [M, K], "layers.0.bias" [M], …
- * metadata: what the caller wants kept beside them. */
+ * "encoding.a", "encoding.levels.0" …, then "layers.0.weight" [M, K], "layers.0.bias" [M], …, and
+ * the mask, if there is one, as "mask" U8 [n].  metadata: what the caller wants kept beside them.
+ */
 struct tensor_metadata;
 enum status field_save(const struct field *f, const struct tensor_metadata *metadata,
                        size_t n_metadata, struct buffer *out, struct error *err) WARN_UNUSED;

@@ -170,17 +170,32 @@ enum status field_save(const struct field *f, const struct tensor_metadata *meta
     if (!set)
         return error_status(err, STATUS_NO_MEMORY);
     enum status status = tensor_set_add_block(set, f, "", field_params_const(f), err);
+    if (field_n_mask(f) > 0)
+        tensor_set_add(set, "mask", TENSOR_U8, field_n_mask(f), field_mask_const(f));
     if (status == STATUS_OK)
         status = safetensors_encode(set->tensor, set->n, metadata, n_metadata, out, err);
     tensor_set_free(set);
     return status;
 }
 
+static enum status find_mask(const struct safetensors *file, size_t n, const struct tensor **out,
+                             struct error *err)
+{
+    const struct tensor *t = safetensors_find(file, "mask");
+    if (!t || t->type != TENSOR_U8 || t->n_dims != 1 || t->shape[0] != n)
+        return error_set(err, STATUS_INVALID, "", "tensor 'mask' is missing or not U8 [%zu]", n);
+    *out = t;
+    return STATUS_OK;
+}
+
 enum status field_load(struct field *f, const uint8_t *bytes, size_t n_bytes, struct error *err)
 {
     struct safetensors *file = NULL;
+    const struct tensor *mask = NULL;
     float *block = NULL;
     enum status status = safetensors_parse(&file, bytes, n_bytes, err);
+    if (status == STATUS_OK && field_n_mask(f) > 0)
+        status = find_mask(file, field_n_mask(f), &mask, err);
     if (status != STATUS_OK)
         goto out;
     block = mem_alloc_floats(field_n_params(f));
@@ -191,6 +206,8 @@ enum status field_load(struct field *f, const uint8_t *bytes, size_t n_bytes, st
     status = field_tensors_read(f, "", file, block, err);
     if (status == STATUS_OK)
         memcpy(field_params(f), block, field_n_params(f) * sizeof *block);
+    if (status == STATUS_OK && mask)
+        memcpy(field_mask(f), mask->data, field_n_mask(f));
 out:
     safetensors_free(file);
     mem_free(block);

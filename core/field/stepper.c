@@ -472,6 +472,8 @@ enum step_outcome stepper_step(struct stepper *s, uint64_t step, double rate,
     atomic_store(&s->abandoned, false);
     if (s->tables)
         tables_begin(s->tables);
+    if (s->task->class->update)
+        s->task->class->update(s->task, step, s->field, s->team);
     const double begin = monotonic_seconds();
     if (s->n_active > 1)
         team_run(s->team, step_member, s);

@@ -20,7 +20,9 @@
  *
  * Draws are a function of (seed, step, index) alone, so that tiles may be drawn in any order, on
  * any thread, and again after a resume.  A task is immutable while it trains: shared by all
- * threads. Implementations embed struct task as their first member and live in core/task.
+ * threads.  What it learns on the way about where to look (views: which space is empty) is its
+ * state: update() changes it between steps, and checkpoints keep it.
+ * Implementations embed struct task as their first member and live in core/task.
  */
 #ifndef CORE_FIELD_TASK_H
 #define CORE_FIELD_TASK_H
@@ -112,6 +114,14 @@ struct task_class {
     void (*measure)(const struct task *t, const struct task_measurement *m);
     size_t (*n_scratch)(const struct task *t, size_t n_parts);
 
+    /* Before step `step`, by one thread, with the team free: may change the task's state and the
+     * field's mask.  The same again for a step that was abandoned changes nothing more.  NULL: the
+     * task has no state. */
+    void (*update)(const struct task *t, uint64_t step, struct field *f, struct team *team);
+
+    /* The state was read from a checkpoint.  NULL likewise. */
+    void (*restored)(const struct task *t, struct field *f);
+
     /* Appends the task's metrics.  The team computes; CANCELED when *stop becomes true. */
     enum status (*evaluate)(const struct task *t, const struct field *f, struct team *team,
                             const struct task_evaluation *how, struct task_metrics *out,
@@ -129,6 +139,8 @@ struct task {
     size_t
         n_held_out; /* samples kept from training: where there are any, evaluate gives test_psnr */
     size_t n_evaluated; /* points that a quick evaluation asks the field for */
+    float *state;       /* [n_state]: finite numbers, owned by the implementation; NULL: none */
+    size_t n_state;
 };
 
 void task_free(struct task *t); /* NULL is fine */

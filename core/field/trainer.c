@@ -152,6 +152,8 @@ static struct checkpoint_blocks blocks_of(const struct trainer *t)
         .moments = stepper_moments(t->stepper),
         .average = a->is_shown ? shown : a->block,
         .best = e->is_shown ? shown : e->block,
+        .state = t->task->state,
+        .n_state = t->task->n_state,
     };
 }
 
@@ -178,6 +180,8 @@ enum status trainer_load(struct trainer *t, const uint8_t *bytes, size_t n_bytes
     t->early_stop.best_psnr = c.best_psnr;
     hide(t);
     stepper_parameters_changed(t->stepper);
+    if (t->task->class->restored)
+        t->task->class->restored(t->task, t->field);
     return STATUS_OK;
 }
 

@@ -1,0 +1,236 @@
+#include "core/scene/radiance.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+
+enum {
+    ROUND = 8, /* places of a ray that the field is asked for at once */
+    POINTS = RADIANCE_RAYS * ROUND,
+};
+static const float least_transmittance = 1e-4f; /* Mueller et al. 2022 */
+static const float least_seen = 1e-3f;          /* opacity that has a depth */
+
+double radiance_step(const struct radiance_spec *s)
+{
+    return sqrt(3.0) / (double)s->n_samples / s->domain.matrix[0][0];
+}
+
+static void to_unit(const struct domain *d, const double v[3], bool is_place, float out[3])
+{
+    for (int r = 0; r < 3; r++) {
+        double sum = is_place ? d->offset[r] : 0.0;
+        for (int c = 0; c < 3; c++)
+            sum += d->matrix[r][c] * v[c];
+        out[r] = (float)sum;
+    }
+}
+
+/* The cube in source coordinates. */
+static void find_cube(const struct domain *d, double low[3], double high[3])
+{
+    for (int r = 0; r < 3; r++) {
+        low[r] = -d->offset[r] / d->matrix[r][r];
+        high[r] = (1.0 - d->offset[r]) / d->matrix[r][r];
+    }
+}
+
+bool radiance_start(const struct radiance_spec *s, const struct ray *r, double jitter,
+                    double stride, struct walk *w)
+{
+    double low[3], high[3], near = s->near, far = s->far;
+    find_cube(&s->domain, low, high);
+    if (!ray_clip(r, low, high, &near, &far))
+        return false;
+    const double step = stride * radiance_step(s);
+    to_unit(&s->domain, r->origin, true, w->origin);
+    to_unit(&s->domain, r->direction, false, w->direction);
+    w->first = (float)(near + jitter * step);
+    w->step = (float)step;
+    w->next = 0;
+    const double n = ceil((far - near) / step - jitter);
+    w->end = n > 0.0 ? (uint32_t)n : 0;
+    return w->end > 0;
+}
+
+/* A ray on its way. */
+struct sight {
+    struct walk walk;
+    float basis[VOLUME_MAX_BASIS];
+    struct volume_sum sum;
+    size_t n_round; /* places of this round */
+    bool is_over;
+};
+
+struct radiance_eye {
+    const struct radiance_spec *spec;
+    const struct field *field;
+    const struct occupancy *occupancy;
+    struct field_workspace *values_workspace, *normals_workspace;
+    struct sight sight[RADIANCE_RAYS];
+    float coords[POINTS * 3], t[POINTS], dt[POINTS];
+    float *values;   /* [POINTS, C] */
+    float *gradient; /* [RADIANCE_RAYS, C, 3]; NULL: no normals */
+};
+
+size_t radiance_eye_bytes(size_t n_outputs)
+{
+    return sizeof(struct radiance_eye) + POINTS * n_outputs * sizeof(float);
+}
+
+enum status radiance_eye_create(struct radiance_eye **out, const struct radiance_spec *spec,
+                                const struct field *f, const struct occupancy *occupancy,
+                                bool has_normals, struct error *err)
+{
+    struct radiance_eye *e = mem_alloc(sizeof *e);
+    if (!e)
+        return error_status(err, STATUS_NO_MEMORY);
+    e->spec = spec;
+    e->field = f;
+    e->occupancy = occupancy;
+    e->values = mem_alloc_floats(POINTS * field_n_outputs(f));
+    if (has_normals)
+        e->gradient = mem_alloc_floats(RADIANCE_RAYS * field_n_outputs(f) * 3);
+    enum status status = STATUS_OK;
+    if (!e->values || (has_normals && !e->gradient))
+        status = error_status(err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK)
+        status = field_workspace_create(&e->values_workspace, f, FIELD_VALUES, err);
+    if (status == STATUS_OK && has_normals)
+        status = field_workspace_create(&e->normals_workspace, f, FIELD_GRADIENTS, err);
+    if (status == STATUS_OK)
+        *out = e;
+    else
+        radiance_eye_free(e);
+    return status;
+}
+
+void radiance_eye_free(struct radiance_eye *e)
+{
+    if (!e)
+        return;
+    field_workspace_free(e->values_workspace);
+    field_workspace_free(e->normals_workspace);
+    mem_free(e->values);
+    mem_free(e->gradient);
+    mem_free(e);
+}
+
+/* Even places: first, first + step …; what they stand for ends at the next. */
+static void start_evenly(const struct radiance_spec *s, const struct ray *r, struct walk *w)
+{
+    to_unit(&s->domain, r->origin, true, w->origin);
+    to_unit(&s->domain, r->direction, false, w->direction);
+    w->first = (float)s->near;
+    w->step = (float)((s->far - s->near) / (double)(s->n_samples - 1));
+    w->next = 0;
+    w->end = (uint32_t)s->n_samples;
+}
+
+static size_t go_evenly(const struct radiance_spec *s, struct walk *w, size_t n, float *t, float *dt,
+                        float *coords)
+{
+    size_t count = 0;
+    for (; count < n && w->next < w->end; count++, w->next++) {
+        t[count] = w->first + (float)w->next * w->step;
+        dt[count] = w->next + 1 < w->end ? w->step / (float)s->unit : RADIANCE_ENDLESS;
+        for (size_t d = 0; d < 3; d++)
+            coords[3 * count + d] = w->origin[d] + t[count] * w->direction[d];
+    }
+    return count;
+}
+
+static void begin(struct radiance_eye *e, const struct ray *r, struct sight *sight)
+{
+    struct ray straight = *r;
+    *sight = (struct sight){.sum = {.transmittance = 1.0f}};
+    ray_normalize(straight.direction);
+    volume_basis(e->spec->shading.degree, straight.direction, sight->basis);
+    if (e->spec->is_walked)
+        sight->is_over = !radiance_start(e->spec, &straight, 0.5, 1.0, &sight->walk);
+    else
+        start_evenly(e->spec, r, &sight->walk);
+}
+
+/* The next places of a ray, behind n points that others have asked for. */
+static size_t go_on(struct radiance_eye *e, struct sight *s, size_t n)
+{
+    float *t = e->t + n, *dt = e->dt + n, *coords = e->coords + 3 * n;
+    if (!e->spec->is_walked)
+        return go_evenly(e->spec, &s->walk, ROUND, t, dt, coords);
+    const size_t count = occupancy_walk(e->occupancy, &s->walk, ROUND, t, coords);
+    for (size_t i = 0; i < count; i++)
+        dt[i] = s->walk.step / (float)e->spec->unit;
+    return count;
+}
+
+/* One round over all rays that go on; whether any did. */
+static bool look_further(struct radiance_eye *e, size_t n_rays)
+{
+    const size_t n_outputs = field_n_outputs(e->field);
+    size_t n = 0;
+    for (size_t i = 0; i < n_rays; i++) {
+        struct sight *s = &e->sight[i];
+        s->n_round = s->is_over ? 0 : go_on(e, s, n);
+        n += s->n_round;
+    }
+    if (n == 0)
+        return false;
+    field_query(e->field, e->values_workspace, n, e->coords, e->values);
+    n = 0;
+    for (size_t i = 0; i < n_rays; i++) {
+        struct sight *s = &e->sight[i];
+        volume_forward(&e->spec->shading, s->basis, s->n_round, e->values + n * n_outputs,
+                       e->dt + n, e->t + n, &s->sum, NULL);
+        n += s->n_round;
+        s->is_over = s->is_over || s->n_round < ROUND || s->sum.transmittance < least_transmittance;
+    }
+    return true;
+}
+
+/* Normals at the depths that were found. */
+static void find_normals(struct radiance_eye *e, size_t n_rays, const struct ray *rays,
+                         struct radiance_pixel *out)
+{
+    const size_t n_outputs = field_n_outputs(e->field);
+    const struct field_outputs outputs = {.gradient = e->gradient};
+    for (size_t i = 0; i < n_rays; i++) {
+        struct ray r = rays[i];
+        double place[3];
+        ray_normalize(r.direction);
+        for (int d = 0; d < 3; d++)
+            place[d] = r.origin[d] + (double)out[i].depth * r.direction[d];
+        to_unit(&e->spec->domain, place, true, e->coords + 3 * i);
+    }
+    field_derivatives(e->field, e->normals_workspace, n_rays, e->coords, true, &outputs);
+    for (size_t i = 0; i < n_rays; i++) {
+        double normal[3];
+        for (int d = 0; d < 3; d++)
+            normal[d] = -(double)e->gradient[i * n_outputs * 3 + (size_t)d];
+        ray_normalize(normal);
+        for (int d = 0; d < 3; d++)
+            out[i].normal[d] = out[i].depth > 0.0f ? (float)normal[d] : 0.0f;
+    }
+}
+
+void radiance_look(struct radiance_eye *e, size_t n, const struct ray *rays,
+                   struct radiance_pixel *out)
+{
+    for (size_t i = 0; i < n; i++)
+        begin(e, &rays[i], &e->sight[i]);
+    while (look_further(e, n)) {
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct volume_sum *sum = &e->sight[i].sum;
+        const double length =
+            e->spec->is_walked ? 1.0 : sqrt(ray_dot(rays[i].direction, rays[i].direction));
+        out[i] = (struct radiance_pixel){.opacity = 1.0f - sum->transmittance};
+        for (int c = 0; c < 3; c++)
+            out[i].colour[c] = sum->colour[c] + sum->transmittance * e->spec->background[c];
+        if (out[i].opacity > least_seen)
+            out[i].depth = (float)((double)(sum->depth / out[i].opacity) * length);
+    }
+    if (e->gradient)
+        find_normals(e, n, rays, out);
+}

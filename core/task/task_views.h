@@ -1,0 +1,56 @@
+/*
+ * Task "views": posed photographs.  A field of density and colour (core/scene/radiance.h) is to
+ * look along every ray as its pixel does: loss = mean over rays and channels of
+ * (colour - pixel)^2.
+ *
+ *   even rays    as in Tancik et al. 2020: all training rays in one fixed random order, n_samples
+ *                depths of each, moved by chance by up to a step; a group is a ray
+ *   walked rays  drawn by chance with all others equally likely; a group is a tile, which takes
+ *                rays until the next does not fit.  A ray of more places than a tile has takes
+ *                longer steps.  Within a tile rays count alike, among tiles tiles do.  What is
+ *                empty the fit finds out on the way (core/scene/occupancy_grid.h): that is its
+ *                state, and the field's mask.
+ *
+ * Pictures with an alpha channel are seen over the background; BACKGROUND_RANDOM: over a colour
+ * that each training ray draws anew, so that the field learns opacity, and over black when shown.
+ * A picture without alpha is opaque: a random background then only keeps the field from being
+ * transparent.
+ *
+ * Pixels are looked at through their centres (i + 1/2; the paper's code uses i).
+ *
+ * Held out: the views of the data's own test split (else validation split, else every 8th).
+ * Metrics: psnr over training views, test_psnr over those held out, each the mean over views of the
+ * view's PSNR.  Quick: a fixed part of the pixels, 16,384 of each set.  Full: all pixels of views
+ * held out; of training views all, up to 2^20 in total, else a fixed part of so many.
+ */
+#ifndef CORE_TASK_TASK_VIEWS_H
+#define CORE_TASK_TASK_VIEWS_H
+
+#include "core/base/data.h"
+#include "core/field/task.h"
+#include "core/scene/radiance.h"
+
+enum { TASK_VIEWS_MAX_SAMPLES = 4096 }; /* of a walk: a cube's diagonal */
+
+enum background { BACKGROUND_BLACK, BACKGROUND_WHITE, BACKGROUND_RANDOM };
+
+/* "black", "white", "random"; NULL past the last. */
+const char *background_name(enum background b);
+
+struct task_views_spec {
+    struct radiance_spec radiance; /* its background is set by the task */
+    enum background background;
+    bool has_holdout;
+    uint64_t seed;
+};
+
+/* views are borrowed until the task is freed.  INVALID with a place below "/measure" or "/train"
+ * for settings that do not go, or where no view is left to train on.  The fields it trains have a
+ * mask of OCCUPANCY_BYTES where rays are walked. */
+enum status task_views_create(struct task **out, const struct views *views,
+                              const struct task_views_spec *spec, struct error *err) WARN_UNUSED;
+
+/* Bytes that the task keeps beside the views, a little high. */
+size_t task_views_bytes(const struct task_views_spec *spec, size_t n_threads);
+
+#endif
