@@ -8,6 +8,7 @@
 enum {
     ROUND = 8, /* places of a ray that the field is asked for at once */
     POINTS = RADIANCE_RAYS * ROUND,
+    N_AROUND = 6, /* places that tell a normal, no more than a round has */
 };
 static const float least_transmittance = 1e-4f; /* Mueller et al. 2022 */
 static const float least_seen = 1e-3f;          /* opacity that has a depth */
@@ -67,11 +68,11 @@ struct radiance_eye {
     const struct radiance_spec *spec;
     const struct field *field;
     const struct occupancy *occupancy;
-    struct field_workspace *values_workspace, *normals_workspace;
+    struct field_workspace *workspace;
+    bool has_normals;
     struct sight sight[RADIANCE_RAYS];
     float coords[POINTS * 3], t[POINTS], dt[POINTS];
-    float *values;   /* [POINTS, C] */
-    float *gradient; /* [RADIANCE_RAYS, C, 3]; NULL: no normals */
+    float *values; /* [POINTS, C] */
 };
 
 size_t radiance_eye_bytes(size_t n_outputs)
@@ -90,15 +91,12 @@ enum status radiance_eye_create(struct radiance_eye **out, const struct radiance
     e->field = f;
     e->occupancy = occupancy;
     e->values = mem_alloc_floats(POINTS * field_n_outputs(f));
-    if (has_normals)
-        e->gradient = mem_alloc_floats(RADIANCE_RAYS * field_n_outputs(f) * 3);
+    e->has_normals = has_normals;
     enum status status = STATUS_OK;
-    if (!e->values || (has_normals && !e->gradient))
+    if (!e->values)
         status = error_status(err, STATUS_NO_MEMORY);
     if (status == STATUS_OK)
-        status = field_workspace_create(&e->values_workspace, f, FIELD_VALUES, err);
-    if (status == STATUS_OK && has_normals)
-        status = field_workspace_create(&e->normals_workspace, f, FIELD_GRADIENTS, err);
+        status = field_workspace_create(&e->workspace, f, FIELD_VALUES, err);
     if (status == STATUS_OK)
         *out = e;
     else
@@ -110,10 +108,8 @@ void radiance_eye_free(struct radiance_eye *e)
 {
     if (!e)
         return;
-    field_workspace_free(e->values_workspace);
-    field_workspace_free(e->normals_workspace);
+    field_workspace_free(e->workspace);
     mem_free(e->values);
-    mem_free(e->gradient);
     mem_free(e);
 }
 
@@ -128,8 +124,8 @@ static void start_evenly(const struct radiance_spec *s, const struct ray *r, str
     w->end = (uint32_t)s->n_samples;
 }
 
-static size_t go_evenly(const struct radiance_spec *s, struct walk *w, size_t n, float *t, float *dt,
-                        float *coords)
+static size_t go_evenly(const struct radiance_spec *s, struct walk *w, size_t n, float *t,
+                        float *dt, float *coords)
 {
     size_t count = 0;
     for (; count < n && w->next < w->end; count++, w->next++) {
@@ -177,7 +173,7 @@ static bool look_further(struct radiance_eye *e, size_t n_rays)
     }
     if (n == 0)
         return false;
-    field_query(e->field, e->values_workspace, n, e->coords, e->values);
+    field_query(e->field, e->workspace, n, e->coords, e->values);
     n = 0;
     for (size_t i = 0; i < n_rays; i++) {
         struct sight *s = &e->sight[i];
@@ -189,25 +185,42 @@ static bool look_further(struct radiance_eye *e, size_t n_rays)
     return true;
 }
 
-/* Normals at the depths that were found. */
+/* Half of the way over which a normal is told: about a cell of the occupancy.  Learned fields are
+ * rough, and their slope at a point says little of the surface. */
+static double normal_reach(const struct radiance_spec *s)
+{
+    return s->is_walked ? 1.0 / OCCUPANCY_SIDE / s->domain.matrix[0][0]
+                        : (s->far - s->near) / 200.0;
+}
+
+/* Normals at the depths that were found: how the opacity of a step of that reach changes along each
+ * axis. */
 static void find_normals(struct radiance_eye *e, size_t n_rays, const struct ray *rays,
                          struct radiance_pixel *out)
 {
     const size_t n_outputs = field_n_outputs(e->field);
-    const struct field_outputs outputs = {.gradient = e->gradient};
+    const double reach = normal_reach(e->spec);
+    const float width = (float)(reach / e->spec->unit);
     for (size_t i = 0; i < n_rays; i++) {
         struct ray r = rays[i];
-        double place[3];
         ray_normalize(r.direction);
-        for (int d = 0; d < 3; d++)
-            place[d] = r.origin[d] + (double)out[i].depth * r.direction[d];
-        to_unit(&e->spec->domain, place, true, e->coords + 3 * i);
+        for (size_t k = 0; k < N_AROUND; k++) {
+            double place[3];
+            for (size_t d = 0; d < 3; d++)
+                place[d] = r.origin[d] + (double)out[i].depth * r.direction[d];
+            place[k / 2] += k % 2 ? reach : -reach;
+            to_unit(&e->spec->domain, place, true, e->coords + 3 * (N_AROUND * i + k));
+        }
     }
-    field_derivatives(e->field, e->normals_workspace, n_rays, e->coords, true, &outputs);
+    field_query(e->field, e->workspace, N_AROUND * n_rays, e->coords, e->values);
     for (size_t i = 0; i < n_rays; i++) {
         double normal[3];
-        for (int d = 0; d < 3; d++)
-            normal[d] = -(double)e->gradient[i * n_outputs * 3 + (size_t)d];
+        for (size_t d = 0; d < 3; d++) {
+            const float *raw = e->values + (N_AROUND * i + 2 * d) * n_outputs;
+            const float before = volume_density(e->spec->shading.density, raw[0]);
+            const float behind = volume_density(e->spec->shading.density, raw[n_outputs]);
+            normal[d] = (double)(expf(-behind * width) - expf(-before * width));
+        }
         ray_normalize(normal);
         for (int d = 0; d < 3; d++)
             out[i].normal[d] = out[i].depth > 0.0f ? (float)normal[d] : 0.0f;
@@ -231,6 +244,6 @@ void radiance_look(struct radiance_eye *e, size_t n, const struct ray *rays,
         if (out[i].opacity > least_seen)
             out[i].depth = (float)((double)(sum->depth / out[i].opacity) * length);
     }
-    if (e->gradient)
+    if (e->has_normals)
         find_normals(e, n, rays, out);
 }

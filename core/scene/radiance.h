@@ -57,7 +57,7 @@ struct radiance_pixel {
 };
 
 /* A thread's means to look along rays.  spec, field and occupancy (NULL: of even rays, or
- * everything) are borrowed; normals cost a gradient for each ray.  NO_MEMORY. */
+ * everything) are borrowed; normals cost six more points for each ray.  NO_MEMORY. */
 struct radiance_eye;
 enum status radiance_eye_create(struct radiance_eye **out, const struct radiance_spec *spec,
                                 const struct field *f, const struct occupancy *occupancy,

@@ -11,11 +11,11 @@
 #include "core/field/metrics.h"
 #include "core/nn/mlp.h"
 #include "core/scene/occupancy_grid.h"
+#include "core/task/view_rays.h"
 
 enum {
     QUICK_RAYS = 16384, /* of each set, while training (contract) */
     FULL_TRAIN_RAYS = 1 << 20,
-    HOLDOUT_STRIDE = 8,
     MAX_DRAWS = 4096,          /* rays that a tile looks for when all miss */
     CHUNK = RADIANCE_RAYS * 4, /* rays of a piece of an evaluation */
     GUESSED_PLACES = 16,       /* of a walked ray, for n_evaluated */
@@ -32,20 +32,11 @@ enum {
     N_TARGETS = TARGET_DIRECTION + 3,
 };
 
-enum set { SET_TRAIN, SET_TEST, N_SETS };
-
-/* Views of a set, and how many pixels there are before each. */
-struct view_set {
-    size_t n_views;
-    size_t *view;     /* [n_views] */
-    uint64_t *before; /* [n_views + 1] */
-};
-
 struct task_views {
     struct task task; /* first: a struct task * is cast back */
     const struct views *views;
     struct task_views_spec spec;
-    struct view_set set[N_SETS];
+    struct view_set set[N_VIEW_SETS];
     struct occupancy_grid *grid; /* NULL: rays are even */
 };
 
@@ -61,97 +52,14 @@ const char *background_name(enum background b)
     return (size_t)b < sizeof names / sizeof *names ? names[b] : NULL;
 }
 
-/* --- sets --- */
-
-static bool has_split(const struct views *v, enum view_split split)
-{
-    for (size_t i = 0; i < v->n_views; i++)
-        if (v->view[i].split == split)
-            return true;
-    return false;
-}
-
-static enum set set_of(const struct task_views *t, size_t i, enum view_split test, bool has_test)
-{
-    if (!t->spec.has_holdout)
-        return SET_TRAIN;
-    const enum view_split split = t->views->view[i].split;
-    if (has_test)
-        return split == test ? SET_TEST : split == VIEW_TRAIN ? SET_TRAIN : N_SETS;
-    return i % HOLDOUT_STRIDE == 0 ? SET_TEST : SET_TRAIN;
-}
-
-static enum status divide(struct task_views *t, struct error *err)
-{
-    const struct views *v = t->views;
-    const enum view_split test = has_split(v, VIEW_TEST) ? VIEW_TEST : VIEW_VALIDATION;
-    const bool has_test = has_split(v, test) && has_split(v, VIEW_TRAIN);
-    for (int s = 0; s < N_SETS; s++) {
-        t->set[s].view = mem_alloc_array(v->n_views, sizeof *t->set[s].view);
-        t->set[s].before = mem_alloc_array(v->n_views + 1, sizeof *t->set[s].before);
-        if (!t->set[s].view || !t->set[s].before)
-            return error_status(err, STATUS_NO_MEMORY);
-    }
-    for (size_t i = 0; i < v->n_views; i++) {
-        const enum set which = set_of(t, i, test, has_test);
-        if (which == N_SETS)
-            continue;
-        struct view_set *set = &t->set[which];
-        const struct image *image = &v->view[i].image;
-        set->view[set->n_views] = i;
-        set->before[set->n_views + 1] =
-            set->before[set->n_views] + (uint64_t)image->width * image->height;
-        set->n_views++;
-    }
-    if (t->set[SET_TRAIN].n_views == 0)
-        return error_set(err, STATUS_INVALID, "/train/holdout",
-                         "%zu views leave none to train on when some are held out", v->n_views);
-    return STATUS_OK;
-}
-
-static uint64_t n_rays(const struct view_set *set)
-{
-    return set->before[set->n_views];
-}
-
-/* --- pixels --- */
-
-static struct ray ray_of_pixel(const struct view *v, size_t pixel)
-{
-    const struct camera camera = camera_of_view(v);
-    return camera_ray(&camera, (double)(pixel % v->image.width) + 0.5,
-                      (double)(pixel / v->image.width) + 0.5);
-}
-
-/* What the pixel shows over a background. */
-static void read_pixel(const struct view *v, size_t pixel, const float background[3],
-                       float colour[3])
-{
-    float value[LIMIT_CHANNELS];
-    const size_t channels = v->image.channels;
-    image_read(&v->image, pixel * channels, channels, value);
-    const float alpha = channels == 4 ? value[3] : 1.0f;
-    for (size_t c = 0; c < 3; c++)
-        colour[c] = alpha * value[c] + (1.0f - alpha) * background[c];
-}
+/* --- training --- */
 
 /* Ray i of all training rays. */
 static const struct view *find_ray(const struct task_views *t, uint64_t i, size_t *pixel)
 {
-    const struct view_set *set = &t->set[SET_TRAIN];
-    size_t low = 0, high = set->n_views;
-    while (high - low > 1) {
-        const size_t middle = (low + high) / 2;
-        if (set->before[middle] <= i)
-            low = middle;
-        else
-            high = middle;
-    }
-    *pixel = (size_t)(i - set->before[low]);
-    return &t->views->view[set->view[low]];
+    const struct view_set *set = &t->set[VIEWS_TRAINED];
+    return &t->views->view[set->view[view_set_find(set, i, pixel)]];
 }
-
-/* --- training --- */
 
 /* A ray's own numbers, with its first point. */
 static void write_ray(const struct task_views *t, const struct view *v, size_t pixel,
@@ -162,7 +70,7 @@ static void write_ray(const struct task_views *t, const struct view *v, size_t p
     for (int c = 0; c < 3 && t->spec.background == BACKGROUND_RANDOM; c++)
         background[c] = (float)rng_uniform(rng);
     target[TARGET_COUNT] = (float)count;
-    read_pixel(v, pixel, background, target + TARGET_COLOUR);
+    view_pixel(v, pixel, background, target + TARGET_COLOUR);
     memcpy(target + TARGET_BACKGROUND, background, sizeof background);
     for (int d = 0; d < 3; d++)
         target[TARGET_DIRECTION + d] = (float)direction[d];
@@ -178,14 +86,14 @@ static void write_unit(const struct domain *d, const double source[3], float *un
 static void draw_even_ray(const struct task_views *t, const struct task_tile *tile, size_t first)
 {
     const struct radiance_spec *s = &t->spec.radiance;
-    const uint64_t total = n_rays(&t->set[SET_TRAIN]);
+    const uint64_t total = view_set_n_rays(&t->set[VIEWS_TRAINED]);
     const uint64_t number =
         tile->step * (tile->batch_size / s->n_samples) + (tile->first + first) / s->n_samples;
     struct rng rng = rng_at(t->spec.seed, RNG_BATCH, number);
     size_t pixel;
     const struct view *v =
         find_ray(t, rng_permute(t->spec.seed, RNG_BATCH, 0, total, number % total), &pixel);
-    const struct ray r = ray_of_pixel(v, pixel);
+    const struct ray r = view_ray(v, pixel);
     double direction[3] = {r.direction[0], r.direction[1], r.direction[2]};
     const double gap = (s->far - s->near) / (double)(s->n_samples - 1);
     const double noise = (s->far - s->near) / (double)s->n_samples;
@@ -228,8 +136,9 @@ static size_t draw_walked_ray(const struct task_views *t, struct rng *rng, size_
     float place[MLP_TILE + 1], unit[3 * (MLP_TILE + 1)];
     struct walk walk;
     size_t pixel;
-    const struct view *v = find_ray(t, rng_below(rng, n_rays(&t->set[SET_TRAIN])), &pixel);
-    struct ray r = ray_of_pixel(v, pixel);
+    const struct view *v =
+        find_ray(t, rng_below(rng, view_set_n_rays(&t->set[VIEWS_TRAINED])), &pixel);
+    struct ray r = view_ray(v, pixel);
     const double jitter = rng_uniform(rng);
     ray_normalize(r.direction);
     if (!radiance_start(s, &r, jitter, 1.0, &walk))
@@ -375,7 +284,7 @@ static void restored(const struct task *task, struct field *f)
 /* Rays of a set that are looked at: n_each of each view, by chance, or all. */
 struct evaluation {
     const struct task_views *task;
-    enum set set;
+    enum view_set_name set;
     size_t n_each; /* 0: all */
     const volatile bool *stop;
     uint64_t *first_chunk;     /* [n_views + 1] */
@@ -413,8 +322,8 @@ static void measure_chunk(struct evaluation *e, size_t chunk, struct radiance_ey
             if (n_view < n_pixels)
                 pixel = (size_t)rng_permute(t->spec.seed, RNG_EVALUATION, set->view[view], n_pixels,
                                             pixel);
-            rays[k] = ray_of_pixel(v, pixel);
-            read_pixel(v, pixel, t->spec.radiance.background, target[k]);
+            rays[k] = view_ray(v, pixel);
+            view_pixel(v, pixel, t->spec.radiance.background, target[k]);
         }
         radiance_look(eye, n, rays, seen);
         for (size_t k = 0; k < n; k++)
@@ -461,8 +370,8 @@ static enum status measure(struct evaluation *e, struct team *team,
         if (task_stopped(how->stop))
             status = error_status(err, STATUS_CANCELED);
         else if (how->progress)
-            how->progress(how->context,
-                          ((double)e->set + (double)e->begin / (double)n_chunks) / (double)N_SETS);
+            how->progress(how->context, ((double)e->set + (double)e->begin / (double)n_chunks) /
+                                            (double)N_VIEW_SETS);
     }
     double sum = 0.0;
     for (size_t i = 0; i < set->n_views && status == STATUS_OK; i++) {
@@ -487,7 +396,7 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
                             const struct task_evaluation *how, struct task_metrics *out,
                             struct error *err)
 {
-    static const char *const keys[N_SETS] = {"psnr", "test_psnr"};
+    static const char *const keys[N_VIEW_SETS] = {"psnr", "test_psnr"};
     const struct task_views *t = of(task);
     const struct occupancy *occupancy = t->grid ? occupancy_grid_get(t->grid) : NULL;
     const size_t n_members = team_size(team);
@@ -497,15 +406,16 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t i = 0; i < n_members && status == STATUS_OK; i++)
         status = radiance_eye_create(&eye[i], &t->spec.radiance, f, occupancy, false, err);
-    for (int s = 0; s < N_SETS && status == STATUS_OK; s++) {
+    for (int s = 0; s < N_VIEW_SETS && status == STATUS_OK; s++) {
         const struct view_set *set = &t->set[s];
         double psnr = 0.0;
         if (set->n_views == 0)
             continue;
-        struct evaluation e = {.task = t, .set = (enum set)s, .stop = how->stop, .eye = eye};
+        struct evaluation e = {
+            .task = t, .set = (enum view_set_name)s, .stop = how->stop, .eye = eye};
         if (how->effort == EVALUATE_QUICK)
             e.n_each = rays_of_each(set, QUICK_RAYS);
-        else if (s == SET_TRAIN)
+        else if (s == VIEWS_TRAINED)
             e.n_each = rays_of_each(set, FULL_TRAIN_RAYS);
         status = measure(&e, team, how, &psnr, err);
         if (status == STATUS_OK)
@@ -522,10 +432,7 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
 static void free_views_task(struct task *task)
 {
     struct task_views *t = (struct task_views *)task;
-    for (int s = 0; s < N_SETS; s++) {
-        mem_free(t->set[s].view);
-        mem_free(t->set[s].before);
-    }
+    view_sets_deinit(t->set);
     occupancy_grid_free(t->grid);
     mem_free(t);
 }
@@ -567,7 +474,7 @@ size_t task_views_bytes(const struct task_views_spec *spec, size_t n_threads)
 
 static size_t quick_rays(const struct view_set *set)
 {
-    const uint64_t n = n_rays(set);
+    const uint64_t n = view_set_n_rays(set);
     return n < QUICK_RAYS ? (size_t)n : QUICK_RAYS;
 }
 
@@ -592,7 +499,7 @@ enum status task_views_create(struct task **out, const struct views *views,
     };
     for (int c = 0; c < 3; c++)
         t->spec.radiance.background[c] = spec->background == BACKGROUND_WHITE ? 1.0f : 0.0f;
-    status = divide(t, err);
+    status = view_sets_divide(views, spec->has_holdout, t->set, err);
     if (status == STATUS_OK && r->is_walked) {
         status = occupancy_grid_create(&t->grid, t->task.n_outputs, err);
         if (status == STATUS_OK)
@@ -602,10 +509,11 @@ enum status task_views_create(struct task **out, const struct views *views,
         free_views_task(&t->task);
         return status;
     }
-    t->task.n_samples = (size_t)n_rays(&t->set[SET_TRAIN]);
-    t->task.n_held_out = (size_t)n_rays(&t->set[SET_TEST]);
-    t->task.n_evaluated = (quick_rays(&t->set[SET_TRAIN]) + quick_rays(&t->set[SET_TEST])) *
-                          (r->is_walked ? GUESSED_PLACES : r->n_samples);
+    t->task.n_samples = (size_t)view_set_n_rays(&t->set[VIEWS_TRAINED]);
+    t->task.n_held_out = (size_t)view_set_n_rays(&t->set[VIEWS_HELD_OUT]);
+    t->task.n_evaluated =
+        (quick_rays(&t->set[VIEWS_TRAINED]) + quick_rays(&t->set[VIEWS_HELD_OUT])) *
+        (r->is_walked ? GUESSED_PLACES : r->n_samples);
     *out = &t->task;
     return STATUS_OK;
 }
