@@ -457,7 +457,7 @@ static void trainer_draws_whole_groups_and_shows_nothing_with_broken_metrics(voi
 {
     (void)state;
     struct fit fit = small_fit();
-    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, 1}};
+    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, 1, NULL, 0}};
     enum trainer_stop stopped_by;
     fit_start_counting(&fit, &task.task);
     assert_int_equal(run(&fit, &always, &stopped_by, NULL), STATUS_OK);
@@ -475,7 +475,7 @@ static void trainer_evaluates_only_what_its_share_pays_for(void **state)
 {
     (void)state;
     struct fit fit = small_fit();
-    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, SIZE_MAX}};
+    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, SIZE_MAX, NULL, 0}};
     enum trainer_stop stopped_by;
     fit_start_counting(&fit, &task.task);
     assert_int_equal(run(&fit, &(struct trainer_intervals){0.0, 0.0, 0.0, 1.0}, &stopped_by, NULL),
@@ -488,10 +488,10 @@ static void trainer_refuses_tasks_that_do_not_fit_the_field(void **state)
 {
     (void)state;
     static const struct task tasks[] = {
-        {&counting_class, 3, 3, 1, 1, 1, 0, 1},
-        {&counting_class, 2, 1, 1, 1, 1, 0, 1},
-        {&counting_class, 2, 3, MLP_TILE + 1, 1, 1, 0, 1},
-        {&counting_class, 2, 3, 0, 1, 1, 0, 1},
+        {&counting_class, 3, 3, 1, 1, 1, 0, 1, NULL, 0},
+        {&counting_class, 2, 1, 1, 1, 1, 0, 1, NULL, 0},
+        {&counting_class, 2, 3, MLP_TILE + 1, 1, 1, 0, 1, NULL, 0},
+        {&counting_class, 2, 3, 0, 1, 1, 0, 1, NULL, 0},
     };
     struct fit fit = small_fit();
     fit_start(&fit, HOLDOUT_NONE);
