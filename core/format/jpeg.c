@@ -44,6 +44,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     const uint8_t *bytes;
     size_t n_bytes;
+    bool is_stored; /* EXIF does not turn it */
     struct exif_placement upright;
 };
 
@@ -187,8 +188,9 @@ static enum status read_header(struct reader *r)
         return error_set(err, STATUS_INVALID, "", "%s: 'the file is too short for its pixels'",
                          r->trouble.what);
     j->out_color_space = j->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
-    r->upright =
-        exif_place(find_orientation(r->bytes, r->n_bytes), j->image_width, j->image_height);
+    const unsigned orientation =
+        r->is_stored ? EXIF_UPRIGHT : find_orientation(r->bytes, r->n_bytes);
+    r->upright = exif_place(orientation, j->image_width, j->image_height);
     const size_t n_kept = jpeg_has_multiple_scans(j) ? coefficient_bytes(j) : 0;
     if (n_kept > LIMIT_JPEG_COEFFICIENTS)
         return error_set(err, STATUS_TOO_LARGE, "",
@@ -228,9 +230,9 @@ static enum status read_rows(struct reader *r, struct image *image)
 
 /* Start reading a file; reader_deinit whatever comes of it. */
 static enum status reader_init(struct reader *r, const uint8_t *bytes, size_t n_bytes,
-                               struct error *err)
+                               bool is_stored, struct error *err)
 {
-    *r = (struct reader){.bytes = bytes, .n_bytes = n_bytes};
+    *r = (struct reader){.bytes = bytes, .n_bytes = n_bytes, .is_stored = is_stored};
     if (n_bytes < 4 || bytes[0] != 0xFF || bytes[1] != MARKER_START)
         return error_set(err, STATUS_INVALID, "", "not a JPEG file");
     trouble_init(&r->trouble, err, "the JPEG file is broken");
@@ -244,11 +246,11 @@ static void reader_deinit(struct reader *r)
         jpeg_destroy_decompress(&r->jpeg);
 }
 
-enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
-                       struct error *err)
+static enum status check(const uint8_t *bytes, size_t n_bytes, bool is_stored,
+                         struct image_facts *out, struct error *err)
 {
     struct reader r;
-    enum status status = reader_init(&r, bytes, n_bytes, err);
+    enum status status = reader_init(&r, bytes, n_bytes, is_stored, err);
     if (status == STATUS_OK)
         status = read_rows(&r, NULL);
     if (status == STATUS_OK)
@@ -264,11 +266,24 @@ enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts 
     return status;
 }
 
-enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out, struct error *err)
+enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                       struct error *err)
+{
+    return check(bytes, n_bytes, false, out, err);
+}
+
+enum status jpeg_check_stored(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                              struct error *err)
+{
+    return check(bytes, n_bytes, true, out, err);
+}
+
+static enum status decode(const uint8_t *bytes, size_t n_bytes, bool is_stored, struct image *out,
+                          struct error *err)
 {
     struct reader r;
     struct image image = {0};
-    enum status status = reader_init(&r, bytes, n_bytes, err);
+    enum status status = reader_init(&r, bytes, n_bytes, is_stored, err);
     if (status == STATUS_OK)
         status = image_create(&image, SAMPLE_U8, r.upright.width, r.upright.height,
                               (size_t)r.jpeg.num_components, err);
@@ -280,6 +295,17 @@ enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
     else
         *out = image;
     return status;
+}
+
+enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out, struct error *err)
+{
+    return decode(bytes, n_bytes, false, out, err);
+}
+
+enum status jpeg_decode_stored(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                               struct error *err)
+{
+    return decode(bytes, n_bytes, true, out, err);
 }
 
 /* --- encoding --- */

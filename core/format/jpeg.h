@@ -1,6 +1,6 @@
 /*
  * JPEG <-> pixels, by libjpeg-turbo.  The EXIF orientation is applied; CMYK and YCCK are refused.
- * Both functions may be called from any thread.
+ * All functions may be called from any thread.
  */
 #ifndef CORE_FORMAT_JPEG_H
 #define CORE_FORMAT_JPEG_H
@@ -21,6 +21,13 @@ enum status jpeg_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
  * rows, and for a file of several scans at most LIMIT_JPEG_COEFFICIENTS more. */
 enum status jpeg_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
                        struct error *err) WARN_UNUSED;
+
+/* The same without turning by EXIF: for photographs whose cameras were found by programs that do
+ * not turn them either. */
+enum status jpeg_decode_stored(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                               struct error *err) WARN_UNUSED;
+enum status jpeg_check_stored(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                              struct error *err) WARN_UNUSED;
 
 /* Append 8-bit grey (channels 1) or RGB (3) pixels; quality 1..100.  Other channel counts are
  * UNSUPPORTED; INVALID, TOO_LARGE (side, or the buffer's maximum), NO_MEMORY.  *out is then as it

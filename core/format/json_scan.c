@@ -1,8 +1,11 @@
 #include "core/format/json_scan.h"
 
+#include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 
 struct json_scan json_scan_start(const char *text, size_t n_bytes, const char *what,
@@ -44,6 +47,14 @@ enum status json_scan_end(struct json_scan *s)
     return s->at == s->end ? STATUS_OK : json_scan_broken(s, "something follows the last bracket");
 }
 
+enum status json_scan_more(struct json_scan *s, char close, bool *is_first, bool *more)
+{
+    const bool was_first = *is_first;
+    *is_first = false;
+    *more = !json_scan_take(s, close);
+    return *more && !was_first ? json_scan_expect(s, ',') : STATUS_OK;
+}
+
 enum status json_scan_size(struct json_scan *s, size_t *out)
 {
     skip_blanks(s);
@@ -57,6 +68,128 @@ enum status json_scan_size(struct json_scan *s, size_t *out)
         return json_scan_broken(s, "a whole number is missing");
     *out = v;
     return STATUS_OK;
+}
+
+static size_t skip_digits(struct json_scan *s)
+{
+    const char *first = s->at;
+    while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
+        s->at++;
+    return (size_t)(s->at - first);
+}
+
+static bool skip_one_of(struct json_scan *s, const char *marks)
+{
+    if (s->at == s->end || *s->at == '\0' || !strchr(marks, *s->at))
+        return false;
+    s->at++;
+    return true;
+}
+
+/* -? (0 | 1-9 digits) (. digits)? (e sign? digits)?  False where there is none. */
+static bool skip_number(struct json_scan *s)
+{
+    skip_one_of(s, "-");
+    const bool is_zero = skip_one_of(s, "0");
+    if (!is_zero && skip_digits(s) == 0)
+        return false;
+    if (skip_one_of(s, ".") && skip_digits(s) == 0)
+        return false;
+    if (skip_one_of(s, "eE")) {
+        skip_one_of(s, "+-");
+        return skip_digits(s) > 0;
+    }
+    return true;
+}
+
+enum status json_scan_number(struct json_scan *s, double *out)
+{
+    char text[512];
+    skip_blanks(s);
+    const char *first = s->at;
+    if (!skip_number(s))
+        return json_scan_broken(s, "a number is missing");
+    const size_t n = (size_t)(s->at - first);
+    if (n >= sizeof text)
+        return json_scan_broken(s, "a number is too long");
+    memcpy(text, first, n);
+    text[n] = '\0';
+    const double v = strtod(text, NULL);
+    if (!isfinite(v))
+        return json_scan_broken(s, "a number is too large");
+    *out = v;
+    return STATUS_OK;
+}
+
+static bool take_word(struct json_scan *s, const char *word)
+{
+    const size_t n = strlen(word);
+    skip_blanks(s);
+    if ((size_t)(s->end - s->at) < n || memcmp(s->at, word, n) != 0)
+        return false;
+    s->at += n;
+    return true;
+}
+
+enum status json_scan_flag(struct json_scan *s, bool *out)
+{
+    const bool is_true = take_word(s, "true");
+    if (!is_true && !take_word(s, "false"))
+        return json_scan_broken(s, "true or false is missing");
+    *out = is_true;
+    return STATUS_OK;
+}
+
+/* --- values that nobody asks for --- */
+
+static enum status skip_string(struct json_scan *s)
+{
+    char *text = NULL;
+    enum status status = json_scan_string(s, &text);
+    mem_free(text);
+    return status;
+}
+
+static enum status skip_value(struct json_scan *s, size_t depth);
+
+/* The members or elements behind an opening bracket. */
+static enum status skip_list(struct json_scan *s, bool is_object, size_t depth)
+{
+    bool is_first = true, more = true;
+    if (depth > LIMIT_JSON_DEPTH)
+        return json_scan_broken(s, "it is nested too deep");
+    for (;;) {
+        enum status status = json_scan_more(s, is_object ? '}' : ']', &is_first, &more);
+        if (status != STATUS_OK || !more)
+            return status;
+        if (is_object)
+            status = skip_string(s);
+        if (is_object && status == STATUS_OK)
+            status = json_scan_expect(s, ':');
+        if (status == STATUS_OK)
+            status = skip_value(s, depth);
+        if (status != STATUS_OK)
+            return status;
+    }
+}
+
+static enum status skip_value(struct json_scan *s, size_t depth)
+{
+    double number;
+    if (json_scan_take(s, '{'))
+        return skip_list(s, true, depth + 1);
+    if (json_scan_take(s, '['))
+        return skip_list(s, false, depth + 1);
+    if (s->at < s->end && *s->at == '"')
+        return skip_string(s);
+    if (take_word(s, "true") || take_word(s, "false") || take_word(s, "null"))
+        return STATUS_OK;
+    return json_scan_number(s, &number);
+}
+
+enum status json_scan_skip(struct json_scan *s)
+{
+    return skip_value(s, 0);
 }
 
 /* --- strings --- */

@@ -1,6 +1,6 @@
 /*
  * The header of an NPY file: a Python dict literal, read by a small strict parser.
- * Source: numpy.lib.format.  Used by npy.c alone.
+ * Source: numpy.lib.format.  Used by npy.c and views_npz.c.
  *
  *   magic "\x93NUMPY", major, minor, header length (u16, from version 2 on u32, little endian),
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   blanks, line feed, then the data

@@ -55,6 +55,7 @@ struct reader {
     unsigned bits;
     int n_passes; /* 0 until the header is read */
     size_t row_bytes;
+    bool is_stored; /* EXIF does not turn it */
 };
 
 struct writer {
@@ -217,15 +218,17 @@ static void reader_deinit(struct reader *r)
 
 static unsigned orientation_of(const struct reader *r)
 {
-    return r->chunks.exif ? exif_orientation(r->chunks.exif, r->chunks.n_exif) : EXIF_UPRIGHT;
+    return r->chunks.exif && !r->is_stored ? exif_orientation(r->chunks.exif, r->chunks.n_exif)
+                                           : EXIF_UPRIGHT;
 }
 
-enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
-                      struct error *err)
+static enum status check(const uint8_t *bytes, size_t n_bytes, bool is_stored,
+                         struct image_facts *out, struct error *err)
 {
     struct reader r;
     uint8_t *row = NULL;
     enum status status = reader_init(&r, bytes, n_bytes, err);
+    r.is_stored = is_stored;
     if (status == STATUS_OK)
         status = image_check_size(r.width, r.height, r.channels, err);
     if (status != STATUS_OK)
@@ -247,6 +250,18 @@ out:
     mem_free(row);
     reader_deinit(&r);
     return status;
+}
+
+enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                      struct error *err)
+{
+    return check(bytes, n_bytes, false, out, err);
+}
+
+enum status png_check_stored(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                             struct error *err)
+{
+    return check(bytes, n_bytes, true, out, err);
 }
 
 /* Turn an image, which stands as it is stored. */
@@ -271,12 +286,13 @@ static enum status turn_upright(struct image *image, unsigned orientation, struc
     return STATUS_OK;
 }
 
-enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
-                       unsigned *bits_per_channel, struct error *err)
+static enum status decode(const uint8_t *bytes, size_t n_bytes, bool is_stored, struct image *out,
+                          unsigned *bits_per_channel, struct error *err)
 {
     struct reader r;
     struct image image = {0};
     enum status status = reader_init(&r, bytes, n_bytes, err);
+    r.is_stored = is_stored;
     if (status == STATUS_OK)
         status = image_create(&image, r.bits == 16 ? SAMPLE_U16 : SAMPLE_U8, r.width, r.height,
                               r.channels, err);
@@ -297,6 +313,18 @@ out:
     reader_deinit(&r);
     image_deinit(&image);
     return status;
+}
+
+enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                       unsigned *bits_per_channel, struct error *err)
+{
+    return decode(bytes, n_bytes, false, out, bits_per_channel, err);
+}
+
+enum status png_decode_stored(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                              struct error *err)
+{
+    return decode(bytes, n_bytes, true, out, NULL, err);
 }
 
 static enum status write_image(struct writer *w, const uint8_t *pixels, size_t width, size_t height,

@@ -1,6 +1,6 @@
 /*
  * PNG <-> pixels, by libpng.  Values are those stored: no gamma, no colour profile is applied.
- * Both functions may be called from any thread.
+ * All functions may be called from any thread.
  */
 #ifndef CORE_FORMAT_PNG_H
 #define CORE_FORMAT_PNG_H
@@ -25,6 +25,13 @@ enum status png_decode(const uint8_t *bytes, size_t n_bytes, struct image *out,
  * three rows, interlaced or not. */
 enum status png_check(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
                       struct error *err) WARN_UNUSED;
+
+/* The same without turning by EXIF: for photographs whose cameras were found by programs that do
+ * not turn them either. */
+enum status png_decode_stored(const uint8_t *bytes, size_t n_bytes, struct image *out,
+                              struct error *err) WARN_UNUSED;
+enum status png_check_stored(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
+                             struct error *err) WARN_UNUSED;
 
 /* Compression effort of png_encode.  FAST, for rendered answers, which are made once and thrown
  * away: repeats of a byte alone are looked for, behind the average of two neighbours. */
