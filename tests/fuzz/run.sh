@@ -26,8 +26,9 @@ fuzz_one() {
     png | inspect) others=(bad/pngsuite/valid bad/pngsuite/corrupt bad/png_bugs) ;;
     jpeg) others=(bad/jpeg) ;;
     npy) others=(bad/npy) ;;
-    npz) others=(bad/zip bad/npy) ;;
-    job | query) others=(bad/json/test_parsing) ;;
+    npz | views_npz) others=(bad/zip bad/npy) ;;
+    views_zip) others=(bad/zip) ;;
+    job | query | transforms) others=(bad/json/test_parsing) ;;
     esac
     for folder in tests/fuzz/seeds/"$name" ${others[@]+"${others[@]/#/$data/}"}; do
         [ ! -d "$folder" ] || arguments+=("$folder")
