@@ -64,6 +64,7 @@ static const struct sample samples[] = {
      make_picture},
     {"text", "random strings on white, as in the paper's text images", "image/png", make_text},
     {"phantom", "a perturbed Shepp-Logan head, for tomography", "image/png", make_phantom},
+    {"views", "posed views of a scene of solid shapes, in a ZIP", "application/zip", sample_views},
 };
 
 const struct sample *sample_table(size_t *n)

@@ -49,4 +49,10 @@ enum status sample_text(const struct sample_spec *spec, struct image *out,
 enum status sample_phantom(const struct sample_spec *spec, struct image *out,
                            struct error *err) WARN_UNUSED;
 
+/* Append a ZIP of views of a scene of solid shapes (core/sample/scene.h) with their poses,
+ * Blender's layout: 60 to train, 12 to test, RGBA, nothing behind the scene.  size: 16..1024, 128
+ * where none is asked for. */
+enum status sample_views(const struct sample_spec *spec, struct buffer *out,
+                         struct error *err) WARN_UNUSED;
+
 #endif

@@ -47,7 +47,7 @@ static void samples_are_the_same_bytes_for_the_same_seed_and_others_for_another(
     }
 }
 
-static void samples_are_8_bit_png_files_of_the_size_asked_for(void **state)
+static void pictures_are_8_bit_png_files_of_the_size_asked_for(void **state)
 {
     (void)state;
     size_t n;
@@ -58,9 +58,10 @@ static void samples_are_8_bit_png_files_of_the_size_asked_for(void **state)
             struct image image;
             unsigned bits;
             const struct sample_spec spec = {.seed = 1, .size = size};
+            if (strcmp(table[i].media_type, "image/png") != 0)
+                continue;
             buffer_init(&file, MAX_BYTES);
             assert_int_equal(table[i].make(&spec, &file, NULL), STATUS_OK);
-            assert_string_equal(table[i].media_type, "image/png");
             assert_int_equal(png_decode(file.data, file.size, &image, &bits, NULL), STATUS_OK);
             assert_int_equal(bits, 8);
             assert_int_equal(image.width, size ? size : 512);
@@ -168,7 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_are_found_by_their_names),
         cmocka_unit_test(samples_are_the_same_bytes_for_the_same_seed_and_others_for_another),
-        cmocka_unit_test(samples_are_8_bit_png_files_of_the_size_asked_for),
+        cmocka_unit_test(pictures_are_8_bit_png_files_of_the_size_asked_for),
         cmocka_unit_test(samples_refuse_sizes_out_of_bounds),
         cmocka_unit_test(sample_text_is_mostly_white_and_never_empty),
         cmocka_unit_test(sample_phantom_looks_like_a_head),
