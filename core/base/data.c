@@ -1,5 +1,6 @@
 #include "core/base/data.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/limits.h"
@@ -138,6 +139,48 @@ void volume_read(const struct volume *v, size_t first, size_t n, float *values)
             values[i] = (float)v->u16[first + i] * v->unit;
         break;
     }
+}
+
+const char *volume_warning_text(size_t i)
+{
+    static const char *const text[VOLUME_N_WARNINGS] = {
+        "the file does not say where its voxels lie: source coordinates are voxel indices",
+        "the file has the size of its voxels, but no place: the first one's centre is at 0, 0, 0",
+        "an affine map of the file has no inverse and is not used",
+        "the sform and the qform of the file differ: the sform is used",
+        "the file does not name its unit of length: taken for millimetres",
+        "the file's unit of length is not the millimetre: source coordinates are millimetres",
+        "the fourth dimension is taken for channels",
+        "all voxels have the same value",
+    };
+    return text[i];
+}
+
+bool affine_invert(const double affine[3][4], double inverse[3][4])
+{
+    const double(*a)[4] = affine;
+    double cofactor[3][3], scale = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        for (size_t c = 0; c < 3; c++) {
+            const size_t r1 = (r + 1) % 3, r2 = (r + 2) % 3, c1 = (c + 1) % 3, c2 = (c + 2) % 3;
+            cofactor[r][c] = a[r1][c1] * a[r2][c2] - a[r1][c2] * a[r2][c1];
+            scale = fmax(scale, fabs(a[r][c]));
+        }
+    const double determinant =
+        a[0][0] * cofactor[0][0] + a[0][1] * cofactor[0][1] + a[0][2] * cofactor[0][2];
+    /* Of a map of a lattice: the volume of a voxel against the cube of its longest side. */
+    if (!isfinite(determinant) || !(fabs(determinant) > 1e-12 * scale * scale * scale))
+        return false;
+    for (size_t r = 0; r < 3; r++) {
+        for (size_t c = 0; c < 3; c++)
+            inverse[r][c] = cofactor[c][r] / determinant;
+        inverse[r][3] =
+            -(inverse[r][0] * a[0][3] + inverse[r][1] * a[1][3] + inverse[r][2] * a[2][3]);
+        for (size_t c = 0; c < 4; c++)
+            if (!isfinite(inverse[r][c]))
+                return false;
+    }
+    return true;
 }
 
 /* --- the rest --- */

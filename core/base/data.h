@@ -60,9 +60,9 @@ void image_read(const struct image *image, size_t first, size_t n, float *values
 float image_value(const struct image *image, size_t i);
 
 /* Samples: [depth, height, width, channels] = [z, y, x, c], owned by the volume; all finite.  Kept
- * as the file has them: integers of up to 16 bits as they are less the file's least (SAMPLE_U8,
- * SAMPLE_U16), else floats.  value = sample * unit is in [0, 1]; the file's own number, with its
- * slope and intercept, is low + value * (high - low). */
+ * as small as they can be without loss: whole numbers less the file's least (SAMPLE_U8, SAMPLE_U16)
+ * where that fits, else floats.  value = sample * unit is in [0, 1]; the file's own number, with
+ * its slope and intercept, is low + value * (high - low). */
 struct volume {
     size_t width, height, depth; /* along x, y, z */
     size_t channels;             /* 1..LIMIT_CHANNELS */
@@ -81,6 +81,33 @@ struct volume {
     bool has_affine;
 };
 
+/* What a reader of a volume's file should know: bits, in the order they are told. */
+enum volume_warning {
+    VOLUME_NO_AFFINE = 1 << 0,
+    VOLUME_SIZES_ALONE = 1 << 1,
+    VOLUME_BAD_AFFINE = 1 << 2,
+    VOLUME_TWO_AFFINES = 1 << 3,
+    VOLUME_UNKNOWN_UNIT = 1 << 4,
+    VOLUME_OTHER_UNIT = 1 << 5,
+    VOLUME_TIME_AS_CHANNELS = 1 << 6,
+    VOLUME_CONSTANT = 1 << 7,
+    VOLUME_N_WARNINGS = 8
+};
+
+/* The words for warning bit number i, 0 … VOLUME_N_WARNINGS - 1. */
+const char *volume_warning_text(size_t i);
+
+/* What a check of a file finds out about its volume without keeping it: as of struct volume. */
+struct volume_facts {
+    size_t width, height, depth, channels;
+    unsigned bits_per_channel; /* of the file's numbers */
+    enum sample_type type;     /* how a volume keeps them */
+    double low, high;
+    double affine[3][4];
+    bool has_affine;
+    unsigned warnings; /* of enum volume_warning */
+};
+
 /* Can a volume have this size?  INVALID, TOO_LARGE past LIMIT_VOLUME_VOXELS. */
 enum status volume_check_size(size_t width, size_t height, size_t depth, size_t channels,
                               struct error *err) WARN_UNUSED;
@@ -92,6 +119,10 @@ void volume_deinit(struct volume *v);
 
 /* The values of samples first … first + n - 1, in [0, 1]. */
 void volume_read(const struct volume *v, size_t first, size_t n, float *values);
+
+/* The inverse of an affine map of three coordinates; false if it has none (or one so near to none
+ * that nothing is left of float32 coordinates). */
+bool affine_invert(const double affine[3][4], double inverse[3][4]) WARN_UNUSED;
 
 /* Triangles of points, in the file's units and axes; indices are below n_vertices, coordinates
  * finite.  Both arrays are owned by the mesh. */

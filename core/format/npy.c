@@ -6,6 +6,7 @@
 
 #include "core/base/mem.h"
 #include "core/format/npy_header.h"
+#include "core/format/number.h"
 
 /* Data is copied as it lies in memory. */
 _Static_assert(__BYTE_ORDER == __LITTLE_ENDIAN, "files are little endian, so must the machine be");
@@ -65,21 +66,6 @@ static uint64_t load(const uint8_t *p, size_t size, bool big_endian)
     return v;
 }
 
-/* IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of fraction. */
-static float float_of_half(uint32_t h)
-{
-    int exponent = (int)(h >> 10 & 31);
-    float fraction = (float)(h & 1023);
-    float magnitude;
-    if (exponent == 31)
-        magnitude = (h & 1023) != 0 ? NAN : INFINITY;
-    else if (exponent == 0)
-        magnitude = ldexpf(fraction, -24);
-    else
-        magnitude = ldexpf(1024.0f + fraction, exponent - 25);
-    return h >> 15 ? -magnitude : magnitude;
-}
-
 static float float_of_bits(uint32_t bits)
 {
     float v;
@@ -115,7 +101,7 @@ static float element(enum npy_type type, bool big_endian, const uint8_t *p)
     case NPY_I64:
         return (float)(int64_t)v;
     case NPY_F16:
-        return float_of_half((uint32_t)v);
+        return number_of_half((uint32_t)v);
     case NPY_F32:
         return float_of_bits((uint32_t)v);
     case NPY_F64:

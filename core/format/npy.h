@@ -60,6 +60,13 @@ enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image 
 enum status npy_check_image(const uint8_t *bytes, size_t n_bytes, struct image_facts *out,
                             struct error *err) WARN_UNUSED;
 
+/* An array [D,H,W] or [D,H,W,C] of real numbers as a volume, and a look at it that keeps nothing.
+ * It says nothing of where its voxels lie: source coordinates are voxel indices. */
+enum status npy_decode_volume(const uint8_t *bytes, size_t n_bytes, struct volume *out,
+                              struct error *err) WARN_UNUSED;
+enum status npy_check_volume(const uint8_t *bytes, size_t n_bytes, struct volume_facts *out,
+                             struct error *err) WARN_UNUSED;
+
 /* Append the header of a little-endian float32 array in C order: the caller appends the data. */
 enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer *out,
                               struct error *err) WARN_UNUSED;
