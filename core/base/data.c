@@ -156,31 +156,31 @@ const char *volume_warning_text(size_t i)
     return text[i];
 }
 
-bool affine_invert(const double affine[3][4], double inverse[3][4])
+bool affine_is_invertible(const double affine[3][4])
 {
     const double(*a)[4] = affine;
-    double cofactor[3][3], scale = 0.0;
-    for (size_t r = 0; r < 3; r++)
-        for (size_t c = 0; c < 3; c++) {
-            const size_t r1 = (r + 1) % 3, r2 = (r + 2) % 3, c1 = (c + 1) % 3, c2 = (c + 2) % 3;
-            cofactor[r][c] = a[r1][c1] * a[r2][c2] - a[r1][c2] * a[r2][c1];
+    double determinant = 0.0, scale = 0.0;
+    for (size_t c = 0; c < 3; c++) {
+        const size_t c1 = (c + 1) % 3, c2 = (c + 2) % 3;
+        determinant += a[0][c] * (a[1][c1] * a[2][c2] - a[1][c2] * a[2][c1]);
+        for (size_t r = 0; r < 3; r++)
             scale = fmax(scale, fabs(a[r][c]));
-        }
-    const double determinant =
-        a[0][0] * cofactor[0][0] + a[0][1] * cofactor[0][1] + a[0][2] * cofactor[0][2];
-    /* Of a map of a lattice: the volume of a voxel against the cube of its longest side. */
-    if (!isfinite(determinant) || !(fabs(determinant) > 1e-12 * scale * scale * scale))
-        return false;
-    for (size_t r = 0; r < 3; r++) {
-        for (size_t c = 0; c < 3; c++)
-            inverse[r][c] = cofactor[c][r] / determinant;
-        inverse[r][3] =
-            -(inverse[r][0] * a[0][3] + inverse[r][1] * a[1][3] + inverse[r][2] * a[2][3]);
-        for (size_t c = 0; c < 4; c++)
-            if (!isfinite(inverse[r][c]))
-                return false;
+        if (!isfinite(a[c][3]))
+            return false;
     }
-    return true;
+    /* the volume of a voxel against the cube of its longest side */
+    return isfinite(determinant) && fabs(determinant) > 1e-12 * scale * scale * scale;
+}
+
+void volume_source_from_unit(size_t width, size_t height, size_t depth, const double affine[3][4],
+                             double source_from_unit[3][4])
+{
+    const double size[3] = {(double)width, (double)height, (double)depth};
+    for (size_t r = 0; r < 3; r++) {
+        source_from_unit[r][3] = affine[r][3] - 0.5 * (affine[r][0] + affine[r][1] + affine[r][2]);
+        for (size_t c = 0; c < 3; c++)
+            source_from_unit[r][c] = affine[r][c] * size[c];
+    }
 }
 
 /* --- the rest --- */

@@ -120,9 +120,14 @@ void volume_deinit(struct volume *v);
 /* The values of samples first … first + n - 1, in [0, 1]. */
 void volume_read(const struct volume *v, size_t first, size_t n, float *values);
 
-/* The inverse of an affine map of three coordinates; false if it has none (or one so near to none
- * that nothing is left of float32 coordinates). */
-bool affine_invert(const double affine[3][4], double inverse[3][4]) WARN_UNUSED;
+/* Has an affine map of voxel indices an inverse, and one that leaves something of float32
+ * coordinates? */
+bool affine_is_invertible(const double affine[3][4]);
+
+/* Source coordinates from unit ones, [0, 1]^3 over the voxels of such a map: the centre of index i
+ * of N is at (i + 0.5) / N. */
+void volume_source_from_unit(size_t width, size_t height, size_t depth, const double affine[3][4],
+                             double source_from_unit[3][4]);
 
 /* Triangles of points, in the file's units and axes; indices are below n_vertices, coordinates
  * finite.  Both arrays are owned by the mesh. */

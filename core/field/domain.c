@@ -1,6 +1,9 @@
 #include "core/field/domain.h"
 
+#include <assert.h>
 #include <math.h>
+
+#include "core/base/data.h"
 
 struct domain domain_of_image(size_t width, size_t height)
 {
@@ -54,6 +57,17 @@ enum status domain_of_affine(size_t n_dims, const double source_from_unit[3][4],
                 d.offset[r] -= d.matrix[r][c] * source_from_unit[c][3];
     *out = d;
     return STATUS_OK;
+}
+
+struct domain domain_of_volume(size_t width, size_t height, size_t depth, const double affine[3][4])
+{
+    double source_from_unit[3][4];
+    struct domain d = {.n_dims = 3};
+    volume_source_from_unit(width, height, depth, affine, source_from_unit);
+    const enum status status = domain_of_affine(3, source_from_unit, &d, NULL);
+    assert(status == STATUS_OK);
+    (void)status;
+    return d;
 }
 
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit)

@@ -31,6 +31,11 @@ struct domain domain_of_image(size_t width, size_t height);
 enum status domain_of_affine(size_t n_dims, const double source_from_unit[3][4], struct domain *out,
                              struct error *err) WARN_UNUSED;
 
+/* Voxels of a volume (volume_source_from_unit): the domain_of_affine of its map, bit for bit.
+ * affine has an inverse. */
+struct domain domain_of_volume(size_t width, size_t height, size_t depth,
+                               const double affine[3][4]);
+
 /* source, unit: [n, D]; may be the same array. */
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit);
 

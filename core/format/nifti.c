@@ -254,14 +254,14 @@ static void scale_to_millimetres(const struct header *h, struct volume_facts *f)
 
 static void read_affine(const struct header *h, struct volume_facts *f)
 {
-    double sform[3][4], qform[3][4], sizes[3][4], inverse[3][4];
+    double sform[3][4], qform[3][4], sizes[3][4];
     double(*chosen)[4] = NULL;
     const bool has_sform = short_at(h, AT_SFORM_CODE) > 0,
                has_qform = short_at(h, AT_QFORM_CODE) > 0;
     read_sform(h, sform);
     read_qform(h, qform);
-    const bool is_sform_good = affine_invert(sform, inverse),
-               is_qform_good = affine_invert(qform, inverse);
+    const bool is_sform_good = affine_is_invertible(sform),
+               is_qform_good = affine_is_invertible(qform);
     if ((has_sform && !is_sform_good) || (has_qform && !is_qform_good))
         f->warnings |= VOLUME_BAD_AFFINE;
     if (has_sform && is_sform_good)
@@ -270,7 +270,7 @@ static void read_affine(const struct header *h, struct volume_facts *f)
         chosen = qform;
     if (chosen == sform && has_qform && is_qform_good && differ(f, sform, qform))
         f->warnings |= VOLUME_TWO_AFFINES;
-    const bool has_sizes = read_sizes(h, sizes) && affine_invert(sizes, inverse);
+    const bool has_sizes = read_sizes(h, sizes) && affine_is_invertible(sizes);
     f->has_affine = chosen || has_sizes;
     if (!chosen)
         f->warnings |= has_sizes ? VOLUME_SIZES_ALONE : VOLUME_NO_AFFINE;

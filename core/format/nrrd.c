@@ -444,7 +444,7 @@ static enum status find_channel_axis(const struct header *h, int *out)
 
 static void find_affine(const struct header *h, const int axis[3], struct volume_facts *f)
 {
-    double affine[3][4] = {{0.0}}, inverse[3][4];
+    double affine[3][4] = {{0.0}};
     double identity[3][4] = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}};
     for (size_t i = 0; i < 3; i++) {
         for (size_t r = 0; r < 3; r++)
@@ -454,7 +454,7 @@ static void find_affine(const struct header *h, const int axis[3], struct volume
         affine[i][3] = h->has_origin ? h->origin[i] * h->flip[i] * h->unit[i] : 0.0;
     }
     const bool is_said = h->has_directions || h->has_spacings;
-    f->has_affine = is_said && affine_invert(affine, inverse);
+    f->has_affine = is_said && affine_is_invertible(affine);
     memcpy(f->affine, f->has_affine ? affine : identity, sizeof f->affine);
     if (!is_said)
         f->warnings |= VOLUME_NO_AFFINE;

@@ -31,8 +31,24 @@ struct visit {
 /* The sample at a place of the path, 0 … width * height - 1. */
 struct visit visit_on_path(const struct lattice *lattice, uint32_t place);
 
-/* Places first … first + n - 1 of the batch of `step` (from 0): a function of the arguments alone,
- * however a batch is cut. */
+/* The same of three dimensions: through the lattice in layers of 8, each in strips of 8 rows, each
+ * strip in blocks of 8 columns, each block row by row and layer by layer. */
+struct lattice3 {
+    size_t width, height, depth;
+};
+
+struct visit3 {
+    uint32_t x, y, z;
+};
+
+struct visit3 visit3_on_path(const struct lattice3 *lattice, uint32_t place);
+
+/* Which places of a path of n_samples the places first … first + n - 1 of the batch of `step` (from
+ * 0) take: a function of the arguments alone, however a batch is cut. */
+void visit_places(size_t n_samples, uint64_t seed, uint64_t step, size_t batch_size, size_t first,
+                  size_t n, uint32_t *places);
+
+/* The samples at these places. */
 void visit_batch(const struct lattice *lattice, uint64_t seed, uint64_t step, size_t batch_size,
                  size_t first, size_t n, struct visit *visits);
 
