@@ -191,11 +191,13 @@ static void read_qform(const struct header *h, double affine[3][4])
     double b = float_of(h, AT_QUATERN, 0), c = float_of(h, AT_QUATERN, 1),
            d = float_of(h, AT_QUATERN, 2);
     const double squares = b * b + c * c + d * d;
-    double a = squares < 1.0 ? sqrt(1.0 - squares) : 0.0;
-    if (squares > 1.0) { /* by rounding */
+    double a = 0.0;
+    if (1.0 - squares < 1e-7) { /* half a turn, as floats tell it */
         b /= sqrt(squares);
         c /= sqrt(squares);
         d /= sqrt(squares);
+    } else {
+        a = sqrt(1.0 - squares);
     }
     const double rotation[3][3] = {
         {a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)},
