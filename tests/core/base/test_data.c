@@ -2,6 +2,7 @@
 
 #include "core/base/limits.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,12 +75,56 @@ static void image_create_refuses_bad_shapes(void **state)
     }
 }
 
+static void affine_maps_have_inverses_or_none(void **state)
+{
+    (void)state;
+    static const double some[][3][4] = {
+        {{-2, 0.1, 0, 90}, {0.2, 1.5, -0.3, -126}, {0, 0.4, 4, -72}},
+        {{0, 1, 0, 0}, {0, 0, 1, 0}, {1, 0, 0, 0}},
+        {{1e-6, 0, 0, 1e6}, {0, 1e-6, 0, 0}, {0, 0, 1e-6, 0}},
+    };
+    static const double none[][3][4] = {
+        {{1, 2, 0, 0}, {2, 4, 0, 0}, {0, 0, 1, 0}},
+        {{0, 0, 0, 5}, {0, 0, 0, 6}, {0, 0, 0, 7}},
+        {{1, 0, 0, INFINITY}, {0, 1, 0, 0}, {0, 0, 1, 0}},
+        {{NAN, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}},
+        {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1e-13, 0}},
+    };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        assert_true(affine_is_invertible(some[i]));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_false(affine_is_invertible(none[i]));
+}
+
+/* The centre of the first voxel, and of the last, are where the map says. */
+static void unit_coordinates_lead_to_voxels(void **state)
+{
+    (void)state;
+    static const double affine[3][4] = {
+        {-2, 0.1, 0, 90}, {0.2, 1.5, -0.3, -126}, {0, 0.4, 4, -72}};
+    static const double size[3] = {181, 217, 60};
+    double map[3][4];
+    volume_source_from_unit(181, 217, 60, affine, map);
+    for (int end = 0; end < 2; end++)
+        for (size_t r = 0; r < 3; r++) {
+            double at = map[r][3], expected = affine[r][3];
+            for (size_t c = 0; c < 3; c++) {
+                const double index = end ? size[c] - 1 : 0;
+                at += map[r][c] * (index + 0.5) / size[c];
+                expected += affine[r][c] * index;
+            }
+            assert_true(fabs(at - expected) < 1e-12 * 1000);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image_create_gives_zeroed_values),
         cmocka_unit_test(image_values_are_samples_over_their_range),
         cmocka_unit_test(image_create_refuses_bad_shapes),
+        cmocka_unit_test(affine_maps_have_inverses_or_none),
+        cmocka_unit_test(unit_coordinates_lead_to_voxels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,26 @@ static void image_domain_puts_pixel_centres_where_the_contract_says(void **state
         }
 }
 
+static void volume_domain_puts_voxel_centres_where_the_contract_says(void **state)
+{
+    (void)state;
+    static const double affine[3][4] = {{-2, 0.1, 0, 90}, {0.2, 1.5, -0.3, -126}, {0, 0.4, 4, -72}};
+    static const double size[3] = {181, 217, 60};
+    const struct domain d = domain_of_volume(181, 217, 60, affine);
+    assert_int_equal(d.n_dims, 3);
+    for (size_t i = 0; i < 1000; i++) {
+        const double index[3] = {(double)(i * 37 % 181), (double)(i * 61 % 217),
+                                 (double)(i * 17 % 60)};
+        float source[3], unit[3];
+        for (size_t r = 0; r < 3; r++)
+            source[r] = (float)(affine[r][0] * index[0] + affine[r][1] * index[1] +
+                                affine[r][2] * index[2] + affine[r][3]);
+        domain_unit_from_source(&d, 1, source, unit);
+        for (size_t r = 0; r < 3; r++)
+            assert_true(fabs((double)unit[r] - (index[r] + 0.5) / size[r]) < 2e-7);
+    }
+}
+
 static void domain_converts_in_place_and_alone_to_the_same_bits(void **state)
 {
     (void)state;
@@ -81,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(image_domain_puts_pixel_centres_where_the_contract_says),
         cmocka_unit_test(affine_maps_are_inverted),
+        cmocka_unit_test(volume_domain_puts_voxel_centres_where_the_contract_says),
         cmocka_unit_test(domain_converts_in_place_and_alone_to_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

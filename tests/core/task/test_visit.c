@@ -226,6 +226,78 @@ static void places_begin_by_chance(void **state)
     assert_true(chi_steps < 140.0);
 }
 
+/* --- three dimensions --- */
+
+static const struct lattice3 small3[] = {
+    {1, 1, 1},  {1, 1, 9},  {9, 1, 1},  {1, 9, 1},  {8, 8, 8},   {9, 9, 9},
+    {16, 5, 3}, {3, 16, 5}, {5, 3, 16}, {7, 17, 8}, {20, 20, 1}, {31, 1, 31},
+};
+
+/* Up to the last that 32 bits can count. */
+static const struct lattice3 huge3[] = {
+    {512, 512, 512},   {1u << 27, 1, 1},   {1, 1u << 27, 1}, {1, 1, 1u << 27},
+    {65535, 257, 255}, {3, 5, 286331153u}, {4096, 32768, 1}, {7, 1u << 29, 1},
+};
+
+static uint64_t size3(const struct lattice3 *l)
+{
+    return (uint64_t)l->width * l->height * l->depth;
+}
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The place of a sample on the path, by counting what lies before it. */
+static uint64_t place3_of(const struct lattice3 *l, struct visit3 v)
+{
+    const uint64_t x = v.x / 8 * 8, y = v.y / 8 * 8, z = v.z / 8 * 8;
+    const uint64_t across = least_of(l->width - x, 8), down = least_of(l->height - y, 8);
+    const uint64_t deep = least_of(l->depth - z, 8);
+    return z * l->width * l->height + deep * y * l->width + deep * down * x +
+           ((v.z - z) * down + (v.y - y)) * across + (v.x - x);
+}
+
+static void the_path_passes_every_voxel_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof small3 / sizeof *small3; i++)
+        for (uint32_t p = 0; p < size3(&small3[i]); p++) {
+            const struct visit3 v = visit3_on_path(&small3[i], p);
+            assert_true(v.x < small3[i].width && v.y < small3[i].height && v.z < small3[i].depth);
+            assert_true(place3_of(&small3[i], v) == p); /* so no two places are one voxel */
+        }
+    struct rng rng = rng_at(1, RNG_SAMPLE, 0);
+    for (size_t i = 0; i < sizeof huge3 / sizeof *huge3; i++) {
+        const uint64_t n = size3(&huge3[i]);
+        assert_true(n <= UINT32_MAX);
+        for (size_t j = 0; j < 20000; j++) {
+            const uint64_t p = j < 100 ? j % n : j < 200 ? n - 1 - j % 100 : rng_below(&rng, n);
+            const struct visit3 v = visit3_on_path(&huge3[i], (uint32_t)p);
+            assert_true(v.x < huge3[i].width && v.y < huge3[i].height && v.z < huge3[i].depth);
+            assert_true(place3_of(&huge3[i], v) == p);
+        }
+    }
+}
+
+/* visit_batch is visit_places and the path. */
+static void samples_are_those_at_their_places(void **state)
+{
+    (void)state;
+    static struct visit visits[1000];
+    static uint32_t places[1000];
+    const struct lattice l = {101, 97};
+    for (uint64_t step = 0; step < 20; step++) {
+        visit_batch(&l, 3, step, 1000, 0, 1000, visits);
+        visit_places((size_t)101 * 97, 3, step, 1000, 0, 1000, places);
+        for (size_t i = 0; i < 1000; i++) {
+            const struct visit v = visit_on_path(&l, places[i]);
+            assert_true(v.x == visits[i].x && v.y == visits[i].y);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +309,8 @@ int main(void)
         cmocka_unit_test(a_batch_is_spread_evenly),
         cmocka_unit_test(seeds_epochs_and_steps_differ),
         cmocka_unit_test(places_begin_by_chance),
+        cmocka_unit_test(the_path_passes_every_voxel_once),
+        cmocka_unit_test(samples_are_those_at_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
