@@ -40,8 +40,8 @@ struct task;
 /* What is kept from training.  Which of them a task knows is written beside it. */
 enum holdout {
     HOLDOUT_NONE,
-    HOLDOUT_ODD_PIXELS, /* train on even rows and columns, test on odd rows and columns; the rest
-                           unused */
+    HOLDOUT_ODD_PIXELS, /* train on samples that are even along every axis, test on those that are
+                           odd along every one; the rest unused */
     HOLDOUT_FRACTION,   /* a random part of the samples is the test set */
     HOLDOUT_VIEWS,      /* views: the file's own test split, else every 8th */
 };

@@ -470,7 +470,7 @@ static void find_affine(const struct header *h, const int axis[3], struct volume
 
 static enum status find_voxels(const struct header *h, struct voxels *v, struct volume_facts *f)
 {
-    int channel_axis, axis[3], n = 0;
+    int channel_axis, axis[3] = {0, 1, 2}, n = 0;
     if (!h->has_type || !h->n_axes || !h->has_sizes || !h->has_encoding)
         return error_set(h->err, STATUS_INVALID, "",
                          "an NRRD header needs type, dimension, sizes and encoding");

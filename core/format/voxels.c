@@ -158,7 +158,7 @@ static void add_range(const struct voxels *v, const struct range *r, struct volu
 
 enum status voxels_check(const struct voxels *v, struct volume_facts *facts, struct error *err)
 {
-    struct range range;
+    struct range range = {.n = 0};
     enum status status = find_range(v, facts, &range, err);
     if (status == STATUS_OK)
         add_range(v, &range, facts);
@@ -229,7 +229,7 @@ enum status voxels_decode(const struct voxels *v, const struct volume_facts *fac
 {
     struct volume_facts f = *facts;
     struct volume volume = {0};
-    struct range range;
+    struct range range = {.n = 0};
     enum status status = find_range(v, &f, &range, err);
     if (status != STATUS_OK)
         return status;

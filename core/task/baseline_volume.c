@@ -50,7 +50,8 @@ static void predict_lattice(const struct volume *v, struct place p,
 {
     float sum[LIMIT_CHANNELS] = {0}, corner[LIMIT_CHANNELS];
     for (int i = 0; i < 8; i++) {
-        struct place c = {p.x - 1 + 2 * (i & 1), p.y - 1 + (i & 2), p.z - 1 + (i & 4) / 2};
+        struct place c = {p.x - 1 + (i & 1) * (ptrdiff_t)2, p.y - 1 + (i & 2),
+                          p.z - 1 + (i & 4) / 2};
         c.x -= c.x >= (ptrdiff_t)v->width ? 2 : 0;
         c.y -= c.y >= (ptrdiff_t)v->height ? 2 : 0;
         c.z -= c.z >= (ptrdiff_t)v->depth ? 2 : 0;

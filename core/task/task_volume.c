@@ -60,6 +60,7 @@ static size_t voxel_of(const struct task_volume *t, enum set set, uint64_t i)
     const size_t parity = set == SET_TEST;
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         break;
     case HOLDOUT_ODD_PIXELS: {
         const size_t n_across = (v->width + 1 - parity) / 2, n_down = (v->height + 1 - parity) / 2;
@@ -84,6 +85,7 @@ static enum status divide(struct task_volume *t, struct error *err)
     t->lattice = (struct lattice3){v->width, v->height, v->depth};
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         return STATUS_OK;
     case HOLDOUT_ODD_PIXELS:
         t->n_test = v->width / 2 * (v->height / 2) * (v->depth / 2);
@@ -143,9 +145,9 @@ static enum status draw_sets(struct task_volume *t, struct error *err)
 static void write_centre(const struct task_volume *t, size_t voxel, float *source)
 {
     const struct volume *v = t->volume;
-    const size_t row = voxel / v->width;
-    const double x = (double)(voxel - row * v->width), z = (double)(row / v->height);
-    const double y = (double)(row % v->height);
+    const size_t row = voxel / v->width, layer = row / v->height;
+    const double x = (double)(voxel - row * v->width), y = (double)(row - layer * v->height);
+    const double z = (double)layer;
     for (size_t r = 0; r < 3; r++) {
         const double *a = v->affine[r];
         source[r] = (float)(a[0] * x + a[1] * y + a[2] * z + a[3]);
@@ -292,6 +294,7 @@ static bool find_set(const struct task_volume *t, size_t voxel, enum set *set)
     size_t n_odd;
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
+    case HOLDOUT_VIEWS:
         break;
     case HOLDOUT_ODD_PIXELS:
         n_odd = count_odd(t->volume, voxel);

@@ -21,7 +21,7 @@
 #include "core/nn/loss.h"
 
 struct task_volume_spec {
-    enum holdout holdout;
+    enum holdout holdout;    /* none, odd_pixels, fraction */
     double holdout_fraction; /* of HOLDOUT_FRACTION, (0, 1) */
     enum loss loss;
     enum activation output_activation; /* of the field to be trained */

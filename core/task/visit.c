@@ -36,9 +36,10 @@ struct visit3 visit3_on_path(const struct lattice3 *l, uint32_t place)
 {
     const uint32_t width = (uint32_t)l->width, height = (uint32_t)l->height;
     const uint64_t area = (uint64_t)width * height;
-    const uint32_t layer = (uint32_t)(place / (BLOCK3 * area));
+    const uint64_t layer_size = BLOCK3 * area;
+    const uint32_t layer = (uint32_t)(place / layer_size);
     const uint32_t n_layers = least((uint32_t)l->depth - layer * BLOCK3, BLOCK3);
-    const uint64_t in_layer = place - layer * BLOCK3 * area;
+    const uint64_t in_layer = place - layer * layer_size;
     const uint64_t strip_size = (uint64_t)n_layers * BLOCK3 * width;
     const uint32_t strip = (uint32_t)(in_layer / strip_size);
     const uint32_t in_strip = (uint32_t)(in_layer - strip * strip_size);

@@ -54,6 +54,19 @@ void nifti_make(struct buffer *out, bool big_endian, int datatype, size_t n_dims
     memcpy(header + 344, "n+1", 4);
 }
 
+void nifti_ramp(struct buffer *file, bool big_endian, struct nifti_datatype t, double first,
+                double step)
+{
+    static const size_t sides[] = {NIFTI_RAMP_X, NIFTI_RAMP_Y, NIFTI_RAMP_Z};
+    enum { MAX_BYTES = 1 << 20 };
+    const size_t size = number_size(t.type);
+    buffer_init(file, MAX_BYTES);
+    nifti_make(file, big_endian, t.code, 3, sides, NIFTI_RAMP_N * size);
+    for (size_t i = 0; i < NIFTI_RAMP_N; i++)
+        put_number(file->data + NIFTI_DATA + i * size, t.type, big_endian,
+                   first + (double)i * step);
+}
+
 void gzip_append(struct buffer *out, const uint8_t *bytes, size_t n)
 {
     z_stream z = {0};

@@ -29,6 +29,16 @@ struct nifti_datatype {
 enum { N_NIFTI_DATATYPES = 10 };
 extern const struct nifti_datatype nifti_datatypes[N_NIFTI_DATATYPES];
 
+/* A new file of NIFTI_RAMP_N numbers, the i-th (x fastest) of them first + i * step. */
+enum {
+    NIFTI_RAMP_X = 3,
+    NIFTI_RAMP_Y = 2,
+    NIFTI_RAMP_Z = 4,
+    NIFTI_RAMP_N = NIFTI_RAMP_X * NIFTI_RAMP_Y * NIFTI_RAMP_Z,
+};
+void nifti_ramp(struct buffer *file, bool big_endian, struct nifti_datatype t, double first,
+                double step);
+
 /* The bytes as one gzip member, appended. */
 void gzip_append(struct buffer *out, const uint8_t *bytes, size_t n);
 

@@ -100,8 +100,7 @@ static void affine_maps_have_inverses_or_none(void **state)
 static void unit_coordinates_lead_to_voxels(void **state)
 {
     (void)state;
-    static const double affine[3][4] = {
-        {-2, 0.1, 0, 90}, {0.2, 1.5, -0.3, -126}, {0, 0.4, 4, -72}};
+    static const double affine[3][4] = {{-2, 0.1, 0, 90}, {0.2, 1.5, -0.3, -126}, {0, 0.4, 4, -72}};
     static const double size[3] = {181, 217, 60};
     double map[3][4];
     volume_source_from_unit(181, 217, 60, affine, map);

@@ -17,8 +17,13 @@
 #include "tests/support/data_files.h"
 #include "tests/support/volume_files.h"
 
-enum { MAX_BYTES = 1 << 20, X = 3, Y = 2, Z = 4, N = X * Y * Z };
-static const size_t small[] = {X, Y, Z};
+enum {
+    MAX_BYTES = 1 << 20,
+    X = NIFTI_RAMP_X,
+    Y = NIFTI_RAMP_Y,
+    Z = NIFTI_RAMP_Z,
+    N = X * Y * Z,
+};
 
 /* The file's numbers, as its volume tells them. */
 static void read_numbers(const struct volume *v, double *numbers)
@@ -62,31 +67,6 @@ static struct volume_facts check(const struct buffer *file)
     return facts;
 }
 
-static void expect_refused(const struct buffer *file, enum status expected, const char *words)
-{
-    struct volume v = {0};
-    struct volume_facts facts;
-    struct error err[2] = {{0}};
-    assert_int_equal(nifti_decode(file->data, file->size, &v, &err[0]), expected);
-    assert_int_equal(nifti_check(file->data, file->size, &facts, &err[1]), expected);
-    assert_null(v.samples);
-    assert_string_equal(err[0].message, err[1].message);
-    if (!strstr(err[0].message, words))
-        fail_msg("'%s' does not say '%s'", err[0].message, words);
-}
-
-/* A file of N numbers, the i-th (x fastest) of them first + i * step. */
-static void make_ramp(struct buffer *file, bool big_endian, struct nifti_datatype t, double first,
-                      double step)
-{
-    const size_t size = number_size(t.type);
-    buffer_init(file, MAX_BYTES);
-    nifti_make(file, big_endian, t.code, 3, small, N * size);
-    for (size_t i = 0; i < N; i++)
-        put_number(file->data + NIFTI_DATA + i * size, t.type, big_endian,
-                   first + (double)i * step);
-}
-
 static const struct nifti_datatype f32 = {16, NUMBER_F32}, u8 = {2, NUMBER_U8},
                                    i16 = {4, NUMBER_I16};
 
@@ -103,7 +83,7 @@ static void nifti_reads_every_type_in_both_byte_orders(void **state)
                     nifti_datatypes[t].type != NUMBER_U8 && nifti_datatypes[t].type != NUMBER_U16 &&
                     nifti_datatypes[t].type != NUMBER_U32 && nifti_datatypes[t].type != NUMBER_U64;
                 const double first = is_signed ? -20 : 3, step = far && is_wide ? 100000 : 4;
-                make_ramp(&file, big_endian, nifti_datatypes[t], first, step);
+                nifti_ramp(&file, big_endian, nifti_datatypes[t], first, step);
                 struct volume v = decode(&file);
                 assert_int_equal(v.type, step > 4 ? SAMPLE_FLOAT : SAMPLE_U8);
                 assert_int_equal(check(&file).bits_per_channel,
@@ -130,7 +110,7 @@ static void nifti_keeps_whole_numbers_as_small_as_they_are(void **state)
                  {0.5, SAMPLE_FLOAT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer file;
-        make_ramp(&file, false, f32, -300, cases[i].step);
+        nifti_ramp(&file, false, f32, -300, cases[i].step);
         assert_int_equal(check(&file).type, cases[i].type);
         struct volume v = decode(&file);
         double numbers[N];
@@ -156,7 +136,7 @@ static void nifti_applies_slope_and_intercept(void **state)
         for (int is_float = 0; is_float < 2; is_float++) {
             struct buffer file;
             double numbers[N], least = INFINITY, most = -INFINITY;
-            make_ramp(&file, true, is_float ? f32 : i16, is_float ? -5.25 : -5, 3);
+            nifti_ramp(&file, true, is_float ? f32 : i16, is_float ? -5.25 : -5, 3);
             put_number(file.data + 112, NUMBER_F32, true, cases[i].slope);
             put_number(file.data + 116, NUMBER_F32, true, cases[i].inter);
             struct volume v = decode(&file);
@@ -178,7 +158,7 @@ static void nifti_tells_a_constant_volume(void **state)
 {
     (void)state;
     struct buffer file;
-    make_ramp(&file, false, f32, 4.5, 0);
+    nifti_ramp(&file, false, f32, 4.5, 0);
     assert_true(check(&file).warnings & VOLUME_CONSTANT);
     struct volume v = decode(&file);
     assert_true(v.low == 4.5 && v.high == 4.5);
@@ -255,7 +235,7 @@ static void nifti_finds_where_voxels_lie(void **state)
     static const double sizes[3][4] = {{2, 0, 0, 0}, {0, 3, 0, 0}, {0, 0, 4, 0}};
     static const double flat[3][4] = {{1, 2, 0, 0}, {2, 4, 0, 0}, {0, 0, 1, 0}};
     struct buffer file;
-    make_ramp(&file, false, u8, 0, 1);
+    nifti_ramp(&file, false, u8, 0, 1);
     expect_affine(&file, identity, VOLUME_NO_AFFINE);
     assert_false(check(&file).has_affine);
     put_qform(&file, 0, 1);
@@ -285,7 +265,7 @@ static void nifti_turns_quaternions_into_rotations(void **state)
     struct buffer file;
     const double angle = acos(-1.0) / 6, c = cos(angle), s = sin(angle);
     const double expected[3][4] = {{2 * c, -3 * s, 0, 10}, {2 * s, 3 * c, 0, 20}, {0, 0, 4, 30}};
-    make_ramp(&file, false, u8, 0, 1);
+    nifti_ramp(&file, false, u8, 0, 1);
     put_qform(&file, 2, 1);
     put_number(file.data + 256, NUMBER_F32, false, 0);
     put_number(file.data + 260, NUMBER_F32, false, 0);
@@ -309,7 +289,7 @@ static void nifti_speaks_millimetres(void **state)
                  {5, 2, VOLUME_UNKNOWN_UNIT}};
     static const double twice[3][4] = {{2, 0, 0, 1}, {0, 2, 0, 0}, {0, 0, 2, 0}};
     struct buffer file;
-    make_ramp(&file, false, u8, 0, 1);
+    nifti_ramp(&file, false, u8, 0, 1);
     put_sform(&file, 1, twice);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         file.data[123] = cases[i].unit;
@@ -326,7 +306,7 @@ static void nifti_skips_extensions(void **state)
     (void)state;
     struct buffer plain, file;
     uint8_t extension[64] = {64, 0, 0, 0, 6, 0, 0, 0, 'x'};
-    make_ramp(&plain, false, i16, -3, 7);
+    nifti_ramp(&plain, false, i16, -3, 7);
     buffer_init(&file, MAX_BYTES);
     assert_int_equal(buffer_append(&file, plain.data, NIFTI_DATA, NULL), STATUS_OK);
     assert_int_equal(buffer_append(&file, extension, sizeof extension, NULL), STATUS_OK);
@@ -346,12 +326,13 @@ static void nifti_reads_gzip_in_one_member_or_several(void **state)
 {
     (void)state;
     struct buffer plain;
-    make_ramp(&plain, true, f32, -1.5, 0.25);
+    nifti_ramp(&plain, true, f32, -1.5, 0.25);
     struct volume expected = decode(&plain);
     static const size_t cuts[] = {0, 1, 200, NIFTI_DATA, NIFTI_DATA + 7};
     for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
         for (size_t n_padding = 0; n_padding <= 10; n_padding += 10) {
             struct buffer file;
+            struct volume_facts facts;
             static const uint8_t padding[10];
             buffer_init(&file, MAX_BYTES);
             if (cuts[i])
@@ -363,145 +344,14 @@ static void nifti_reads_gzip_in_one_member_or_several(void **state)
             volume_deinit(&v);
             for (size_t n = 0; n + n_padding < file.size; n += 5) { /* cut short anywhere */
                 const struct buffer cut = {.data = file.data, .size = n};
-                expect_refused(&cut, STATUS_INVALID, "");
+                assert_int_equal(nifti_check(cut.data, cut.size, &facts, NULL), STATUS_INVALID);
             }
             file.data[file.size - n_padding - 6] ^= 1; /* the checksum */
-            expect_refused(&file, STATUS_INVALID, "gzip");
+            assert_int_equal(nifti_check(file.data, file.size, &facts, NULL), STATUS_INVALID);
             buffer_deinit(&file);
         }
     volume_deinit(&expected);
     buffer_deinit(&plain);
-}
-
-static void nifti_does_not_unpack_what_no_header_counts(void **state)
-{
-    (void)state;
-    enum { FAR_MORE = 8 << 20 };
-    struct buffer plain, file;
-    uint8_t *zeros = calloc(FAR_MORE, 1);
-    assert_non_null(zeros);
-    make_ramp(&plain, false, u8, 0, 1);
-    buffer_init(&file, MAX_BYTES);
-    gzip_append(&file, plain.data, plain.size);
-    gzip_append(&file, zeros, 1000);
-    assert_int_equal(check(&file).width, X); /* padding */
-    gzip_append(&file, zeros, FAR_MORE);
-    expect_refused(&file, STATUS_INVALID, "goes on behind");
-    free(zeros);
-    buffer_deinit(&plain);
-    buffer_deinit(&file);
-}
-
-struct edit {
-    size_t at;
-    enum number_type type;
-    double value;
-    enum status expected;
-    const char *words;
-};
-
-static void nifti_refuses_what_it_does_not_read(void **state)
-{
-    (void)state;
-    static const struct edit edits[] = {
-        {0, NUMBER_I32, 540, STATUS_UNSUPPORTED, "NIfTI-2"},
-        {0, NUMBER_I32, 349, STATUS_INVALID, "does not begin"},
-        {344, NUMBER_U8, 'x', STATUS_UNSUPPORTED, "Analyze"},
-        {345, NUMBER_U8, '2', STATUS_UNSUPPORTED, "Analyze"},
-        {40, NUMBER_I16, 0, STATUS_INVALID, "dimensions"},
-        {40, NUMBER_I16, 8, STATUS_INVALID, "dimensions"},
-        {42, NUMBER_I16, 0, STATUS_INVALID, "dimension 1"},
-        {46, NUMBER_I16, -4, STATUS_INVALID, "dimension 3"},
-        {46, NUMBER_I16, 32767, STATUS_INVALID, "needs"},
-        {70, NUMBER_I16, 32, STATUS_UNSUPPORTED, "complex"},
-        {70, NUMBER_I16, 128, STATUS_UNSUPPORTED, "RGB"},
-        {70, NUMBER_I16, 2304, STATUS_UNSUPPORTED, "RGBA"},
-        {70, NUMBER_I16, 1536, STATUS_UNSUPPORTED, "128-bit"},
-        {70, NUMBER_I16, 1, STATUS_UNSUPPORTED, "bits"},
-        {70, NUMBER_I16, 3, STATUS_INVALID, "datatype 3"},
-        {70, NUMBER_I16, 4, STATUS_INVALID, "needs 48 bytes of data, the file has 24"},
-        {108, NUMBER_F32, 348, STATUS_INVALID, "vox_offset"},
-        {108, NUMBER_F32, 353, STATUS_INVALID, "needs 24 bytes of data, the file has 23"},
-        {108, NUMBER_F32, 352.5, STATUS_INVALID, "vox_offset"},
-        {108, NUMBER_F32, 1e9, STATUS_INVALID, "vox_offset"},
-        {108, NUMBER_F32, NAN, STATUS_INVALID, "vox_offset"},
-        {108, NUMBER_F32, 10000, STATUS_INVALID, "before its data"},
-    };
-    for (int big_endian = 0; big_endian < 2; big_endian++)
-        for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
-            struct buffer file;
-            make_ramp(&file, big_endian, u8, 0, 1);
-            assert_int_equal(check(&file).width, X);
-            put_number(file.data + edits[i].at, edits[i].type, big_endian, edits[i].value);
-            expect_refused(&file, edits[i].expected, edits[i].words);
-            buffer_deinit(&file);
-        }
-    struct buffer file;
-    make_ramp(&file, false, u8, 0, 1);
-    memcpy(file.data + 344, "ni1", 4);
-    expect_refused(&file, STATUS_UNSUPPORTED, "pair");
-    memcpy(file.data + 344, "n+1", 4);
-    put_number(file.data + 112, NUMBER_F32, false, 2);
-    put_number(file.data + 116, NUMBER_F32, false, INFINITY);
-    expect_refused(&file, STATUS_INVALID, "scl_inter");
-    for (size_t n = 0; n < NIFTI_DATA + N; n += n < 340 ? 17 : 1) {
-        const struct buffer cut = {.data = file.data, .size = n};
-        expect_refused(&cut, STATUS_INVALID, "");
-    }
-    buffer_deinit(&file);
-}
-
-static void nifti_refuses_more_than_four_channels_and_too_many_voxels(void **state)
-{
-    (void)state;
-    static const struct {
-        size_t n_dims, size[7];
-        enum status expected;
-        const char *words;
-    } cases[] = {
-        {4, {2, 2, 2, 5}, STATUS_UNSUPPORTED, "has 5 x 1 x 1 x 1 of them"},
-        {5, {2, 2, 2, 2, 2}, STATUS_UNSUPPORTED, "choose"},
-        {6, {2, 2, 2, 1, 1, 2}, STATUS_UNSUPPORTED, "choose"},
-        {7, {2, 2, 2, 1, 1, 1, 2}, STATUS_UNSUPPORTED, "choose"},
-        {3, {32767, 32767, 32767}, STATUS_TOO_LARGE, "limit"},
-        {3, {1024, 1024, 129}, STATUS_TOO_LARGE, "limit"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct buffer file;
-        buffer_init(&file, MAX_BYTES);
-        nifti_make(&file, false, 2, cases[i].n_dims, cases[i].size, 64);
-        expect_refused(&file, cases[i].expected, cases[i].words);
-        buffer_deinit(&file);
-    }
-    /* fewer than three are a flat volume */
-    struct buffer file;
-    const size_t flat[] = {5, 4};
-    buffer_init(&file, MAX_BYTES);
-    nifti_make(&file, false, 2, 2, flat, 20);
-    assert_int_equal(check(&file).depth, 1);
-    buffer_deinit(&file);
-}
-
-static void nifti_refuses_numbers_that_are_not_finite(void **state)
-{
-    (void)state;
-    static const double bad[] = {NAN, INFINITY, -INFINITY};
-    for (size_t i = 0; i < 3; i++)
-        for (size_t t = 0; t < 2; t++) {
-            const struct nifti_datatype type = t ? f32 : (struct nifti_datatype){64, NUMBER_F64};
-            struct buffer file;
-            make_ramp(&file, false, type, 0, 1);
-            put_number(file.data + NIFTI_DATA + 17 * number_size(type.type), type.type, false,
-                       bad[i]);
-            expect_refused(&file, STATUS_INVALID, "value 17 of the volume is not finite");
-            buffer_deinit(&file);
-        }
-    struct buffer file;
-    make_ramp(&file, false, (struct nifti_datatype){64, NUMBER_F64}, 0, 1);
-    put_number(file.data + NIFTI_DATA + 16, NUMBER_F64, false, -1.7e308);
-    put_number(file.data + NIFTI_DATA + 80, NUMBER_F64, false, 1.7e308);
-    expect_refused(&file, STATUS_INVALID, "too far apart");
-    buffer_deinit(&file);
 }
 
 static void nifti_writes_what_it_reads(void **state)
@@ -584,7 +434,7 @@ static void nifti_survives_want_of_memory(void **state)
 {
     (void)state;
     struct buffer plain, file;
-    make_ramp(&plain, false, f32, 0.5, 0.25);
+    nifti_ramp(&plain, false, f32, 0.5, 0.25);
     buffer_init(&file, MAX_BYTES);
     gzip_append(&file, plain.data, plain.size);
     assert_true(alloc_fail_each(try_both, &file) > 4);
@@ -679,30 +529,6 @@ static void nifti_reads_real_files(void **state)
     }
 }
 
-static void refuse_file(void *context, const char *name, const uint8_t *bytes, size_t n)
-{
-    size_t *n_refused = context;
-    struct volume_facts facts;
-    if (strncmp(name, "nifti_", 6) != 0 && strncmp(name, "empty.nii", 9) != 0)
-        return;
-    const enum status status = nifti_check(bytes, n, &facts, NULL);
-    if (status != STATUS_INVALID && status != STATUS_TOO_LARGE && status != STATUS_UNSUPPORTED)
-        fail_msg("%s: %s", name, status_name(status));
-    ++*n_refused;
-}
-
-static void nifti_refuses_bad_files(void **state)
-{
-    (void)state;
-    char *path = data_path("bad/made");
-    size_t n = 0;
-    if (!path)
-        skip();
-    folder_each(path, refuse_file, &n);
-    assert_int_equal(n, 9);
-    free(path);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -716,15 +542,10 @@ int main(void)
         cmocka_unit_test(nifti_speaks_millimetres),
         cmocka_unit_test(nifti_skips_extensions),
         cmocka_unit_test(nifti_reads_gzip_in_one_member_or_several),
-        cmocka_unit_test(nifti_does_not_unpack_what_no_header_counts),
-        cmocka_unit_test(nifti_refuses_what_it_does_not_read),
-        cmocka_unit_test(nifti_refuses_more_than_four_channels_and_too_many_voxels),
-        cmocka_unit_test(nifti_refuses_numbers_that_are_not_finite),
         cmocka_unit_test(nifti_writes_what_it_reads),
         cmocka_unit_test(nifti_write_fails_without_a_trace),
         cmocka_unit_test(nifti_survives_want_of_memory),
         cmocka_unit_test(nifti_reads_real_files),
-        cmocka_unit_test(nifti_refuses_bad_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
