@@ -18,6 +18,7 @@ enum {
 
     LIMIT_VOLUME_VOXELS = 128 << 20, /* 128 Mi: 512 MiB as floats */
     LIMIT_TRIANGLES = 10000000,      /* 120 MB, and as much again for a tree over them */
+    LIMIT_VERTICES = 10000000, /* of a mesh: a closed one has half as many as triangles; 120 MB */
 
     LIMIT_NPY_DIMS = 8,
 
