@@ -20,6 +20,9 @@ enum {
     LIMIT_TRIANGLES = 10000000,      /* 120 MB, and as much again for a tree over them */
     LIMIT_VERTICES = 10000000, /* of a mesh: a closed one has half as many as triangles; 120 MB */
 
+    LIMIT_LATTICE_SIDE = 2048, /* samples of an isosurface's lattice; a surface then has millions of
+                                  triangles */
+
     LIMIT_NPY_DIMS = 8,
 
     /* ZIP archives: NPZ, posed views */
