@@ -57,6 +57,18 @@ static enum status read_name(struct text word, struct error *err)
                      text_quote(word).text);
 }
 
+/* The number of edges says nothing that is needed, and some leave it out.  It ends the line of the
+ * other counts or, where these have lines of their own, is alone on its line, as no vertex is. */
+static void pass_over_edges(struct reader *r)
+{
+    struct reader ahead = *r;
+    struct text word, more;
+    if (text_next_word(&ahead.line, &word) || !next_line(&ahead))
+        return;
+    if (text_next_word(&ahead.line, &word) && !text_next_word(&ahead.line, &more))
+        r->lines = ahead.lines;
+}
+
 static enum status read_header(struct reader *r, size_t count[2], struct error *err)
 {
     struct text word;
@@ -73,8 +85,8 @@ static enum status read_header(struct reader *r, size_t count[2], struct error *
             return broken(r, "expected the number of vertices, of faces and of edges", err);
         count[i] = (size_t)n;
     }
-    return status; /* the number of edges, if there, ends the line: it says nothing that is needed
-                    */
+    pass_over_edges(r);
+    return status;
 }
 
 /* A line of a vertex takes six bytes or more, of a face eight; the last of the file one less. */

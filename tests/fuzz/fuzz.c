@@ -8,6 +8,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/scene/mesh_facts.h"
 
 /* Equal inputs, equal runs: jansson's hash tables too. */
 int LLVMFuzzerInitialize(int *n_arguments, char ***arguments)
@@ -121,6 +122,26 @@ void fuzz_check_facts(enum status decoded, const struct image *image, enum statu
     REQUIRE(facts->channels == image->channels && facts->bits_per_channel >= 1);
     for (size_t i = 0; i < image->width * image->height * image->channels; i++)
         REQUIRE(image_value(image, i) >= facts->low && image_value(image, i) <= facts->high);
+}
+
+void fuzz_check_mesh(enum status status, const struct error *err, const struct mesh *mesh)
+{
+    struct mesh_facts facts;
+    REQUIRE(err->status == status);
+    REQUIRE(status == STATUS_OK || (err->message[0] && !mesh->vertices && !mesh->triangles));
+    if (status != STATUS_OK)
+        return;
+    REQUIRE(mesh->n_vertices >= 3 && mesh->n_vertices <= LIMIT_VERTICES);
+    REQUIRE(mesh->n_triangles >= 1 && mesh->n_triangles <= LIMIT_TRIANGLES);
+    for (size_t i = 0; i < 3 * mesh->n_vertices; i++)
+        REQUIRE(isfinite(mesh->vertices[i]));
+    for (size_t i = 0; i < 3 * mesh->n_triangles; i++)
+        REQUIRE(mesh->triangles[i] < mesh->n_vertices);
+    REQUIRE(mesh_facts_find(mesh, &facts, NULL) == STATUS_OK);
+    REQUIRE(facts.n_components >= 1 && facts.n_degenerate_triangles < facts.n_triangles);
+    REQUIRE(facts.n_border_edges + facts.n_nonmanifold_edges <= facts.n_edges);
+    for (size_t d = 0; d < 3; d++)
+        REQUIRE(facts.low[d] <= facts.high[d]);
 }
 
 void fuzz_check_problems(enum status status, const struct problem_list *problems)

@@ -59,6 +59,10 @@ void fuzz_check_image(enum status status, const struct error *err, const struct 
 void fuzz_check_facts(enum status decoded, const struct image *image, enum status checked,
                       const struct image_facts *facts);
 
+/* A mesh that a decoder gave, with its status and error: within limits.h, finite, its corners
+ * vertices, and what is true of it can be found; or none. */
+void fuzz_check_mesh(enum status status, const struct error *err, const struct mesh *mesh);
+
 /* Problems that a codec gave with this status: none, or words that a client gets whole, as 4xx. */
 void fuzz_check_problems(enum status status, const struct problem_list *problems);
 

@@ -27,6 +27,7 @@ fuzz_one() {
     jpeg) others=(bad/jpeg) ;;
     npy) others=(bad/npy) ;;
     npz | views_npz) others=(bad/zip bad/npy) ;;
+    obj | ply | stl | off) others=(bad/mesh) ;;
     views_zip) others=(bad/zip) ;;
     job | query | transforms) others=(bad/json/test_parsing) ;;
     esac
