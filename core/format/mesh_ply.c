@@ -284,7 +284,8 @@ static enum status read_list(struct reader *r, const struct property *p, struct 
     enum status status = read_value(r, p->count_type, &count, err);
     if (status == STATUS_OK && count < 0)
         status = broken_value(r, "has a list of less than nothing", err);
-    for (double i = 0; i < count && status == STATUS_OK; i++) {
+    const uint64_t n = status == STATUS_OK ? (uint64_t)count : 0;
+    for (uint64_t i = 0; i < n && status == STATUS_OK; i++) {
         status = read_value(r, p->type, &value, err);
         if (status == STATUS_OK && p->role == ROLE_CORNERS)
             status = mesh_builder_corner(&r->builder, (int64_t)value, r->n_vertices, r->place, err);

@@ -1,7 +1,7 @@
 /*
  * STL repeats the corners of each triangle.  They become vertices again by a table of the places
- * seen so far (open addressing, linear probing, never more than half full), keyed by the bits of
- * the coordinates: equal ones only, so that nothing near is torn together.
+ * seen so far (open addressing, linear probing, never more than half full), keyed by the
+ * coordinates: equal ones only, so that nothing that is only near is drawn together.
  */
 #include "core/format/mesh.h"
 
@@ -37,13 +37,17 @@ static size_t hash(const float *xyz)
     return (size_t)h;
 }
 
+static bool is_at(const float *a, const float *b)
+{
+    return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+}
+
 /* The slot of a place, or the free one where it belongs. */
 static uint32_t *find_slot(struct reader *r, const float *xyz)
 {
     const float *vertices = r->builder.mesh.vertices;
     size_t i = hash(xyz) & (r->n_slots - 1);
-    while (r->slot[i] != FREE_SLOT &&
-           memcmp(vertices + 3 * (size_t)r->slot[i], xyz, 3 * sizeof *xyz) != 0)
+    while (r->slot[i] != FREE_SLOT && !is_at(vertices + 3 * (size_t)r->slot[i], xyz))
         i = (i + 1) & (r->n_slots - 1);
     return &r->slot[i];
 }

@@ -77,9 +77,10 @@ static void sort_row(uint64_t *entry, size_t n)
     }
 }
 
-/* Count the entries of each row, turn the counts into starts, then lay them down. */
-static enum status rows_make(struct rows *rows, const struct mesh *m, item_function items,
-                             size_t per_triangle, struct error *err)
+/* Count the entries of each row, turn the counts into starts, then lay them down.  False when out
+ * of memory. */
+static bool rows_make(struct rows *rows, const struct mesh *m, item_function items,
+                      size_t per_triangle)
 {
     const size_t n = m->n_vertices;
     struct item item[3];
@@ -87,8 +88,7 @@ static enum status rows_make(struct rows *rows, const struct mesh *m, item_funct
                           mem_alloc_array(m->n_triangles * per_triangle, sizeof *rows->entry)};
     if (!rows->start || !rows->entry) {
         rows_deinit(rows);
-        *rows = (struct rows){0};
-        return error_status(err, STATUS_NO_MEMORY);
+        return false;
     }
     uint32_t *start = rows->start;
     for (size_t i = 0; i < m->n_triangles; i++) {
@@ -108,7 +108,7 @@ static enum status rows_make(struct rows *rows, const struct mesh *m, item_funct
     }
     for (size_t v = 0; v < n; v++)
         sort_row(rows->entry + start[v], start[v + 1] - start[v]);
-    return STATUS_OK;
+    return true;
 }
 
 static void count_edges(const struct rows *rows, size_t n_vertices, struct mesh_facts *f)
@@ -190,14 +190,17 @@ static void measure(const struct mesh *m, struct mesh_facts *f)
         const uint32_t *t = m->triangles + 3 * i;
         double p[3], a[3], b[3];
         for (size_t d = 0; d < 3; d++) { /* from the box's corner: less is lost where it is far */
-            p[d] = (double)m->vertices[3 * (size_t)t[0] + d] - (double)f->low[d];
-            a[d] = (double)m->vertices[3 * (size_t)t[1] + d] - (double)f->low[d] - p[d];
-            b[d] = (double)m->vertices[3 * (size_t)t[2] + d] - (double)f->low[d] - p[d];
+            const double origin = (double)m->vertices[3 * (size_t)t[0] + d];
+            p[d] = origin - (double)f->low[d];
+            a[d] = (double)m->vertices[3 * (size_t)t[1] + d] - origin;
+            b[d] = (double)m->vertices[3 * (size_t)t[2] + d] - origin;
         }
         const double n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
                              a[0] * b[1] - a[1] * b[0]};
         const double length = sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
-        f->n_degenerate_triangles += length == 0.0;
+        /* Compared, not by length: that may vanish where the triangle is only small. */
+        f->n_degenerate_triangles +=
+            a[1] * b[2] == a[2] * b[1] && a[2] * b[0] == a[0] * b[2] && a[0] * b[1] == a[1] * b[0];
         f->area += length / 2;
         f->volume += (p[0] * n[0] + p[1] * n[1] + p[2] * n[2]) / 6;
     }
@@ -206,19 +209,17 @@ static void measure(const struct mesh *m, struct mesh_facts *f)
 enum status mesh_facts_find(const struct mesh *m, struct mesh_facts *out, struct error *err)
 {
     struct mesh_facts f = {.n_vertices = m->n_vertices, .n_triangles = m->n_triangles};
-    struct rows rows = {0};
+    struct rows rows;
     size_t n_collapsed = 0;
-    enum status status = rows_make(&rows, m, edges_of, 3, err);
-    if (status == STATUS_OK)
-        count_edges(&rows, m->n_vertices, &f);
+    if (!rows_make(&rows, m, edges_of, 3))
+        return error_status(err, STATUS_NO_MEMORY);
+    count_edges(&rows, m->n_vertices, &f);
     rows_deinit(&rows);
-    if (status == STATUS_OK)
-        status = rows_make(&rows, m, corners_of, 1, err);
-    if (status != STATUS_OK)
-        return status;
+    if (!rows_make(&rows, m, corners_of, 1))
+        return error_status(err, STATUS_NO_MEMORY);
     count_duplicates(&rows, m->n_vertices, &f);
     rows_deinit(&rows);
-    status = count_parts(m, &f, err);
+    enum status = count_parts(m, &f, err);
     if (status != STATUS_OK)
         return status;
     measure(m, &f);

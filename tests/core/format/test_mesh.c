@@ -16,6 +16,10 @@
 
 #define TRIANGLE_OFF "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n"
 
+#define TRIANGLE_STL                                                                               \
+    "solid\nfacet\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\n"      \
+    "endsolid\n"
+
 static enum status decode(const char *text, struct mesh *m, struct error *err)
 {
     /* In memory of exactly its size. */
@@ -490,11 +494,8 @@ static enum status decode_once(void *context, struct error *err)
 static void decoders_survive_every_failing_allocation(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", TRIANGLE_OFF,
-        PLY_START "0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n",
-        "solid\nfacet\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendloop\nendfacet\n"
-        "endsolid\n"};
+    static const char *const texts[] = {"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", TRIANGLE_OFF,
+                                        PLY_START "0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", TRIANGLE_STL};
     for (size_t i = 0; i < 4; i++)
         assert_true(alloc_fail_each(decode_once, &(struct text_case){texts[i]}) >= 2);
 }
