@@ -219,7 +219,7 @@ enum status mesh_facts_find(const struct mesh *m, struct mesh_facts *out, struct
         return error_status(err, STATUS_NO_MEMORY);
     count_duplicates(&rows, m->n_vertices, &f);
     rows_deinit(&rows);
-    enum status = count_parts(m, &f, err);
+    enum status status = count_parts(m, &f, err);
     if (status != STATUS_OK)
         return status;
     measure(m, &f);
