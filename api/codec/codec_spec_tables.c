@@ -118,7 +118,7 @@ const struct member_table spec_network_table = {ROWS(network_rows)};
 
 #define AT(member) .offset = offsetof(struct spec, member)
 
-static const char *const loss_names[] = {"mse", "bce", NULL};
+static const char *const loss_names[] = {"mse", "bce", "mape", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", "auto", NULL};
 const char *const spec_holdout_names[] = {"none", "odd_pixels", "fraction", "views", NULL};
 

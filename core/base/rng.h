@@ -23,6 +23,7 @@ enum rng_stream {
     RNG_PROBE = 7,
     RNG_MASK = 8,
     RNG_OCCUPANCY = 9,
+    RNG_POOL = 10,
 };
 
 struct rng {

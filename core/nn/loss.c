@@ -2,7 +2,10 @@
 
 #include <math.h>
 
-static const char *const names[] = {[LOSS_MSE] = "mse", [LOSS_BCE] = "bce"};
+/* What a target of 0 counts as. */
+static const double mape_offset = 0.01;
+
+static const char *const names[] = {[LOSS_MSE] = "mse", [LOSS_BCE] = "bce", [LOSS_MAPE] = "mape"};
 
 const char *loss_name(enum loss loss)
 {
@@ -49,10 +52,27 @@ static double bce(size_t n, const float *raw, const float *targets, double scale
     return sum * scale;
 }
 
+/* The slope at 0 is 0; NaN goes through. */
+static double mape(enum activation output, size_t n, const float *values, const float *targets,
+                   double scale, float *d_raw)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double residual = (double)values[i] - (double)targets[i];
+        const double weight = scale / (fabs((double)targets[i]) + mape_offset);
+        sum += fabs(residual) * weight;
+        const double sign = residual > 0 ? 1 : residual < 0 ? -1 : residual;
+        d_raw[i] = (float)(sign * weight) * activation_output_slope(output, values[i]);
+    }
+    return sum;
+}
+
 double loss_evaluate(enum loss loss, enum activation output, size_t n, const float *raw,
                      const float *values, const float *targets, double scale, float *d_raw)
 {
     if (loss == LOSS_BCE)
         return bce(n, raw, targets, scale, d_raw);
+    if (loss == LOSS_MAPE)
+        return mape(output, n, values, targets, scale, d_raw);
     return mse(output, n, values, targets, scale, d_raw);
 }

@@ -4,6 +4,8 @@
  *   mse   1/2 mean over samples and channels of (value - target)^2      (paper's code has the 1/2)
  *   bce   mean of softplus(raw) - target * raw: cross-entropy on the logit, for linear (logit) or
  *         sigmoid outputs; a relu output has no logit and is refused by loss_check
+ *   mape  mean of |value - target| / (|target| + 0.01): small targets count as large ones do
+ *         (Mueller et al. 2022, for signed distances)
  */
 #ifndef CORE_NN_LOSS_H
 #define CORE_NN_LOSS_H
@@ -13,7 +15,7 @@
 #include "core/base/status.h"
 #include "core/nn/activation.h"
 
-enum loss { LOSS_MSE, LOSS_BCE };
+enum loss { LOSS_MSE, LOSS_BCE, LOSS_MAPE };
 
 const char *loss_name(enum loss loss);
 size_t loss_n_types(void);

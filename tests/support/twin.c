@@ -150,8 +150,9 @@ double twin_loss(const struct twin *t, enum loss loss, size_t n, const double *x
     twin_forward(t, n, x, NULL, raw, values);
     double sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += loss == LOSS_MSE ? 0.5 * (values[i] - targets[i]) * (values[i] - targets[i])
-                                : log(1 + exp(raw[i])) - targets[i] * raw[i];
+        sum += loss == LOSS_MSE    ? 0.5 * (values[i] - targets[i]) * (values[i] - targets[i])
+               : loss == LOSS_MAPE ? fabs(values[i] - targets[i]) / (fabs(targets[i]) + 0.01)
+                                   : log(1 + exp(raw[i])) - targets[i] * raw[i];
     free(raw);
     free(values);
     return sum / (double)count;
@@ -193,8 +194,11 @@ void twin_backward(const struct twin *t, enum loss loss, size_t n, const double 
         double *d_raw = doubles(n_outputs); /* point_backward frees it */
         for (size_t c = 0; c < n_outputs; c++) {
             const double raw = p.z[t->n_layers - 1][c], target = targets[i * n_outputs + c];
-            d_raw[c] = loss == LOSS_MSE ? (output(t, raw) - target) * output_slope(t, raw)
-                                        : 1 / (1 + exp(-raw)) - target;
+            const double residual = output(t, raw) - target;
+            d_raw[c] = loss == LOSS_MSE ? residual * output_slope(t, raw)
+                       : loss == LOSS_MAPE
+                           ? copysign(output_slope(t, raw), residual) / (fabs(target) + 0.01)
+                           : 1 / (1 + exp(-raw)) - target;
             d_raw[c] /= (double)(n * n_outputs);
         }
         point_backward(t, &p, x + i * n_inputs, d_raw, d_params, d_x + i * n_inputs);
@@ -202,10 +206,12 @@ void twin_backward(const struct twin *t, enum loss loss, size_t n, const double 
     pass_deinit(&p, t);
 }
 
-/* Which side of its kink each relu is on, and which cells points are in, folded into one number;
- * *margin as twin_margin. */
-static uint64_t sides_of(const struct twin *t, size_t n, const double *x, double *margin)
+/* Which side of its kink each relu is on, which cells points are in, and which side of its target
+ * each value, folded into one number; *margin as twin_margin. */
+static uint64_t sides_of(const struct twin *t, size_t n, const double *x, const double *targets,
+                         double *margin)
 {
+    const size_t n_outputs = t->network.n_outputs;
     uint64_t sides = 14695981039346656037u; /* FNV-1a */
     *margin = INFINITY;
     struct pass p;
@@ -221,15 +227,20 @@ static uint64_t sides_of(const struct twin *t, size_t n, const double *x, double
                 *margin = fmin(*margin, fabs(p.z[l][j]));
             }
         }
+        for (size_t c = 0; c < n_outputs; c++) {
+            const double residual = output(t, p.z[t->n_layers - 1][c]) - targets[i * n_outputs + c];
+            sides = (sides ^ (residual > 0)) * 1099511628211u;
+            *margin = fmin(*margin, fabs(residual));
+        }
     }
     pass_deinit(&p, t);
     return sides;
 }
 
-double twin_margin(const struct twin *t, size_t n, const double *x)
+double twin_margin(const struct twin *t, size_t n, const double *x, const double *targets)
 {
     double margin;
-    sides_of(t, n, x, &margin);
+    sides_of(t, n, x, targets, &margin);
     return margin;
 }
 
@@ -239,11 +250,11 @@ double twin_difference(const struct twin *t, enum loss loss, size_t n, const dou
     static const double at[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
     const double kept = *number;
     double margin, sum = 0;
-    const uint64_t sides = sides_of(t, n, x, &margin);
+    const uint64_t sides = sides_of(t, n, x, targets, &margin);
     for (size_t i = 0; i < 4; i++) {
         *number = kept + at[i] * step;
         sum += weight[i] * twin_loss(t, loss, n, x, targets);
-        if (sides_of(t, n, x, &margin) != sides)
+        if (sides_of(t, n, x, targets, &margin) != sides)
             *same_side = false;
     }
     *number = kept;

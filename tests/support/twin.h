@@ -55,12 +55,13 @@ void twin_backward(const struct twin *t, enum loss loss, size_t n, const double 
 
 /* The same by differences: slope of the loss along *number (a parameter or coordinate of x, which
  * is left as it was), by the five-point rule with this step.  *same_side becomes false if any relu
- * changed sides on the way, or a point its cell of a grid. */
+ * or the difference of a value and its target changed sides on the way, or a point its cell of a
+ * grid. */
 double twin_difference(const struct twin *t, enum loss loss, size_t n, const double *x,
                        const double *targets, double *number, double step, bool *same_side);
 
-/* The least distance of any relu's input to its kink, and of any coordinate to the edge of a cell
- * (in cells), over all points; INFINITY without relus and grids. */
-double twin_margin(const struct twin *t, size_t n, const double *x);
+/* The least distance of any relu's input to its kink, of any coordinate to the edge of a cell (in
+ * cells), and of any value to its target, over all points. */
+double twin_margin(const struct twin *t, size_t n, const double *x, const double *targets);
 
 #endif

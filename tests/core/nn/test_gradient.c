@@ -95,12 +95,12 @@ static double largest(size_t n, const double *x)
     return result;
 }
 
-/* No relu is near its kink and no point near the edge of a cell, where differences would see two
- * slopes, and not all of them are off. */
+/* No relu is near its kink, no point near the edge of a cell and no value near its target, where
+ * differences would see two slopes, and not all of them are off. */
 static bool is_worth_testing(const struct fixture *f)
 {
     double d_params[MAX_PARAMS], d_x[N_POINTS * LIMIT_DIMS];
-    if (twin_margin(&f->twin, N_POINTS, f->x_twin) < 0.01)
+    if (twin_margin(&f->twin, N_POINTS, f->x_twin, f->targets_twin) < 0.01)
         return false;
     twin_backward(&f->twin, LOSS_MSE, N_POINTS, f->x_twin, f->targets_twin, d_params, d_x);
     return largest(f->twin.n_params, d_params) > 0.01 &&

@@ -10,9 +10,10 @@
 static void names_follow_the_enumeration(void **state)
 {
     (void)state;
-    assert_int_equal(loss_n_types(), 2);
+    assert_int_equal(loss_n_types(), 3);
     assert_string_equal(loss_name(LOSS_MSE), "mse");
     assert_string_equal(loss_name(LOSS_BCE), "bce");
+    assert_string_equal(loss_name(LOSS_MAPE), "mape");
 }
 
 static void bce_on_relu_is_refused_and_all_else_accepted(void **state)
@@ -23,6 +24,7 @@ static void bce_on_relu_is_refused_and_all_else_accepted(void **state)
     for (size_t o = 0; o < 3; o++) {
         struct error err = {0};
         assert_int_equal(loss_check(LOSS_MSE, outputs[o], &err), STATUS_OK);
+        assert_int_equal(loss_check(LOSS_MAPE, outputs[o], &err), STATUS_OK);
         const bool is_refused = outputs[o] == ACTIVATION_RELU;
         assert_int_equal(loss_check(LOSS_BCE, outputs[o], &err),
                          is_refused ? STATUS_UNSUPPORTED : STATUS_OK);
@@ -56,6 +58,16 @@ static void losses_and_gradients_are_those_of_the_formulas(void **state)
     const double terms = (log(4) - log(3)) + (log(4.0 / 3) + 0.5 * log(3));
     assert_true(fabs(loss - 0.5 * terms) < 1e-7);
     assert_true(fabs((double)d[0] + 0.5 * 0.25) < 1e-7 && fabs((double)d[1] + 0.5 * 0.25) < 1e-7);
+
+    loss = loss_evaluate(LOSS_MAPE, ACTIVATION_SIGMOID, 2, raw, sigmoids, targets, 0.5, d);
+    assert_true(fabs(loss - 0.5 * (0.25 / 1.01 + 0.25 / 0.51)) < 1e-7);
+    assert_true(fabs((double)d[0] + 0.5 * 0.1875 / 1.01) < 1e-7);
+    assert_true(fabs((double)d[1] + 0.5 * 0.1875 / 0.51) < 1e-7);
+    const float negative = -0.25f, zero = 0.0f;
+    loss = loss_evaluate(LOSS_MAPE, ACTIVATION_LINEAR, 1, &zero, &zero, &negative, 1, d);
+    assert_true(fabs(loss - 0.25 / 0.26) < 1e-6 && fabs((double)d[0] - 1 / 0.26) < 1e-6);
+    loss = loss_evaluate(LOSS_MAPE, ACTIVATION_LINEAR, 1, &zero, &zero, &zero, 1, d);
+    assert_true(loss == 0 && d[0] == 0);
 }
 
 static void bce_is_finite_for_any_logit(void **state)
