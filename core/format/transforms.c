@@ -72,6 +72,11 @@ static enum status twice(const struct parser *p, const char *member)
                      member);
 }
 
+static enum status scan_once(struct parser *p, const char *key, double *number)
+{
+    return isnan(*number) ? json_scan_number(&p->scan, number) : twice(p, key);
+}
+
 static enum status scan_camera_model(struct parser *p)
 {
     static const char *const known[] = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL",
@@ -107,10 +112,8 @@ static enum status scan_fisheye(struct parser *p)
 static enum status scan_common(struct parser *p, const char *key, struct intrinsics *k)
 {
     for (size_t i = 0; i < N_NUMBERS; i++)
-        if (strcmp(key, numbers[i].name) == 0) {
-            double *number = number_of(k, i);
-            return isnan(*number) ? json_scan_number(&p->scan, number) : twice(p, key);
-        }
+        if (strcmp(key, numbers[i].name) == 0)
+            return scan_once(p, key, number_of(k, i));
     if (strcmp(key, "camera_model") == 0)
         return scan_camera_model(p);
     if (strcmp(key, "is_fisheye") == 0)
@@ -278,10 +281,28 @@ static void lists_deinit(struct parser *p)
 
 /* --- the file --- */
 
+static enum status scan_offset(struct parser *p)
+{
+    enum status status = json_scan_expect(&p->scan, '[');
+    for (size_t d = 0; d < 3 && status == STATUS_OK; d++) {
+        if (d > 0)
+            status = json_scan_expect(&p->scan, ',');
+        if (status == STATUS_OK)
+            status = scan_once(p, "offset", &p->out->offset[d]);
+    }
+    return status == STATUS_OK ? json_scan_expect(&p->scan, ']') : status;
+}
+
 static enum status scan_member(struct parser *p, const char *key)
 {
     if (strcmp(key, "frames") == 0)
         return scan_frames(p);
+    if (strcmp(key, "aabb_scale") == 0)
+        return scan_once(p, key, &p->out->aabb_scale);
+    if (strcmp(key, "scale") == 0)
+        return scan_once(p, key, &p->out->scale);
+    if (strcmp(key, "offset") == 0)
+        return scan_offset(p);
     for (size_t s = 0; s < N_LISTS; s++)
         if (strcmp(key, list_names[s]) == 0)
             return scan_list(p, (enum view_split)s);
@@ -320,7 +341,8 @@ enum status transforms_parse(const uint8_t *bytes, size_t n_bytes, const char *n
         return error_set(err, STATUS_TOO_LARGE, "", "'%.32s' has %zu bytes, at most %d are read",
                          name, n_bytes, LIMIT_TRANSFORMS);
     snprintf(what, sizeof what, "'%.32s' is broken", name);
-    struct transforms t = {.all = no_intrinsics()};
+    struct transforms t = {
+        .all = no_intrinsics(), .aabb_scale = NAN, .scale = NAN, .offset = {NAN, NAN, NAN}};
     struct parser p = {
         .scan = json_scan_start((const char *)bytes, n_bytes, what, err), .name = name, .out = &t};
     enum status status = scan_file(&p);

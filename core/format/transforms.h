@@ -11,8 +11,8 @@
  *
  * A frame's own numbers stand before those of the file.  transform_matrix is camera to world, the
  * camera looks along -z with +y up; it is taken as it stands: applied_transform, which tells how
- * the file's frame came about, scale and offset change nothing.  Members that are not known are
- * skipped.
+ * the file's frame came about, changes nothing, nor do instant-ngp's scale and offset, which with
+ * aabb_scale say where the scene is.  Members that are not known are skipped.
  */
 #ifndef CORE_FORMAT_TRANSFORMS_H
 #define CORE_FORMAT_TRANSFORMS_H
@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "core/base/data.h"
+#include "core/format/views_box.h"
 
 /* Of a frame, or of all frames: NaN where the file does not say. */
 struct intrinsics {
@@ -41,6 +42,9 @@ struct transforms {
     size_t n_frames;
     struct frame *frames; /* [n_frames] */
     struct intrinsics all;
+    /* The scene in instant-ngp's terms: scale * p + offset is in the cube of side aabb_scale about
+     * 0.5.  NaN where the file does not say. */
+    double aabb_scale, scale, offset[3];
     size_t n_masks;           /* frames that have a mask, which is not used */
     bool has_rolling_shutter; /* not used either */
 };
@@ -60,6 +64,9 @@ void transforms_deinit(struct transforms *t);
 enum status transforms_camera(const struct transforms *t, size_t i, size_t width, size_t height,
                               struct view *out, bool *is_resized, double *scale,
                               struct error *err) WARN_UNUSED;
+
+/* The cube that aabb_scale says.  False where it says none, or none that can be. */
+bool transforms_box(const struct transforms *t, struct views_box *out);
 
 /* A camera-to-world matrix of 3 or 4 rows as struct view has it.  The upper left 3 x 3 must be a
  * rotation to a thousandth, times a scale (Blender's cameras may have one), which says nothing

@@ -180,3 +180,20 @@ enum status transforms_camera(const struct transforms *t, size_t i, size_t width
     *out = v;
     return STATUS_OK;
 }
+
+bool transforms_box(const struct transforms *t, struct views_box *out)
+{
+    static const double ngp_scale = 0.33, ngp_offset = 0.5; /* where the file has none */
+    const double scale = first_of(t->scale, ngp_scale);
+    const double half = 0.5 * t->aabb_scale / scale;
+    struct views_box box = {.half = half};
+    if (!(scale > 0.0 && half > 0.0 && half <= max_distance))
+        return false;
+    for (size_t d = 0; d < 3; d++) {
+        box.centre[d] = (0.5 - first_of(t->offset[d], ngp_offset)) / scale;
+        if (!(fabs(box.centre[d]) <= max_distance))
+            return false;
+    }
+    *out = box;
+    return true;
+}

@@ -5,6 +5,7 @@
 #define CORE_FORMAT_VIEWS_FACTS_H
 
 #include "core/base/data.h"
+#include "core/format/views_box.h"
 
 /* All zeros: every view as it is. */
 struct views_options {
@@ -25,6 +26,7 @@ struct views_facts {
     size_t n_bytes;              /* of the samples of all views at full size */
     size_t n_largest;            /* bytes that the largest view takes while it is read */
     double low[3], high[3];      /* the box of the cameras' centres */
+    struct views_box scene;      /* where a field is to live */
     bool has_distortion;
     size_t n_warnings;
     char warnings[VIEWS_MAX_WARNINGS][160]; /* sentences without a full stop */

@@ -297,19 +297,42 @@ static enum status next_view(struct scene *s, size_t i, struct view *out, double
     return status;
 }
 
+/* Are the corners of a picture nothing: transparent, or all black, or all white? */
+static bool has_plain_corners(const struct image *image)
+{
+    const size_t right = image->width - 1, below = (image->height - 1) * image->width;
+    const size_t corners[] = {0, right, below, below + right};
+    float low = 1.0f, high = 0.0f;
+    for (size_t k = 0; k < 4; k++) {
+        float pixel[4];
+        image_read(image, corners[k] * image->channels, image->channels, pixel);
+        const float weight = image->channels == 4 ? pixel[3] : 1.0f;
+        for (size_t c = 0; c < 3; c++) {
+            low = fminf(low, pixel[c] * weight);
+            high = fmaxf(high, pixel[c] * weight);
+        }
+    }
+    return high == 0.0f || low == 1.0f;
+}
+
 enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,
                             struct error *err)
 {
     struct scene s;
     struct views_facts facts = {0};
-    size_t n_scaled = 0;
+    size_t n_scaled = 0, n_plain = 0;
     enum status status = scene_open(&s, bytes, n_bytes, err);
+    struct view *cameras = mem_alloc_array(s.n + 1, sizeof *cameras);
+    double *scratch = mem_alloc_array(s.n + 1, sizeof *scratch);
+    if (status == STATUS_OK && (!cameras || !scratch))
+        status = error_status(err, STATUS_NO_MEMORY);
     for (size_t i = 0; i < s.n && status == STATUS_OK; i++) {
         struct view v;
         double scale = 1.0;
         status = next_view(&s, i, &v, &scale, err);
         if (status != STATUS_OK)
             break;
+        n_plain += has_plain_corners(&v.image);
         const struct image_facts picture = {
             .width = v.image.width,
             .height = v.image.height,
@@ -317,6 +340,9 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
             .bits_per_channel = 8 * (unsigned)image_sample_size(v.image.type),
         };
         image_deinit(&v.image);
+        v.image.width = picture.width;
+        v.image.height = picture.height;
+        cameras[i] = v;
         n_scaled += scale != 1.0;
         status = views_facts_add(&facts, &v, &picture, s.n_packed, err);
     }
@@ -324,6 +350,10 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
         status = zip_member_end(s.images, err);
     if (status == STATUS_OK)
         status = views_facts_check(&facts, err);
+    if (status == STATUS_OK) /* a few may come closer than their object is wide */
+        facts.scene = views_box_find(s.n, cameras, n_plain >= s.n - s.n / 8, scratch);
+    mem_free(cameras);
+    mem_free(scratch);
     scene_close(&s);
     if (status != STATUS_OK)
         return status;

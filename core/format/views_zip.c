@@ -232,16 +232,16 @@ static enum status of_picture(const struct scene *s, const struct posed *p, enum
 /* What a check warns of. */
 struct oddities {
     size_t n_resized, n_scaled;
-    double scale; /* the first */
+    double scale;   /* the first */
+    bool is_opaque; /* a picture is, so that there is something behind everything */
 };
 
-static enum status check_view(const struct scene *s, const struct posed *p,
+static enum status check_view(const struct scene *s, const struct posed *p, struct view *view,
                               struct views_facts *facts, struct oddities *odd, struct error *err)
 {
     uint8_t *bytes = NULL;
     size_t n = 0;
     struct image_facts picture = {0};
-    struct view view = {0};
     struct error inner = {.status = STATUS_OK};
     bool is_resized = false;
     double scale = 1.0;
@@ -253,13 +253,16 @@ static enum status check_view(const struct scene *s, const struct posed *p,
     status = of_picture(s, p, status, &inner, err);
     if (status == STATUS_OK)
         status = transforms_camera(&s->transforms[p->file], p->frame, picture.width, picture.height,
-                                   &view, &is_resized, &scale, err);
+                                   view, &is_resized, &scale, err);
     if (status != STATUS_OK)
         return status;
+    view->image.width = picture.width;
+    view->image.height = picture.height;
+    odd->is_opaque |= picture.channels == 3;
     odd->n_resized += is_resized;
     if (scale != 1.0 && odd->n_scaled++ == 0)
         odd->scale = scale;
-    return views_facts_add(facts, &view, &picture, n, err);
+    return views_facts_add(facts, view, &picture, n, err);
 }
 
 static void warn(const struct scene *s, const struct oddities *odd, struct views_facts *facts)
@@ -287,6 +290,16 @@ static void warn(const struct scene *s, const struct oddities *odd, struct views
         views_facts_warn(facts, "the rolling shutter is not used");
 }
 
+/* Where the scene is: as a file says, else by the cameras. */
+static void find_box(const struct scene *s, const struct view *cameras, bool is_object,
+                     double *scratch, struct views_facts *facts)
+{
+    for (size_t file = 0; file < N_FILES; file++)
+        if (s->has_file[file] && transforms_box(&s->transforms[file], &facts->scene))
+            return;
+    facts->scene = views_box_find(s->n_posed, cameras, is_object, scratch);
+}
+
 enum status views_zip_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,
                             struct error *err)
 {
@@ -294,14 +307,21 @@ enum status views_zip_check(const uint8_t *bytes, size_t n_bytes, struct views_f
     struct views_facts facts = {0};
     struct oddities odd = {0};
     enum status status = scene_open(&s, bytes, n_bytes, err);
+    struct view *cameras = mem_alloc_array(s.n_posed + 1, sizeof *cameras);
+    double *scratch = mem_alloc_array(s.n_posed + 1, sizeof *scratch);
+    if (status == STATUS_OK && (!cameras || !scratch))
+        status = error_status(err, STATUS_NO_MEMORY);
     for (size_t i = 0; i < s.n_posed && status == STATUS_OK; i++)
-        status = check_view(&s, &s.posed[i], &facts, &odd, err);
+        status = check_view(&s, &s.posed[i], &cameras[i], &facts, &odd, err);
     if (status == STATUS_OK)
         status = views_facts_check(&facts, err);
     if (status == STATUS_OK) {
+        find_box(&s, cameras, !odd.is_opaque, scratch, &facts);
         warn(&s, &odd, &facts);
         *out = facts;
     }
+    mem_free(cameras);
+    mem_free(scratch);
     scene_close(&s);
     return status;
 }

@@ -280,6 +280,7 @@ static void lego_of_100_pixels_is_read(void **state)
     assert_int_equal(views_npz_check(bytes, n, &facts, NULL), STATUS_OK);
     assert_true(facts.n_views == 106 && facts.n_of[VIEW_TEST] == 6 && facts.width[1] == 100);
     assert_int_equal(facts.n_warnings, 0);
+    assert_true(fabs(facts.scene.half - 1.4512) < 1e-3 && fabs(facts.scene.centre[2]) < 1e-3);
     assert_int_equal(views_npz_decode(bytes, n, &all, &views, NULL), STATUS_OK);
     assert_true(fabs(views.view[0].fx - 50 / tan(0.5 * 0.6911112070083618)) < 1e-4);
     double sum = 0;

@@ -401,6 +401,7 @@ static void fox_is_read_a_quarter_of_its_size(void **state)
     assert_int_equal(facts.n_of[VIEW_TRAIN], 50);
     assert_true(facts.has_distortion && facts.channels == 3);
     assert_true(facts.width[0] == 1080 && facts.width[1] == 1080 && facts.height[0] == 1920);
+    assert_true(fabs(facts.scene.half - 2 / 0.33) < 1e-9 && facts.scene.centre[1] == 0);
     assert_int_equal(facts.n_warnings, 1);
     assert_non_null(strstr(facts.warnings[0], "17 of 67 pictures are not in the archive"));
 
@@ -440,6 +441,7 @@ static void lego_is_read_with_its_test_views(void **state)
     assert_int_equal(views_zip_check(zip.data, zip.size, &facts, NULL), STATUS_OK);
     assert_true(facts.n_of[VIEW_TRAIN] == 100 && facts.n_of[VIEW_TEST] == 25);
     assert_true(facts.channels == 4 && facts.n_warnings == 0 && !facts.has_distortion);
+    assert_true(fabs(facts.scene.half - 1.4512) < 1e-4 && fabs(facts.scene.centre[2]) < 1e-4);
     const struct views_options few = {.n_most = 5, .max_side = 100};
     assert_int_equal(views_zip_decode(zip.data, zip.size, &few, &views, NULL), STATUS_OK);
     assert_int_equal(views.n_views, 5);

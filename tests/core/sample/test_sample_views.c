@@ -34,6 +34,9 @@ static void the_sample_is_a_scene_to_train_and_test_on(void **state)
     assert_true(facts.n_warnings == 0 && facts.channels == 4 && !facts.has_distortion);
     assert_true(facts.width[0] == SIDE && facts.width[1] == SIDE && facts.height[0] == SIDE);
     assert_true(facts.high[2] > 3 && facts.low[2] > 0 && facts.low[0] < -3 && facts.high[1] > 3);
+    for (int d = 0; d < 3; d++) /* about the scene, and not much wider */
+        assert_true(fabs(facts.scene.centre[d]) < 1e-6);
+    assert_true(facts.scene.half > 1.2 && facts.scene.half < 1.6);
     buffer_deinit(&file);
 }
 
