@@ -4,7 +4,7 @@
 
 #include "api/codec/codec_json.h"
 
-static const struct kind *const kinds[] = {&kinds_image};
+static const struct kind *const kinds[] = {&kinds_image, &kinds_shape};
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -35,8 +35,6 @@ static const struct signature {
     {4, "NRRD", "an NRRD volume is not supported", false},
     {2, "\x1f\x8b", "a gzip file is not supported", false},
     {4, "\x5c\x01\x00\x00", "a NIfTI volume is not supported", false},
-    {4, "ply\n", "a PLY mesh is not supported", false},
-    {4, "OFF\n", "an OFF mesh is not supported", false},
 };
 
 static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)

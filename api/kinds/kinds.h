@@ -70,5 +70,6 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
 
 /* --- the rows --- */
 extern const struct kind kinds_image;
+extern const struct kind kinds_shape;
 
 #endif

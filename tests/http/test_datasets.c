@@ -161,7 +161,7 @@ static void bad_uploads_are_refused_and_nothing_is_kept(void **state)
 static void kinds_of_later_versions_are_called_unsupported(void **state)
 {
     (void)state;
-    json_t *problem = answer_json(upload("?kind=shape", NULL, picture.data, picture.n), 422);
+    json_t *problem = answer_json(upload("?kind=signal", NULL, picture.data, picture.n), 422);
     const char *type = member_text(problem, "type");
     assert_string_equal(type + strlen(type) - 12, "/unsupported");
     json_decref(problem);
