@@ -6,7 +6,7 @@
 
 static const struct kind *const kinds[] = {&kinds_image, &kinds_shape};
 
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 const struct kind *kinds_at(size_t i)
 {

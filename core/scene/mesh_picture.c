@@ -4,7 +4,8 @@
 
 #include "core/base/mem.h"
 
-enum { SCALE = 2, WHITE = 255 };
+enum { WHITE = 255 };
+static const size_t scale = 2; /* of the large picture over the small one */
 
 /* Right, up, and towards the eye: rows of a rotation, made from the last one. */
 static const double eye[3] = {0.42, 0.30, 0.86};
@@ -119,24 +120,27 @@ enum status mesh_picture(const struct mesh *m, size_t side, struct image *out, s
 {
     /* How warm the clay is: what is left of each grey in red, green and blue. */
     static const double tint[3] = {1.0, 0.97, 0.92};
-    const struct canvas c = {mem_alloc_array(SCALE * SCALE * side, side * sizeof *c.depth),
-                             mem_alloc_array(SCALE * SCALE * side, side), SCALE * side};
+    const size_t large = scale * side;
+    const struct canvas c = {mem_alloc_array(large, large * sizeof *c.depth),
+                             mem_alloc_array(large, large), large};
     struct image image = {0};
-    enum status status = image_create(&image, SAMPLE_U8, side, side, 3, err);
-    if (status == STATUS_OK && (!c.depth || !c.grey))
-        status = error_status(err, STATUS_NO_MEMORY);
-    if (status != STATUS_OK)
+    enum status status = STATUS_NO_MEMORY;
+    if (c.depth && c.grey)
+        status = image_create(&image, SAMPLE_U8, side, side, 3, err);
+    else
+        error_status(err, status);
+    if (status != STATUS_OK || !c.depth || !c.grey)
         goto out;
     draw_all(&c, m);
     for (size_t i = 0; i < side * side; i++) {
-        const size_t at = i / side * SCALE * c.side + i % side * SCALE;
+        const size_t at = i / side * scale * c.side + i % side * scale;
         for (size_t channel = 0; channel < 3; channel++) {
             double sum = 0.0;
-            for (size_t k = 0; k < SCALE * SCALE; k++) {
-                const size_t pixel = at + k / SCALE * c.side + k % SCALE;
+            for (size_t k = 0; k < scale * scale; k++) {
+                const size_t pixel = at + k / scale * c.side + k % scale;
                 sum += (double)c.grey[pixel] * (isfinite(c.depth[pixel]) ? tint[channel] : 1.0);
             }
-            image.u8[3 * i + channel] = (uint8_t)lround(sum / (SCALE * SCALE));
+            image.u8[3 * i + channel] = (uint8_t)lround(sum / (double)(scale * scale));
         }
     }
     *out = image;

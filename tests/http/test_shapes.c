@@ -115,7 +115,7 @@ static void send_file(void *context, const char *name, const uint8_t *bytes, siz
     size_t *n_seen = context;
     const bool is_good = strcmp(name, "bunny_nonmanifold.ply") == 0 || n_seen[0] == 0;
     if (a.status != (is_good ? 201 : 422))
-        fail_msg("%s: %u", name, a.status);
+        fail_msg("%s: %ld", name, a.status);
     answer_free(&a);
     n_seen[1]++;
 }
