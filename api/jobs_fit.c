@@ -64,8 +64,9 @@ static enum status make_spec_text(const char *spec_json, char **out, struct erro
     if (status != STATUS_OK)
         return status;
     json_t *kept =
-        json_pack("{s:O, s:O, s:O}", "task", json_object_get(spec, "task"), "field",
-                  json_object_get(spec, "field"), "train", json_object_get(spec, "train"));
+        json_pack("{s:O, s:O, s:O, s:O*}", "task", json_object_get(spec, "task"), "field",
+                  json_object_get(spec, "field"), "train", json_object_get(spec, "train"),
+                  "measure", json_object_get(spec, "measure"));
     json_t *encoding = json_object_get(json_object_get(kept, "field"), "encoding");
     if (json_object_get(encoding, "b")) {
         json_object_del(encoding, "b");

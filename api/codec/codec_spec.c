@@ -98,8 +98,11 @@ enum status codec_spec_read_json(json_t *spec, const struct spec_facts *facts, s
     if (!row)
         return problem_add(problems, STATUS_INVALID, "/task", "'task' is not known here");
     enum status status = read_parts(spec, row, facts, &s, problems);
-    if (status == STATUS_OK && domain_of_affine(facts->n_dims, facts->source_from_unit,
-                                                &s.field.domain, &err) != STATUS_OK)
+    memcpy(s.source_from_unit, facts->source_from_unit, sizeof s.source_from_unit);
+    if (status == STATUS_OK && row->place)
+        row->place(&s, facts);
+    if (status == STATUS_OK &&
+        domain_of_affine(facts->n_dims, s.source_from_unit, &s.field.domain, &err) != STATUS_OK)
         status = problem_add_error(problems, "", &err);
     s.field.network.n_outputs = row->n_outputs ? row->n_outputs(&s, facts) : facts->channels;
     if (status == STATUS_OK)
@@ -145,12 +148,13 @@ static json_t *shape_of(const struct spec_facts *facts)
 }
 
 /* The smallest box along the source's axes around the unit cube. */
-static void box_of(const struct spec_facts *facts, double low[LIMIT_DIMS], double high[LIMIT_DIMS])
+static void box_of(size_t n_dims, const double source_from_unit[3][4], double low[LIMIT_DIMS],
+                   double high[LIMIT_DIMS])
 {
-    for (size_t r = 0; r < facts->n_dims; r++) {
-        low[r] = high[r] = facts->source_from_unit[r][3];
-        for (size_t c = 0; c < facts->n_dims; c++) {
-            const double step = facts->source_from_unit[r][c];
+    for (size_t r = 0; r < n_dims; r++) {
+        low[r] = high[r] = source_from_unit[r][3];
+        for (size_t c = 0; c < n_dims; c++) {
+            const double step = source_from_unit[r][c];
             *(step < 0.0 ? &low[r] : &high[r]) += step;
         }
     }
@@ -168,18 +172,18 @@ static json_t *reals(const double *numbers, size_t n)
     return NULL;
 }
 
-static json_t *domain_json(const struct spec_facts *facts)
+static json_t *domain_json(const struct spec *spec, const struct spec_facts *facts)
 {
     const size_t n_dims = facts->n_dims;
     double box[2 * LIMIT_DIMS], high[LIMIT_DIMS], offset[LIMIT_DIMS];
     json_t *axes = json_array(), *matrix = json_array();
     bool ok = axes && matrix;
-    box_of(facts, box, high);
+    box_of(n_dims, spec->source_from_unit, box, high);
     for (size_t d = 0; d < n_dims; d++) {
         box[n_dims + d] = high[d];
-        offset[d] = facts->source_from_unit[d][3];
+        offset[d] = spec->source_from_unit[d][3];
         ok = ok && json_array_append_new(axes, json_string(axis_names[d])) == 0 &&
-             json_array_append_new(matrix, reals(facts->source_from_unit[d], n_dims)) == 0;
+             json_array_append_new(matrix, reals(spec->source_from_unit[d], n_dims)) == 0;
     }
     if (!ok) {
         json_decref(axes);
@@ -218,7 +222,7 @@ json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *fac
     return json_pack("{s:I, s:I, s:I, s:o, s:{s:f, s:f}}", "n_inputs",
                      (json_int_t)spec->field.encoding.n_inputs, "n_outputs",
                      (json_int_t)spec->field.network.n_outputs, "n_parameters",
-                     (json_int_t)n_parameters, "domain", domain_json(facts), "values", "low",
+                     (json_int_t)n_parameters, "domain", domain_json(spec, facts), "values", "low",
                      facts->value_low, "high", facts->value_high);
 }
 

@@ -25,9 +25,10 @@
 #include "core/field/precision.h"
 #include "core/field/task.h"
 #include "core/nn/loss.h"
+#include "core/scene/surroundings.h"
 #include "server/store/store.h"
 
-enum task_type { TASK_IMAGE };
+enum task_type { TASK_IMAGE, TASK_VIEWS };
 
 /* What a dataset says about the fields it can train; of a field that is there, what its summary
  * says. */
@@ -42,6 +43,7 @@ struct spec_facts {
     const char *units; /* of source coordinates: "pixels", "mm", …; static text; not of a summary */
     double value_low, value_high; /* the data's own numbers that stand as 0 and 1 */
     size_t n_items;               /* views, triangles, angles */
+    struct surroundings around;   /* of views; not of a summary */
     /* Bytes of memory, 0 where nothing depends on them. */
     uint64_t data_bytes;     /* of the data as a fit keeps them */
     uint64_t decoding_bytes; /* that come to it while it is read, the file among them */
@@ -56,7 +58,14 @@ double spec_facts_n_samples(const struct spec_facts *facts);
 
 /* The settings of measurements; a task reads its own (api/tasks). */
 struct spec_measure {
-    int unused; /* the first task with a measurement puts its settings here */
+    struct {
+        double near, far; /* source units */
+        uint64_t n_samples;
+        int background; /* enum background */
+        bool occupancy_grid;
+        uint64_t view_degree;
+        int density; /* enum density_activation */
+    } views;
 };
 
 /* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */
@@ -68,6 +77,7 @@ struct spec {
     enum holdout holdout;
     double holdout_fraction;
     struct spec_measure measure;
+    double source_from_unit[3][4];           /* of the field's domain */
     struct encoding_spec *parts;             /* of encoding `concat` */
     double *numbers[1 + ENCODING_MAX_PARTS]; /* of encodings `explicit`: b, then a */
 };

@@ -19,6 +19,7 @@
 #include "core/base/data.h"
 #include "core/base/parallel.h"
 #include "core/field/task.h"
+#include "core/scene/eye.h"
 
 /* Bytes of memory that come to those of the field, its optimizer and the data, a little high. */
 struct task_bytes {
@@ -40,6 +41,10 @@ struct task_row {
      * when out of memory.  NULL: nothing does. */
     bool (*fill_in)(json_t *measure, const struct spec_facts *facts);
 
+    /* What the measurement makes of the field beyond its settings: its mask and, over a dataset
+     * (facts->kind), where it lies: source_from_unit, which is the facts'.  NULL: nothing. */
+    void (*place)(struct spec *spec, const struct spec_facts *facts);
+
     /* Numbers that the field gives at a point.  NULL: the channels of the data. */
     size_t (*n_outputs)(const struct spec *spec, const struct spec_facts *facts);
 
@@ -51,6 +56,12 @@ struct task_row {
      * CANCELED when it is raised. */
     enum status (*create)(struct task **out, struct data *data, const struct spec *spec,
                           struct team *team, const volatile bool *stop, struct error *err);
+
+    /* What one thread looks at the field with, along rays of cameras (core/scene/eye.h), and about
+     * how many points of the field a ray asks for.  NULL: there is nothing to be seen. */
+    enum status (*open_eye)(struct eye **out, const struct spec *spec, const struct field *f,
+                            bool has_normals, struct error *err);
+    double (*points_of_ray)(const struct spec *spec);
 
     struct task_bytes (*bytes)(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads);
@@ -64,6 +75,6 @@ const struct task_row *tasks_find(const char *name);       /* NULL if there is n
 const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is none */
 
 /* --- the rows --- */
-extern const struct task_row tasks_image;
+extern const struct task_row tasks_image, tasks_views;
 
 #endif

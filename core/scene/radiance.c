@@ -7,7 +7,7 @@
 
 enum {
     ROUND = 8, /* places of a ray that the field is asked for at once */
-    POINTS = RADIANCE_RAYS * ROUND,
+    POINTS = EYE_RAYS * ROUND,
     N_AROUND = 6, /* places that tell a normal, no more than a round has */
 };
 static const float least_transmittance = 1e-4f; /* Mueller et al. 2022 */
@@ -56,7 +56,7 @@ bool radiance_start(const struct radiance_spec *s, const struct ray *r, double j
 }
 
 /* A ray on its way. */
-struct sight {
+struct way {
     struct walk walk;
     float basis[VOLUME_MAX_BASIS];
     struct volume_sum sum;
@@ -65,12 +65,15 @@ struct sight {
 };
 
 struct radiance_eye {
-    const struct radiance_spec *spec;
+    struct eye eye; /* first: a struct eye * is cast back */
+    struct radiance_spec copy;
+    const struct radiance_spec *spec; /* the copy */
     const struct field *field;
     const struct occupancy *occupancy;
+    struct occupancy *own; /* of the field's mask; NULL: occupancy is borrowed */
     struct field_workspace *workspace;
     bool has_normals;
-    struct sight sight[RADIANCE_RAYS];
+    struct way way[EYE_RAYS];
     float coords[POINTS * 3], t[POINTS], dt[POINTS];
     float *values; /* [POINTS, C] */
 };
@@ -80,37 +83,45 @@ size_t radiance_eye_bytes(size_t n_outputs)
     return sizeof(struct radiance_eye) + POINTS * n_outputs * sizeof(float);
 }
 
-enum status radiance_eye_create(struct radiance_eye **out, const struct radiance_spec *spec,
+static void free_eye(struct eye *eye)
+{
+    struct radiance_eye *e = (struct radiance_eye *)eye;
+    field_workspace_free(e->workspace);
+    mem_free(e->own);
+    mem_free(e->values);
+    mem_free(e);
+}
+
+static void look(struct eye *eye, size_t n, const struct ray *rays, struct sight *out);
+
+static const struct eye_class radiance_class = {.look = look, .free = free_eye};
+
+enum status radiance_eye_create(struct eye **out, const struct radiance_spec *spec,
                                 const struct field *f, const struct occupancy *occupancy,
                                 bool has_normals, struct error *err)
 {
     struct radiance_eye *e = mem_alloc(sizeof *e);
     if (!e)
         return error_status(err, STATUS_NO_MEMORY);
-    e->spec = spec;
+    e->eye.class = &radiance_class;
+    e->copy = *spec;
+    e->spec = &e->copy;
     e->field = f;
-    e->occupancy = occupancy;
-    e->values = mem_alloc_floats(POINTS * field_n_outputs(f));
     e->has_normals = has_normals;
-    enum status status = STATUS_OK;
-    if (!e->values)
-        status = error_status(err, STATUS_NO_MEMORY);
+    e->values = mem_alloc_floats(POINTS * field_n_outputs(f));
+    enum status status = e->values ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK && spec->is_walked && !occupancy) {
+        status = occupancy_create(&e->own, field_mask_const(f), err);
+        occupancy = e->own;
+    }
+    e->occupancy = occupancy;
     if (status == STATUS_OK)
         status = field_workspace_create(&e->workspace, f, FIELD_VALUES, err);
     if (status == STATUS_OK)
-        *out = e;
+        *out = &e->eye;
     else
-        radiance_eye_free(e);
+        free_eye(&e->eye);
     return status;
-}
-
-void radiance_eye_free(struct radiance_eye *e)
-{
-    if (!e)
-        return;
-    field_workspace_free(e->workspace);
-    mem_free(e->values);
-    mem_free(e);
 }
 
 /* Even places: first, first + step …; what they stand for ends at the next. */
@@ -137,20 +148,20 @@ static size_t go_evenly(const struct radiance_spec *s, struct walk *w, size_t n,
     return count;
 }
 
-static void begin(struct radiance_eye *e, const struct ray *r, struct sight *sight)
+static void begin(struct radiance_eye *e, const struct ray *r, struct way *way)
 {
     struct ray straight = *r;
-    *sight = (struct sight){.sum = {.transmittance = 1.0f}};
+    *way = (struct way){.sum = {.transmittance = 1.0f}};
     ray_normalize(straight.direction);
-    volume_basis(e->spec->shading.degree, straight.direction, sight->basis);
+    volume_basis(e->spec->shading.degree, straight.direction, way->basis);
     if (e->spec->is_walked)
-        sight->is_over = !radiance_start(e->spec, &straight, 0.5, 1.0, &sight->walk);
+        way->is_over = !radiance_start(e->spec, &straight, 0.5, 1.0, &way->walk);
     else
-        start_evenly(e->spec, r, &sight->walk);
+        start_evenly(e->spec, r, &way->walk);
 }
 
 /* The next places of a ray, behind n points that others have asked for. */
-static size_t go_on(struct radiance_eye *e, struct sight *s, size_t n)
+static size_t go_on(struct radiance_eye *e, struct way *s, size_t n)
 {
     float *t = e->t + n, *dt = e->dt + n, *coords = e->coords + 3 * n;
     if (!e->spec->is_walked)
@@ -167,7 +178,7 @@ static bool look_further(struct radiance_eye *e, size_t n_rays)
     const size_t n_outputs = field_n_outputs(e->field);
     size_t n = 0;
     for (size_t i = 0; i < n_rays; i++) {
-        struct sight *s = &e->sight[i];
+        struct way *s = &e->way[i];
         s->n_round = s->is_over ? 0 : go_on(e, s, n);
         n += s->n_round;
     }
@@ -176,7 +187,7 @@ static bool look_further(struct radiance_eye *e, size_t n_rays)
     field_query(e->field, e->workspace, n, e->coords, e->values);
     n = 0;
     for (size_t i = 0; i < n_rays; i++) {
-        struct sight *s = &e->sight[i];
+        struct way *s = &e->way[i];
         volume_forward(&e->spec->shading, s->basis, s->n_round, e->values + n * n_outputs,
                        e->dt + n, e->t + n, &s->sum, NULL);
         n += s->n_round;
@@ -196,7 +207,7 @@ static double normal_reach(const struct radiance_spec *s)
 /* Normals at the depths that were found: how the opacity of a step of that reach changes along each
  * axis. */
 static void find_normals(struct radiance_eye *e, size_t n_rays, const struct ray *rays,
-                         struct radiance_pixel *out)
+                         struct sight *out)
 {
     const size_t n_outputs = field_n_outputs(e->field);
     const double reach = normal_reach(e->spec);
@@ -227,18 +238,18 @@ static void find_normals(struct radiance_eye *e, size_t n_rays, const struct ray
     }
 }
 
-void radiance_look(struct radiance_eye *e, size_t n, const struct ray *rays,
-                   struct radiance_pixel *out)
+static void look(struct eye *eye, size_t n, const struct ray *rays, struct sight *out)
 {
+    struct radiance_eye *e = (struct radiance_eye *)eye;
     for (size_t i = 0; i < n; i++)
-        begin(e, &rays[i], &e->sight[i]);
+        begin(e, &rays[i], &e->way[i]);
     while (look_further(e, n)) {
     }
     for (size_t i = 0; i < n; i++) {
-        const struct volume_sum *sum = &e->sight[i].sum;
+        const struct volume_sum *sum = &e->way[i].sum;
         const double length =
             e->spec->is_walked ? 1.0 : sqrt(ray_dot(rays[i].direction, rays[i].direction));
-        out[i] = (struct radiance_pixel){.opacity = 1.0f - sum->transmittance};
+        out[i] = (struct sight){.opacity = 1.0f - sum->transmittance};
         for (int c = 0; c < 3; c++)
             out[i].colour[c] = sum->colour[c] + sum->transmittance * e->spec->background[c];
         if (out[i].opacity > least_seen)

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 #include "core/field/field.h"
-#include "core/scene/camera.h"
+#include "core/scene/eye.h"
 #include "core/scene/occupancy.h"
 #include "core/scene/volume_render.h"
 
@@ -48,29 +48,15 @@ bool radiance_start(const struct radiance_spec *s, const struct ray *r, double j
 
 /* --- looking --- */
 
-struct radiance_pixel {
-    float colour[3]; /* with the background */
-    float opacity;
-    float depth; /* along the ray, source units, where it is seen on average; 0: nothing is */
-    float
-        normal[3]; /* unit, towards lower density; 0 where nothing is seen or it does not change */
-};
-
-/* A thread's means to look along rays.  spec, field and occupancy (NULL: of even rays, or
- * everything) are borrowed; normals cost six more points for each ray.  NO_MEMORY. */
-struct radiance_eye;
-enum status radiance_eye_create(struct radiance_eye **out, const struct radiance_spec *spec,
+/* An eye for a radiance field.  Rays end where less than 1e-4 of what is behind would be seen.
+ * Normals point towards lower density and cost six more points for each ray.  field is borrowed,
+ * and so is the occupancy of walked rays; NULL: that of the field's mask, as it is now.
+ * NO_MEMORY. */
+enum status radiance_eye_create(struct eye **out, const struct radiance_spec *spec,
                                 const struct field *f, const struct occupancy *occupancy,
                                 bool has_normals, struct error *err) WARN_UNUSED;
-void radiance_eye_free(struct radiance_eye *e); /* NULL is fine */
 
 /* Bytes of one without normals, but for its workspace. */
 size_t radiance_eye_bytes(size_t n_outputs);
-
-/* Look along n rays of cameras (camera_ray).  A pixel depends on its ray alone.  Rays end where
- * less than 1e-4 of what is behind would be seen. */
-enum { RADIANCE_RAYS = 64 }; /* at most */
-void radiance_look(struct radiance_eye *e, size_t n, const struct ray *rays,
-                   struct radiance_pixel *out);
 
 #endif

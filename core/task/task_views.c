@@ -16,9 +16,9 @@
 enum {
     QUICK_RAYS = 16384, /* of each set, while training (contract) */
     FULL_TRAIN_RAYS = 1 << 20,
-    MAX_DRAWS = 4096,          /* rays that a tile looks for when all miss */
-    CHUNK = RADIANCE_RAYS * 4, /* rays of a piece of an evaluation */
-    GUESSED_PLACES = 16,       /* of a walked ray, for n_evaluated */
+    MAX_DRAWS = 4096,     /* rays that a tile looks for when all miss */
+    CHUNK = EYE_RAYS * 4, /* rays of a piece of an evaluation */
+    GUESSED_PLACES = 16,  /* of a walked ray, for n_evaluated */
 };
 
 /* What draw tells loss: floats of a point.  A ray's numbers stand with its first point. */
@@ -287,10 +287,10 @@ struct evaluation {
     enum view_set_name set;
     size_t n_each; /* 0: all */
     const volatile bool *stop;
-    uint64_t *first_chunk;     /* [n_views + 1] */
-    double *error;             /* [n_chunks] */
-    struct radiance_eye **eye; /* [n_members] */
-    size_t begin, end;         /* chunks of this run */
+    uint64_t *first_chunk; /* [n_views + 1] */
+    double *error;         /* [n_chunks] */
+    struct eye **eye;      /* [n_members] */
+    size_t begin, end;     /* chunks of this run */
     atomic_size_t next;
 };
 
@@ -301,7 +301,7 @@ static size_t rays_of_view(const struct evaluation *e, size_t view)
     return e->n_each > 0 && e->n_each < n ? e->n_each : (size_t)n;
 }
 
-static void measure_chunk(struct evaluation *e, size_t chunk, struct radiance_eye *eye)
+static void measure_chunk(struct evaluation *e, size_t chunk, struct eye *eye)
 {
     const struct task_views *t = e->task;
     const struct view_set *set = &t->set[e->set];
@@ -312,11 +312,11 @@ static void measure_chunk(struct evaluation *e, size_t chunk, struct radiance_ey
     const size_t n_view = rays_of_view(e, view), n_pixels = v->image.width * v->image.height;
     const size_t first = (chunk - (size_t)e->first_chunk[view]) * CHUNK;
     const size_t end = first + CHUNK < n_view ? first + CHUNK : n_view;
-    for (size_t i = first; i < end; i += RADIANCE_RAYS) {
-        struct ray rays[RADIANCE_RAYS];
-        struct radiance_pixel seen[RADIANCE_RAYS];
-        float target[RADIANCE_RAYS][3];
-        const size_t n = end - i < RADIANCE_RAYS ? end - i : RADIANCE_RAYS;
+    for (size_t i = first; i < end; i += EYE_RAYS) {
+        struct ray rays[EYE_RAYS];
+        struct sight seen[EYE_RAYS];
+        float target[EYE_RAYS][3];
+        const size_t n = end - i < EYE_RAYS ? end - i : EYE_RAYS;
         for (size_t k = 0; k < n; k++) {
             size_t pixel = i + k;
             if (n_view < n_pixels)
@@ -325,7 +325,7 @@ static void measure_chunk(struct evaluation *e, size_t chunk, struct radiance_ey
             rays[k] = view_ray(v, pixel);
             view_pixel(v, pixel, t->spec.radiance.background, target[k]);
         }
-        radiance_look(eye, n, rays, seen);
+        eye_look(eye, n, rays, seen);
         for (size_t k = 0; k < n; k++)
             e->error[chunk] += metrics_squared_error(3, seen[k].colour, target[k]);
     }
@@ -401,7 +401,7 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
     const struct occupancy *occupancy = t->grid ? occupancy_grid_get(t->grid) : NULL;
     const size_t n_members = team_size(team);
     enum status status = STATUS_OK;
-    struct radiance_eye **eye = mem_alloc_array(n_members, sizeof(*eye));
+    struct eye **eye = mem_alloc_array(n_members, sizeof(*eye));
     if (!eye)
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t i = 0; i < n_members && status == STATUS_OK; i++)
@@ -422,7 +422,7 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
             task_metrics_add(out, keys[s], psnr);
     }
     for (size_t i = 0; i < n_members; i++)
-        radiance_eye_free(eye[i]);
+        eye_free(eye[i]);
     mem_free(eye);
     return status;
 }
@@ -447,9 +447,8 @@ static const struct task_class views_class = {
     .free = free_views_task,
 };
 
-static enum status check_spec(const struct task_views_spec *spec, struct error *err)
+enum status task_views_check(const struct radiance_spec *r, struct error *err)
 {
-    const struct radiance_spec *r = &spec->radiance;
     if (!(r->near >= 0.0 && r->far > r->near && isfinite(r->far)))
         return error_set(err, STATUS_INVALID, "/measure/near",
                          "'near' must be at least 0 and less than 'far', got %g and %g", r->near,
@@ -481,7 +480,7 @@ static size_t quick_rays(const struct view_set *set)
 enum status task_views_create(struct task **out, const struct views *views,
                               const struct task_views_spec *spec, struct error *err)
 {
-    enum status status = check_spec(spec, err);
+    enum status status = task_views_check(&spec->radiance, err);
     if (status != STATUS_OK)
         return status;
     struct task_views *t = mem_alloc(sizeof *t);

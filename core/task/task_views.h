@@ -44,8 +44,11 @@ struct task_views_spec {
     uint64_t seed;
 };
 
-/* views are borrowed until the task is freed.  INVALID with a place below "/measure" or "/train"
- * for settings that do not go, or where no view is left to train on.  The fields it trains have a
+/* INVALID at "/measure/near" or "/measure/n_samples" for settings that do not go. */
+enum status task_views_check(const struct radiance_spec *r, struct error *err) WARN_UNUSED;
+
+/* views are borrowed until the task is freed.  Errors of task_views_check; INVALID at
+ * "/train/holdout" where no view is left to train on, NO_MEMORY.  The fields it trains have a
  * mask of OCCUPANCY_BYTES where rays are walked. */
 enum status task_views_create(struct task **out, const struct views *views,
                               const struct task_views_spec *spec, struct error *err) WARN_UNUSED;

@@ -4,9 +4,9 @@
  * size.  A slice is a whole number of the network's tiles and holds about the same work for every
  * field (SLICE_SECONDS of one thread), so that turns are short also when the field is large.
  *
- * Scratch memory belongs to the request: a bench is made when a thread first helps with it (a
- * fraction of a millisecond), handed from slice to slice, and freed with it.  So nothing outlives
- * the field that the caller holds.
+ * Scratch memory belongs to the request: a place with it is made when a thread first helps with it
+ * (a fraction of a millisecond), handed from slice to slice, and freed with it.  So nothing
+ * outlives the field that the caller holds.
  */
 #include "server/fields/compute.h"
 
@@ -32,9 +32,16 @@ struct work {
     size_t slice; /* points */
     size_t first; /* of the next slice */
     size_t n_running;
-    enum status status;    /* not OK: no further slices are taken */
-    struct bench *benches; /* those nobody uses now */
+    enum status status;   /* not OK: no further slices are taken */
+    struct place *places; /* those nobody uses now */
     struct work *next;
+};
+
+/* Where a thread works on a request. */
+struct place {
+    struct bench *bench; /* of a request for points */
+    void *own;           /* of a craft */
+    struct place *next;
 };
 
 struct compute {
@@ -54,36 +61,63 @@ struct compute {
 
 /* --- slices --- */
 
-static struct bench *bench_for(const struct compute_request *r, size_t slice)
+static void free_place(const struct compute_request *r, struct place *p)
 {
-    return bench_create(r->field, r->use, r->split, slice < MLP_TILE ? slice : MLP_TILE);
+    if (!p)
+        return;
+    if (p->own)
+        r->craft->end(p->own);
+    bench_free(p->bench);
+    mem_free(p);
 }
 
-static void evaluate(const struct compute_request *r, struct bench *b, size_t first, size_t n)
+/* NULL when out of memory. */
+static struct place *make_place(const struct compute_request *r, size_t slice)
 {
-    const size_t end = first + n;
+    struct place *p = mem_alloc(sizeof *p);
+    if (!p)
+        return NULL;
+    if (r->craft)
+        p->own = r->craft->begin(r->context);
+    else
+        p->bench = bench_create(r->field, r->use, r->split, slice < MLP_TILE ? slice : MLP_TILE);
+    if (p->own || p->bench)
+        return p;
+    free_place(r, p);
+    return NULL;
+}
+
+static void evaluate(const struct compute_request *r, struct place *p, size_t first, size_t n)
+{
+    const size_t end = first + n, room = r->craft ? r->craft->n_together : p->bench->n_room;
     while (first < end) {
-        const size_t count = end - first < b->n_room ? end - first : b->n_room;
-        r->points(r->context, first, count, b->unit);
-        bench_evaluate(b, r->field, r->in_source, count);
-        r->take(r->context, first, count, &b->out);
+        const size_t count = end - first < room ? end - first : room;
+        if (r->craft) {
+            r->craft->work(r->context, p->own, first, count);
+        } else {
+            r->points(r->context, first, count, p->bench->unit);
+            bench_evaluate(p->bench, r->field, r->in_source, count);
+            r->take(r->context, first, count, &p->bench->out);
+        }
         first += count;
     }
 }
 
-/* Operations of one point. */
+/* Operations of one point, or item. */
 static double point_flops(const struct compute_request *r)
 {
-    return field_query_flops(r->field) * (double)field_n_passes(r->field, r->use);
+    return field_query_flops(r->field) * (double)field_n_passes(r->field, r->use) *
+           (r->craft ? r->craft->item_points : 1.0);
 }
 
 static size_t slice_of(const struct compute *c, const struct compute_request *r)
 {
     const double points = slice_seconds * c->flops_per_second / (point_flops(r) + 1);
-    const double tiles = points / MLP_TILE;
-    if (tiles >= (double)max_slice_tiles)
-        return max_slice_tiles * MLP_TILE;
-    return tiles < 1 ? MLP_TILE : (size_t)tiles * MLP_TILE;
+    const size_t unit = r->craft ? r->craft->n_together : MLP_TILE;
+    const double units = points / (double)unit;
+    if (units >= (double)max_slice_tiles)
+        return max_slice_tiles * unit;
+    return units < 1 ? unit : (size_t)units * unit;
 }
 
 /* --- the ring; the lock is held --- */
@@ -130,23 +164,23 @@ static void run_slice(struct compute *c)
     const struct compute_request *r = w->request;
     const size_t first = w->first, left = r->n_points - first;
     const size_t n = left < w->slice ? left : w->slice;
-    struct bench *b = w->benches;
-    if (b)
-        w->benches = b->next;
+    struct place *p = w->places;
+    if (p)
+        w->places = p->next;
     w->first += n;
     w->n_running++;
     if (n < left)
         append(c, w);
     pthread_mutex_unlock(&c->lock);
-    if (!b)
-        b = bench_for(r, w->slice);
-    if (b)
-        evaluate(r, b, first, n);
+    if (!p)
+        p = make_place(r, w->slice);
+    if (p)
+        evaluate(r, p, first, n);
     pthread_mutex_lock(&c->lock);
     w->n_running--;
-    if (b) {
-        b->next = w->benches;
-        w->benches = b;
+    if (p) {
+        p->next = w->places;
+        w->places = p;
     } else if (w->status == STATUS_OK) {
         withdraw(c, w, STATUS_NO_MEMORY);
     }
@@ -173,17 +207,18 @@ static void *thread_main(void *argument)
 
 static enum status run_inline(const struct compute_request *r, struct error *err)
 {
-    struct bench *b = bench_for(r, r->n_points);
-    if (!b)
+    struct place *p = make_place(r, r->n_points);
+    if (!p)
         return error_status(err, STATUS_NO_MEMORY);
-    evaluate(r, b, 0, r->n_points);
-    bench_free(b);
+    evaluate(r, p, 0, r->n_points);
+    free_place(r, p);
     return STATUS_OK;
 }
 
 static bool fits_a_seat(const struct compute_request *r)
 {
-    return r->seats && !r->split && r->use == FIELD_VALUES && r->n_points <= SEATS_POINTS;
+    return r->seats && !r->craft && !r->split && r->use == FIELD_VALUES &&
+           r->n_points <= SEATS_POINTS;
 }
 
 static enum status run_seated(const struct compute_request *r, struct error *err)
@@ -203,7 +238,7 @@ enum status compute_run(struct compute *c, const struct compute_request *request
         return STATUS_OK;
     if (fits_a_seat(request))
         return run_seated(request, err);
-    if (request->n_points <= INLINE_POINTS && request->n_points <= w.slice)
+    if (!request->craft && request->n_points <= INLINE_POINTS && request->n_points <= w.slice)
         return run_inline(request, err);
     pthread_mutex_lock(&c->lock);
     c->n_callers++;
@@ -219,10 +254,10 @@ enum status compute_run(struct compute *c, const struct compute_request *request
     c->n_callers--;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
-    while (w.benches) {
-        struct bench *b = w.benches;
-        w.benches = b->next;
-        bench_free(b);
+    while (w.places) {
+        struct place *p = w.places;
+        w.places = p->next;
+        free_place(request, p);
     }
     return w.status == STATUS_OK ? STATUS_OK : error_status(err, w.status);
 }

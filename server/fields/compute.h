@@ -39,6 +39,15 @@ typedef void (*compute_points)(void *context, size_t first, size_t n, float *uni
 typedef void (*compute_take)(void *context, size_t first, size_t n,
                              const struct field_outputs *out);
 
+/* Work that is not points but items that ask the field for points themselves (rays). */
+struct compute_craft {
+    double item_points;            /* of an item, about */
+    size_t n_together;             /* items that are best handled together */
+    void *(*begin)(void *context); /* what a thread needs; NULL: no memory */
+    void (*work)(void *context, void *own, size_t first, size_t n); /* n <= n_together */
+    void (*end)(void *own);
+};
+
 struct compute_request {
     const struct field *field;
     struct seats *seats;   /* of the field, or NULL */
@@ -48,6 +57,7 @@ struct compute_request {
     size_t n_points;
     compute_points points;
     compute_take take;
+    const struct compute_craft *craft; /* instead of points and take: n_points are items */
     void *context;
 };
 

@@ -20,7 +20,7 @@ struct cached {
     struct field_entry entry; /* first: a borrowed entry is the head of this */
     char id[ID_SIZE];
     struct field *field;
-    char *summary_json;
+    char *summary_json, *spec_json;
     uint8_t *weights; /* of a snapshot: the file; NULL for a final field */
     size_t cost;      /* bytes of memory */
     size_t n_users;
@@ -65,6 +65,7 @@ static void cached_free(struct cached *e)
     seats_free(e->entry.seats);
     field_free(e->field);
     mem_free(e->summary_json);
+    mem_free(e->spec_json);
     mem_free(e->weights);
     mem_free(e);
 }
@@ -87,9 +88,10 @@ static enum status cached_create(struct cached **out, const struct field_cache *
     if (status != STATUS_OK)
         goto out;
     e->summary_json = mem_strdup(from->summary_json);
+    e->spec_json = mem_strdup(from->spec_json);
     if (keeps_weights)
         e->weights = mem_alloc(from->n_weights);
-    if (!e->summary_json || (keeps_weights && !e->weights)) {
+    if (!e->summary_json || !e->spec_json || (keeps_weights && !e->weights)) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
@@ -101,10 +103,11 @@ static enum status cached_create(struct cached **out, const struct field_cache *
     e->entry.step = from->step;
     e->entry.bytes = from->n_weights;
     e->entry.summary_json = e->summary_json;
+    e->entry.spec_json = e->spec_json;
     snprintf(e->id, sizeof e->id, "%s", field_id);
     e->cost = sizeof *e + field_n_params(e->field) * sizeof(float) + seats_bytes(e->field) +
               draft_bytes(e->field) + (keeps_weights ? from->n_weights : 0) +
-              strlen(e->summary_json);
+              strlen(e->summary_json) + strlen(e->spec_json);
     *out = e;
     e = NULL;
 out:

@@ -42,6 +42,7 @@ struct field_entry {
     uint64_t bytes;                        /* of the weights file */
     char weights_sha256[SHA256_TEXT_SIZE]; /* identifies the content, also of a snapshot */
     const char *summary_json;              /* n_inputs, n_outputs, n_parameters, domain */
+    const char *spec_json;                 /* of its job */
 };
 
 enum status field_cache_create(struct field_cache **out, struct store *store, uint64_t max_bytes,

@@ -37,16 +37,16 @@ static struct field *affine_field(const float slope[3], float offset)
     return f;
 }
 
-static struct radiance_pixel look(const struct radiance_spec *s, const struct field *f,
-                                  const struct ray *r, bool has_normals)
+static struct sight look(const struct radiance_spec *s, const struct field *f, const struct ray *r,
+                         bool has_normals)
 {
     struct occupancy *o = NULL;
-    struct radiance_eye *eye = NULL;
-    struct radiance_pixel pixel;
+    struct eye *eye = NULL;
+    struct sight pixel;
     assert_int_equal(occupancy_create(&o, NULL, NULL), STATUS_OK);
     assert_int_equal(radiance_eye_create(&eye, s, f, o, has_normals, NULL), STATUS_OK);
-    radiance_look(eye, 1, r, &pixel);
-    radiance_eye_free(eye);
+    eye_look(eye, 1, r, &pixel);
+    eye_free(eye);
     mem_free(o);
     return pixel;
 }
@@ -68,7 +68,7 @@ static void a_walk_through_constant_density_follows_the_law(void **state)
                                     .domain = *field_domain(f)};
     (void)state;
     for (size_t i = 0; i < sizeof rays / sizeof *rays; i++) {
-        const struct radiance_pixel p = look(&s, f, &rays[i], false);
+        const struct sight p = look(&s, f, &rays[i], false);
         const double seen = exp(-0.2 * lengths[i]), step = radiance_step(&s);
         assert_true(fabs((double)p.opacity - (1 - seen)) < 0.2 * step);
         assert_true(fabs((double)p.colour[0] - 0.5 * (1 - seen)) < 0.1 * step);
@@ -84,7 +84,7 @@ static void even_samples_follow_the_law_and_end_in_the_last(void **state)
         .n_samples = 128, .near = 2, .far = 6, .unit = 1, .domain = *field_domain(f)};
     const struct ray r = {{1, 2, 10}, {0.3, 0, -1}};
     (void)state;
-    const struct radiance_pixel p = look(&s, f, &r, false);
+    const struct sight p = look(&s, f, &r, false);
     assert_float_equal(p.opacity, 1.0f, 1e-6f); /* the last has no end */
     /* the mean depth of an exponential that is cut at 4 and collected there, along the ray */
     const double mean = 2 + (1 - exp(-0.8)) / 0.2;
@@ -103,7 +103,7 @@ static void a_ray_beside_the_cube_sees_the_background(void **state)
                                     .domain = *field_domain(f)};
     const struct ray r = {{9, 2, 10}, {0, 0, -1}};
     (void)state;
-    const struct radiance_pixel p = look(&s, f, &r, true);
+    const struct sight p = look(&s, f, &r, true);
     assert_float_equal(p.colour[0], 0.25f, 0);
     assert_float_equal(p.colour[2], 0.75f, 0);
     assert_float_equal(p.opacity, 0, 0);
@@ -120,7 +120,7 @@ static void a_wall_has_a_depth_and_a_normal(void **state)
         .is_walked = true, .n_samples = 1000, .far = 100, .unit = 1, .domain = *field_domain(f)};
     const struct ray r = {{-4, 1, 3}, {2, 0.4, 0}};
     (void)state;
-    const struct radiance_pixel p = look(&s, f, &r, true);
+    const struct sight p = look(&s, f, &r, true);
     assert_true(fabs((double)p.depth - 6.2 * sqrt(1.04)) < 2 * radiance_step(&s));
     assert_float_equal(p.normal[0], -1, 1e-3f);
     assert_float_equal(p.normal[1], 0, 1e-3f);
