@@ -37,6 +37,9 @@ handler fields_query, fields_value;
 /* image.c, weights.c */
 handler fields_image, fields_weights;
 
+/* render.c */
+handler fields_render;
+
 /* presets.c, health.c, openapi.c */
 handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
 
