@@ -11,7 +11,7 @@ enum {
     N_AROUND = 6, /* places that tell a normal, no more than a round has */
 };
 static const float least_transmittance = 1e-4f; /* Mueller et al. 2022 */
-static const float least_seen = 1e-3f;          /* opacity that has a depth */
+static const float least_seen = 0.1f;           /* opacity that has a depth */
 
 double radiance_step(const struct radiance_spec *s)
 {

@@ -1,7 +1,6 @@
 #include "core/scene/surroundings.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/base/limits.h"
 #include "core/scene/ray.h"
@@ -13,59 +12,6 @@ const char *backdrop_name(enum backdrop b)
                                         [BACKDROP_WHITE] = "white",
                                         [BACKDROP_SCENERY] = "scenery"};
     return (size_t)b < sizeof names / sizeof *names ? names[b] : NULL;
-}
-
-static double determinant(double m[3][3])
-{
-    double cross[3];
-    ray_cross(m[1], m[2], cross);
-    return ray_dot(m[0], cross);
-}
-
-/* Solve m x = b for a symmetric m by Cramer's rule; false where it is as good as singular. */
-static bool solve(double m[3][3], const double b[3], double x[3])
-{
-    const double whole = determinant(m);
-    const double size = (m[0][0] + m[1][1] + m[2][2]) / 3.0;
-    if (!(whole > 1e-9 * size * size * size))
-        return false;
-    for (int d = 0; d < 3; d++) {
-        double changed[3][3];
-        memcpy(changed, m, sizeof changed);
-        memcpy(changed[d], b, sizeof changed[d]); /* a row: m is symmetric */
-        x[d] = determinant(changed) / whole;
-    }
-    return true;
-}
-
-/* Where a camera is and which way it looks. */
-static struct ray axis_of(const struct view *v)
-{
-    struct ray r;
-    for (int d = 0; d < 3; d++) {
-        r.origin[d] = v->c2w[d][3];
-        r.direction[d] = -v->c2w[d][2];
-    }
-    ray_normalize(r.direction);
-    return r;
-}
-
-static void find_centre(const struct views *v, double centre[3])
-{
-    double m[3][3] = {{0}}, b[3] = {0}, middle[3] = {0};
-    for (size_t i = 0; i < v->n_views; i++) {
-        const struct ray axis = axis_of(&v->view[i]);
-        for (int r = 0; r < 3; r++) {
-            for (int s = 0; s < 3; s++) {
-                const double part = (r == s ? 1.0 : 0.0) - axis.direction[r] * axis.direction[s];
-                m[r][s] += part;
-                b[r] += part * axis.origin[s];
-            }
-            middle[r] += (axis.origin[r] + axis.direction[r]) / (double)v->n_views;
-        }
-    }
-    if (!solve(m, b, centre))
-        memcpy(centre, middle, sizeof middle);
 }
 
 /* To two digits, so that nothing hangs on the last ones. */
@@ -112,30 +58,22 @@ static enum backdrop find_backdrop(const struct views *v)
     return 2 * border.n_white > border.n ? BACKDROP_WHITE : BACKDROP_SCENERY;
 }
 
-struct surroundings surroundings_of(const struct views *v)
+struct surroundings surroundings_of(const struct views *v, const double centre[3], double half_side)
 {
-    struct surroundings s = {.backdrop = find_backdrop(v)};
-    double sum = 0.0, most = 0.0, seen = 0.0;
-    find_centre(v, s.centre);
+    struct surroundings s = {.half_side = half_side, .backdrop = find_backdrop(v)};
+    double sum = 0.0;
     for (size_t i = 0; i < v->n_views; i++) {
-        const struct view *view = &v->view[i];
         double way[3];
         for (int d = 0; d < 3; d++)
-            way[d] = view->c2w[d][3] - s.centre[d];
-        const double distance = sqrt(ray_dot(way, way));
-        const double slope = fmax(0.5 * (double)view->image.width / view->fx,
-                                  0.5 * (double)view->image.height / view->fy);
-        sum += distance;
-        most = fmax(most, distance);
-        seen += distance * slope / (double)v->n_views;
+            way[d] = v->view[i].c2w[d][3] - centre[d];
+        sum += sqrt(ray_dot(way, way));
     }
-    const bool is_object = s.backdrop != BACKDROP_SCENERY;
+    for (int d = 0; d < 3; d++)
+        s.centre[d] = centre[d];
     s.distance = two_digits(sum / (double)v->n_views);
     if (!(s.distance > 0.0)) /* every camera stands in the centre: a panorama */
-        s.distance = 1.0;
-    s.half_side = is_object ? seen : most;
-    if (!(s.half_side > 0.0))
-        s.half_side = s.distance;
+        s.distance = half_side;
+    const bool is_object = s.backdrop != BACKDROP_SCENERY;
     s.near = s.distance * (is_object ? 0.5 : 0.05);
     s.far = s.distance * (is_object ? 1.5 : 3.0);
     return s;

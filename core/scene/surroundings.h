@@ -1,13 +1,10 @@
 /*
- * What cameras tell of the space they look into: where it is, how large, and what is behind it.
+ * What is before and behind the cameras of posed views, whose scene is known
+ * (core/format/views_box.h).
  *
- *   centre      the point nearest to all cameras' axes (least squares)
- *   distance    of the cameras from it, on average, to two digits
+ *   distance    of the cameras from the scene's centre, on average, to two digits
  *   an object   in front of nothing: pictures have an alpha channel, or most of their outermost
  *               pixels are exactly black, or exactly white.  All else are photographs of a place.
- *   half_side   of the cube around the centre that matters.  Object: half of what a camera sees
- *               at the distance, along the longer side of its picture.  Place: the largest distance
- *               of a camera, so that as much lies behind the centre as in front of it.
  *   near, far   along rays.  Object: half and one and a half times the distance (2 and 6 for the
  *               synthetic scenes of NeRF, whose cameras are 4.03 away).  Place: a twentieth and
  *               three times.
@@ -38,9 +35,9 @@ struct surroundings {
     enum backdrop backdrop;
 };
 
-/* v has at least one view.  Any cameras: where axes meet nowhere, the centre is a unit in front of
- * their middle. */
-struct surroundings surroundings_of(const struct views *v);
+/* v: at least one view, small ones will do; the scene's centre and half of its cube's side. */
+struct surroundings surroundings_of(const struct views *v, const double centre[3],
+                                    double half_side);
 
 /* The cube as a domain. */
 struct domain surroundings_domain(const double centre[3], double half_side);

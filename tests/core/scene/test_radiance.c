@@ -128,42 +128,34 @@ static void a_wall_has_a_depth_and_a_normal(void **state)
 }
 
 /* What cameras around a ball tell. */
-static void surroundings_of_an_object(void **state)
+static void surroundings_of_an_object_and_of_a_place(void **state)
 {
+    static const double origin[3] = {0};
     struct views v = small_views(9, 20, true), black = small_views(9, 20, false);
     (void)state;
-    const struct surroundings s = surroundings_of(&v);
-    for (int d = 0; d < 3; d++)
-        assert_true(fabs(s.centre[d]) < 1e-9);
+    const struct surroundings s = surroundings_of(&v, origin, 1.4);
     assert_true(fabs(s.distance - 4) < 1e-9);
-    assert_true(fabs(s.half_side - 4 * 0.5 / 1.4) < 1e-9);
+    assert_true(s.half_side == 1.4);
     assert_true(fabs(s.near - 2) < 1e-9 && fabs(s.far - 6) < 1e-9);
     assert_int_equal(s.backdrop, BACKDROP_ALPHA);
-    assert_int_equal(surroundings_of(&black).backdrop, BACKDROP_BLACK);
-    memset(black.view[0].image.u8, 77, 20 * 20 * 3);
-    for (size_t i = 1; i < 9; i++)
-        memcpy(black.view[i].image.u8, black.view[0].image.u8, 20 * 20 * 3);
-    const struct surroundings place = surroundings_of(&black);
-    assert_int_equal(place.backdrop, BACKDROP_SCENERY);
-    assert_true(fabs(place.half_side - 4) < 1e-9);
+    assert_int_equal(surroundings_of(&black, origin, 1.4).backdrop, BACKDROP_BLACK);
+    for (int shade = 77; shade <= 255; shade += 178) {
+        for (size_t i = 0; i < 9; i++)
+            memset(black.view[i].image.u8, shade, 20 * 20 * 3);
+        const struct surroundings other = surroundings_of(&black, origin, 1.4);
+        assert_int_equal(other.backdrop, shade == 255 ? BACKDROP_WHITE : BACKDROP_SCENERY);
+        assert_true(fabs(other.near - (shade == 255 ? 2 : 0.2)) < 1e-9);
+    }
     views_deinit(&v);
     views_deinit(&black);
 }
 
-/* All cameras look the same way: their axes meet nowhere. */
-static void parallel_cameras_have_surroundings_too(void **state)
+static void a_distance_has_two_digits(void **state)
 {
-    struct views v = small_views(4, 8, true);
+    struct views v = small_views(9, 4, true);
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        struct view *view = &v.view[i];
-        memset(view->c2w, 0, sizeof view->c2w);
-        view->c2w[0][0] = view->c2w[1][1] = view->c2w[2][2] = 1;
-        view->c2w[0][3] = (double)i;
-    }
-    const struct surroundings s = surroundings_of(&v);
-    assert_true(fabs(s.centre[0] - 1.5) < 1e-9 && fabs(s.centre[2] + 1) < 1e-9);
-    assert_true(s.distance > 0 && s.half_side > 0 && s.near < s.far);
+    const struct surroundings s = surroundings_of(&v, (const double[3]){0, 0, 500}, 1);
+    assert_true(fabs(s.distance - 500) < 1e-9);
     views_deinit(&v);
 }
 
@@ -174,8 +166,8 @@ int main(void)
         cmocka_unit_test(even_samples_follow_the_law_and_end_in_the_last),
         cmocka_unit_test(a_ray_beside_the_cube_sees_the_background),
         cmocka_unit_test(a_wall_has_a_depth_and_a_normal),
-        cmocka_unit_test(surroundings_of_an_object),
-        cmocka_unit_test(parallel_cameras_have_surroundings_too),
+        cmocka_unit_test(surroundings_of_an_object_and_of_a_place),
+        cmocka_unit_test(a_distance_has_two_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,15 +37,15 @@ static void begin(struct fit *fit, bool is_walked, size_t n_threads)
 {
     const size_t degree = is_walked ? 1 : 0;
     *fit = (struct fit){.views = small_views(N_VIEWS, SIDE, is_walked)};
-    const struct surroundings around = surroundings_of(&fit->views);
-    const double half = is_walked ? around.half_side : M_PI;
-    const struct domain domain = surroundings_domain(around.centre, half);
+    static const double origin[3] = {0};
+    const double half = is_walked ? 1.45 : M_PI;
+    const struct domain domain = surroundings_domain(origin, half);
     fit->spec = (struct task_views_spec){
         .radiance = {.shading = {is_walked ? DENSITY_EXP : DENSITY_RELU, degree},
                      .is_walked = is_walked,
                      .n_samples = is_walked ? 100 : 32,
-                     .near = around.near,
-                     .far = around.far,
+                     .near = 2,
+                     .far = 6,
                      .unit = is_walked ? 2 * half : 1.0,
                      .domain = domain},
         .background = is_walked ? BACKGROUND_RANDOM : BACKGROUND_BLACK,
