@@ -11,12 +11,12 @@ static json_t *link_to(const char *field_id, const char *tail)
 
 static json_t *links_of(const char *field_id, const char *job_id, const char *dataset_id)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""),
-                     "job", json_sprintf("/v1/jobs/%s", job_id), "dataset",
-                     json_sprintf("/v1/datasets/%s", dataset_id), "query",
-                     link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "image",
-                     link_to(field_id, "/image"), "evaluate", link_to(field_id, "/evaluate"),
-                     "weights", link_to(field_id, "/weights"));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""), "job",
+        json_sprintf("/v1/jobs/%s", job_id), "dataset", json_sprintf("/v1/datasets/%s", dataset_id),
+        "query", link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "image",
+        link_to(field_id, "/image"), "render", link_to(field_id, "/render"), "evaluate",
+        link_to(field_id, "/evaluate"), "weights", link_to(field_id, "/weights"));
 }
 
 /* A member of the summary: a new reference, null where there is no summary. */
