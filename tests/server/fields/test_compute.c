@@ -362,6 +362,61 @@ static void it_tells_its_threads(void **state)
     compute_stop(c);
 }
 
+/* --- work that is not points --- */
+
+enum { N_ITEMS = 5000, TOGETHER = 48 };
+
+struct counted {
+    _Atomic unsigned char seen[N_ITEMS];
+    atomic_int n_begun, n_ended, n_too_many;
+    bool fails;
+};
+
+static void *begin_counting(void *context)
+{
+    struct counted *c = context;
+    if (c->fails)
+        return NULL;
+    atomic_fetch_add(&c->n_begun, 1);
+    return c;
+}
+
+static void count_items(void *context, void *own, size_t first, size_t n)
+{
+    struct counted *c = context;
+    assert_ptr_equal(own, context);
+    atomic_fetch_add(&c->n_too_many, n > TOGETHER);
+    for (size_t i = first; i < first + n; i++)
+        atomic_fetch_add(&c->seen[i], 1);
+}
+
+static void end_counting(void *own)
+{
+    struct counted *c = own;
+    atomic_fetch_add(&c->n_ended, 1);
+}
+
+static void items_are_each_worked_on_once(void **state)
+{
+    (void)state;
+    static struct counted counted;
+    struct field *f = make_field(32, ACTIVATION_RELU, 3);
+    struct compute *c = start(2);
+    const struct compute_craft craft = {100, TOGETHER, begin_counting, count_items, end_counting};
+    const struct compute_request request = {
+        .field = f, .n_points = N_ITEMS, .craft = &craft, .context = &counted};
+    assert_int_equal(compute_run(c, &request, NULL), STATUS_OK);
+    for (size_t i = 0; i < N_ITEMS; i++)
+        assert_int_equal(counted.seen[i], 1);
+    assert_int_equal(counted.n_too_many, 0);
+    assert_true(counted.n_begun >= 1 && counted.n_begun <= 2);
+    assert_int_equal(counted.n_begun, counted.n_ended);
+    counted.fails = true;
+    assert_int_equal(compute_run(c, &request, NULL), STATUS_NO_MEMORY);
+    compute_stop(c);
+    field_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +427,7 @@ int main(void)
         cmocka_unit_test(requests_take_turns_and_the_stop_cancels_the_rest),
         cmocka_unit_test(requests_at_the_same_time_keep_to_themselves),
         cmocka_unit_test(it_tells_its_threads),
+        cmocka_unit_test(items_are_each_worked_on_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
