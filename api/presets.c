@@ -85,6 +85,38 @@ static const struct preset presets[] = {
      "\"measure\":{\"near\":\"auto\",\"far\":\"auto\",\"n_samples\":128,"
      "\"background\":\"black\",\"occupancy_grid\":false,\"view_degree\":0,"
      "\"density\":\"relu\"}}"},
+    /* docs/method.md has what was measured. */
+    {"fast", TASK_SHAPE,
+     "Best result in a short time: a million labelled points, most of them near the surface, 20 "
+     "seconds of training, a hash grid with a small network.",
+     "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
+     "\"n_features_per_level\":2,\"log2_hashmap_size\":17,\"base_resolution\":16,"
+     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":null,\"batch_size\":8192,\"learning_rate\":0.005,"
+     "\"optimizer\":{\"type\":\"adam\",\"beta1\":0.9,\"beta2\":0.99,\"epsilon\":1e-15},"
+     "\"schedule\":{\"type\":\"hold\",\"hold\":0.7,\"floor\":0.0,\"warmup_steps\":0},"
+     "\"loss\":\"bce\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
+     "\"target_psnr\":null,\"time_limit_seconds\":20.0,"
+     "\"ema_decay\":0.98,\"early_stop\":null},"
+     "\"measure\":{\"target\":\"occupancy\",\"softness\":0.001,\"near_surface\":0.7,"
+     "\"near_sigma\":0.001,\"pool\":1000000}}"},
+    /* Tancik et al. 2020, 3D shape regression: 8 layers are 7 hidden and 1 linear. */
+    {"paper", TASK_SHAPE,
+     "The settings of Tancik et al. 2020 for 3D shapes: occupancy at new uniform points in every "
+     "step, 10,000 steps.",
+     "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256,\"sigma\":12.0,"
+     "\"normalize\":true,\"rotate\":false,\"trainable\":false},"
+     "\"network\":{\"n_hidden_layers\":7,\"width\":256,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":10000,\"batch_size\":32768,\"learning_rate\":0.0005,"
+     "\"optimizer\":\"adam\",\"schedule\":{\"type\":\"exponential\",\"decay_rate\":0.1,"
+     "\"decay_steps\":5000.0,\"warmup_steps\":0},\"loss\":\"bce\",\"precision\":\"fp32\","
+     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":null,"
+     "\"ema_decay\":0.0,\"early_stop\":null},"
+     "\"measure\":{\"target\":\"occupancy\",\"softness\":0.0,\"near_surface\":0.0,"
+     "\"near_sigma\":0.01,\"pool\":0}}"},
 };
 
 const struct preset *presets_table(size_t *n)

@@ -28,7 +28,7 @@
 #include "core/scene/surroundings.h"
 #include "server/store/store.h"
 
-enum task_type { TASK_IMAGE, TASK_VIEWS };
+enum task_type { TASK_IMAGE, TASK_VIEWS, TASK_SHAPE };
 
 /* What a dataset says about the fields it can train; of a field that is there, what its summary
  * says. */
@@ -66,6 +66,11 @@ struct spec_measure {
         uint64_t view_degree;
         int density; /* enum density_activation */
     } views;
+    struct {
+        int target; /* enum shape_target */
+        double softness, near_surface, near_sigma;
+        uint64_t pool;
+    } shape;
 };
 
 /* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */

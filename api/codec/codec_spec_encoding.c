@@ -107,10 +107,24 @@ static enum status check_grid(json_t *encoding, const char *pointer, struct prob
                : no_memory(problems);
 }
 
+/* Features of length 1 where the paper has them so; else as the table says. */
+static enum status set_normalize(json_t *encoding, const struct spec_facts *facts,
+                                 struct problem_list *problems)
+{
+    if (facts->kind != DATA_SHAPE || json_object_get(encoding, "normalize"))
+        return STATUS_OK;
+    return json_object_set_new(encoding, "normalize", json_true()) == 0 ? STATUS_OK
+                                                                        : no_memory(problems);
+}
+
 static enum status check_own(json_t *encoding, size_t row, const char *pointer,
                              const struct spec_facts *facts, struct problem_list *problems)
 {
-    switch ((enum encoding_type)row) {
+    const enum encoding_type type = (enum encoding_type)row;
+    if (type >= ENCODING_BASIC && type <= ENCODING_EXPLICIT &&
+        set_normalize(encoding, facts, problems) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    switch (type) {
     case ENCODING_EXPLICIT:
         return check_explicit(encoding, facts->n_dims, pointer, problems);
     case ENCODING_HASHGRID:

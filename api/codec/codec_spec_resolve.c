@@ -260,7 +260,8 @@ static json_t *resolve_parts(const json_t *body, const struct preset *preset,
                              struct problem_list *problems)
 {
     json_t *settings = codec_json_object(preset->settings);
-    if (!settings) {
+    if (!settings || (row->suit && !row->suit(settings, json_object_get(body, "measure")))) {
+        json_decref(settings);
         no_memory(problems);
         return NULL;
     }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct task_row *const rows[] = {&tasks_image, &tasks_views};
+static const struct task_row *const rows[] = {&tasks_image, &tasks_shape, &tasks_views};
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
 

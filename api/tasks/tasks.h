@@ -37,6 +37,11 @@ struct task_row {
 
     struct member_table measure; /* into struct spec_measure */
 
+    /* Before a preset's settings {field, train, measure} are resolved: change what would not go
+     * with the measurement that is asked for (the caller's `measure`, may be NULL or anything).
+     * False when out of memory.  NULL: all go with all. */
+    bool (*suit)(json_t *settings, const json_t *asked);
+
     /* In resolved settings of `measure`: what was "auto" or null and follows from the data.  False
      * when out of memory.  NULL: nothing does. */
     bool (*fill_in)(json_t *measure, const struct spec_facts *facts);
@@ -75,6 +80,6 @@ const struct task_row *tasks_find(const char *name);       /* NULL if there is n
 const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is none */
 
 /* --- the rows --- */
-extern const struct task_row tasks_image, tasks_views;
+extern const struct task_row tasks_image, tasks_shape, tasks_views;
 
 #endif

@@ -1,0 +1,119 @@
+/* Task "shape": what is inside of a mesh, or how far its surface is. */
+#include <string.h>
+
+#include "api/codec/codec_json.h"
+#include "api/tasks/tasks.h"
+#include "core/task/task_shape.h"
+
+/* Indexed by enum shape_target. */
+static const char *const target_names[] = {"occupancy", "sdf", NULL};
+
+#define AT(member) .offset = offsetof(struct spec_measure, shape.member)
+static const struct member rows[] = {
+    {"target", MEMBER_NAME, AT(target), .names = target_names},
+    {"softness", MEMBER_NUMBER, 0.0, 0.1, AT(softness), .with = "target",
+     .with_value = "occupancy", .fallback = "0.0"},
+    {"near_surface", MEMBER_NUMBER, 0.0, 1.0, AT(near_surface)},
+    {"near_sigma", MEMBER_NUMBER, 0.0, 1.0, AT(near_sigma)},
+    {"pool", MEMBER_INTEGER, 0, SHAPE_MAX_POOL, AT(pool)},
+};
+#undef AT
+
+/* Presets are written for occupancies. */
+static bool suit(json_t *settings, const json_t *asked)
+{
+    const char *target = json_string_value(json_object_get(asked, "target"));
+    if (!target || strcmp(target, target_names[SHAPE_SDF]) != 0)
+        return true;
+    json_t *network = json_object_get(json_object_get(settings, "field"), "network");
+    json_t *train = json_object_get(settings, "train");
+    return json_object_set_new(network, "output_activation", json_string("linear")) == 0 &&
+           json_object_set_new(train, "loss", json_string("mape")) == 0;
+}
+
+static enum status check(const struct spec *spec, const struct spec_facts *facts,
+                         struct problem_list *problems)
+{
+    (void)facts;
+    const bool is_sdf = spec->measure.shape.target == SHAPE_SDF;
+    if (spec->train.target_psnr > 0.0)
+        return problem_add(problems, STATUS_INVALID, "/train/target_psnr",
+                           "a shape has no 'psnr' to reach: give 'steps' or 'time_limit_seconds'");
+    if (is_sdf && spec->field.network.output_activation != ACTIVATION_LINEAR)
+        return problem_add(problems, STATUS_INVALID, "/field/network/output_activation",
+                           "target \"sdf\" needs output_activation \"linear\": distances are "
+                           "negative inside");
+    if (is_sdf && spec->loss == LOSS_BCE)
+        return problem_add(problems, STATUS_INVALID, "/train/loss",
+                           "loss \"bce\" is for target \"occupancy\"");
+    return STATUS_OK;
+}
+
+static size_t n_outputs(const struct spec *spec, const struct spec_facts *facts)
+{
+    (void)spec;
+    (void)facts;
+    return 1;
+}
+
+static enum status create(struct task **out, struct data *data, const struct spec *spec,
+                          struct team *team, const volatile bool *stop, struct error *err)
+{
+    const struct task_shape_spec s = {
+        .target = (enum shape_target)spec->measure.shape.target,
+        .softness = spec->measure.shape.softness,
+        .near_surface = spec->measure.shape.near_surface,
+        .near_sigma = spec->measure.shape.near_sigma,
+        .pool = (size_t)spec->measure.shape.pool,
+        .loss = spec->loss,
+        .output_activation = spec->field.network.output_activation,
+        .seed = spec->train.seed,
+    };
+    const struct task_shape_making making = {.team = team, .stop = stop};
+    const enum status status = task_shape_create(out, &data->mesh, &s, &making, err);
+    if (status == STATUS_OK) /* the task has a copy of its own */
+        mesh_deinit(&data->mesh);
+    return status;
+}
+
+static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
+                               size_t n_threads)
+{
+    (void)n_threads;
+    const size_t pool = (size_t)spec->measure.shape.pool;
+    const size_t n_vertices = (size_t)(facts->data_bytes / 12) - facts->n_items; /* 3 of 4 bytes */
+    return (struct task_bytes){
+        .task = task_shape_bytes(facts->n_items, pool),
+        .loading = task_shape_making_bytes(n_vertices, facts->n_items, pool),
+        .evaluating = task_shape_evaluation_bytes(),
+    };
+}
+
+/* 100,000 triangles (a scanned statue that was made simpler). */
+static const struct spec_facts example = {
+    .kind = DATA_SHAPE,
+    .n_dims = 3,
+    .width = 128,
+    .height = 128,
+    .depth = 128,
+    .channels = 1,
+    .units = "units",
+    .source_from_unit = {{2, 0, 0, -1}, {0, 2, 0, -1}, {0, 0, 2, -1}},
+    .value_high = 1.0,
+    .n_items = 100000,
+    .data_bytes = 150000UL * 12,
+};
+
+const struct task_row tasks_shape = {
+    .type = TASK_SHAPE,
+    .name = "shape",
+    .kinds = 1u << DATA_SHAPE,
+    .holdouts = 1u << HOLDOUT_NONE,
+    .example = &example,
+    .measure = {rows, sizeof rows / sizeof *rows},
+    .suit = suit,
+    .n_outputs = n_outputs,
+    .check = check,
+    .create = create,
+    .bytes = bytes,
+};
