@@ -323,7 +323,7 @@ static void words_name_subject_range_and_what_was_given(void **state)
          "'batch_size' must be an integer in 1..1048576 or \"auto\", got 2000000.0"},
         {",\"train\":{\"steps\":\"x\"}",
          "'steps' must be an integer in 1..10000000 or null, got \"x\""},
-        {",\"train\":{\"loss\":{}}", "'loss' must be one of mse bce, got an object"},
+        {",\"train\":{\"loss\":{}}", "'loss' must be one of mse bce mape, got an object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
