@@ -11,8 +11,8 @@ static const char *const target_names[] = {"occupancy", "sdf", NULL};
 #define AT(member) .offset = offsetof(struct spec_measure, shape.member)
 static const struct member rows[] = {
     {"target", MEMBER_NAME, AT(target), .names = target_names},
-    {"softness", MEMBER_NUMBER, 0.0, 0.1, AT(softness), .with = "target",
-     .with_value = "occupancy", .fallback = "0.0"},
+    {"softness", MEMBER_NUMBER, 0.0, 0.1, AT(softness), .with = "target", .with_value = "occupancy",
+     .fallback = "0.0"},
     {"near_surface", MEMBER_NUMBER, 0.0, 1.0, AT(near_surface)},
     {"near_sigma", MEMBER_NUMBER, 0.0, 1.0, AT(near_sigma)},
     {"pool", MEMBER_INTEGER, 0, SHAPE_MAX_POOL, AT(pool)},
