@@ -26,6 +26,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/fields/{id}/value", fields_value, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/image", fields_image, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/fields/{id}/render", fields_render, ROUTE_JSON_BODY, 0},
+    {HTTP_GET, "/v1/fields/{id}/slice", fields_slice, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/v1/fields/{id}/volume", fields_volume, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/evaluate", fields_evaluate, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/weights", fields_weights, ROUTE_NO_BODY, 0},
 

@@ -9,14 +9,28 @@ static json_t *link_to(const char *field_id, const char *tail)
     return json_sprintf("/v1/fields/%s%s", field_id, tail);
 }
 
-static json_t *links_of(const char *field_id, const char *job_id, const char *dataset_id)
+/* What a field of so many coordinates can be shown as. */
+static bool add_pictures(json_t *links, const char *field_id, json_int_t n_dims)
 {
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""), "job",
+    if (n_dims != 3)
+        return json_object_set_new(links, "image", link_to(field_id, "/image")) == 0;
+    return json_object_set_new(links, "slice", link_to(field_id, "/slice")) == 0 &&
+           json_object_set_new(links, "volume", link_to(field_id, "/volume")) == 0 &&
+           json_object_set_new(links, "render", link_to(field_id, "/render")) == 0;
+}
+
+static json_t *links_of(const char *field_id, const char *job_id, const char *dataset_id,
+                        json_int_t n_dims)
+{
+    json_t *links = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""), "job",
         json_sprintf("/v1/jobs/%s", job_id), "dataset", json_sprintf("/v1/datasets/%s", dataset_id),
-        "query", link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "image",
-        link_to(field_id, "/image"), "render", link_to(field_id, "/render"), "evaluate",
+        "query", link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "evaluate",
         link_to(field_id, "/evaluate"), "weights", link_to(field_id, "/weights"));
+    if (links && add_pictures(links, field_id, n_dims))
+        return links;
+    json_decref(links);
+    return NULL;
 }
 
 /* A member of the summary: a new reference, null where there is no summary. */
@@ -36,15 +50,16 @@ struct parts {
 
 static json_t *field_of(const struct parts *p)
 {
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-                     "id", p->id, "state", p->state, "step", p->step, "job_id", p->job_id,
-                     "dataset_id", p->dataset_id, "task", p->task, "n_inputs",
-                     summary_member(p->summary, "n_inputs"), "n_outputs",
-                     summary_member(p->summary, "n_outputs"), "n_parameters",
-                     summary_member(p->summary, "n_parameters"), "bytes", p->bytes, "domain",
-                     summary_member(p->summary, "domain"), "spec", p->spec, "metrics", p->metrics,
-                     "links", links_of(p->id, p->job_id, p->dataset_id), "sha256",
-                     p->sha256 ? json_string(p->sha256) : json_null());
+    return json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", p->id,
+        "state", p->state, "step", p->step, "job_id", p->job_id, "dataset_id", p->dataset_id,
+        "task", p->task, "n_inputs", summary_member(p->summary, "n_inputs"), "n_outputs",
+        summary_member(p->summary, "n_outputs"), "n_parameters",
+        summary_member(p->summary, "n_parameters"), "bytes", p->bytes, "domain",
+        summary_member(p->summary, "domain"), "spec", p->spec, "metrics", p->metrics, "links",
+        links_of(p->id, p->job_id, p->dataset_id,
+                 json_integer_value(json_object_get(p->summary, "n_inputs"))),
+        "sha256", p->sha256 ? json_string(p->sha256) : json_null());
 }
 
 json_t *codec_field_final(const struct field_row *row)

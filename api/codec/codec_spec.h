@@ -28,7 +28,7 @@
 #include "core/scene/surroundings.h"
 #include "server/store/store.h"
 
-enum task_type { TASK_IMAGE, TASK_VIEWS, TASK_SHAPE };
+enum task_type { TASK_IMAGE, TASK_VOLUME, TASK_SHAPE, TASK_VIEWS };
 
 /* What a dataset says about the fields it can train; of a field that is there, what its summary
  * says. */

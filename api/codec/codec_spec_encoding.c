@@ -159,16 +159,19 @@ static double finest_resolution(const json_t *encoding, const struct spec_facts 
     return fmin(fmax((double)side, base), ENCODING_MAX_RESOLUTION);
 }
 
-/* About one entry for each pixel in a level, in tables that leave room in the memory of a job. */
+/* About one entry for each sample in a level, in tables that leave room in the memory of a job.  Of
+ * three dimensions no more than a step can visit: larger ones learn less in the time of a fit
+ * (docs/decisions/0018). */
 static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_facts *facts)
 {
-    enum { LEAST = 12, MOST = 20 };
+    enum { LEAST = 12, MOST = 20, MOST_OF_SPACE = 18 };
+    const double most = facts->n_dims == 3 ? MOST_OF_SPACE : MOST;
     /* weights, moments and gradient, and a checkpoint of the first three */
     static const double copies = 7.0, part_of_memory = 0.5;
-    const double n_pixels = spec_facts_n_samples(facts);
+    const double n_samples = spec_facts_n_samples(facts);
     const double entry_bytes = copies * sizeof(float) * number_of(encoding, "n_levels") *
                                number_of(encoding, "n_features_per_level");
-    double size = fmin(fmax(ceil(log2(n_pixels)), LEAST), MOST);
+    double size = fmin(fmax(ceil(log2(n_samples)), LEAST), most);
     while (facts->limit_bytes > 0 && size > LEAST &&
            exp2(size) * entry_bytes > part_of_memory * (double)facts->limit_bytes)
         size--;

@@ -4,9 +4,8 @@
 
 #include "api/codec/codec_json.h"
 
-static const struct kind *const kinds[] = {&kinds_image, &kinds_shape};
-
-enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+enum { N_KINDS = 3 };
+static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume, &kinds_shape};
 
 const struct kind *kinds_at(size_t i)
 {
@@ -32,13 +31,20 @@ static const struct signature {
 } signatures[] = {
     {6, "\x93NUMPY", "an NPY file does not tell its kind: give ?kind=", true},
     {4, "PK\x03\x04", "an archive does not tell its kind: give ?kind=", true},
-    {4, "NRRD", "an NRRD volume is not supported", false},
-    {2, "\x1f\x8b", "a gzip file is not supported", false},
-    {4, "\x5c\x01\x00\x00", "a NIfTI volume is not supported", false},
 };
+
+/* A preamble of 128 bytes of anything, then a mark. */
+static bool is_dicom(const uint8_t *bytes, size_t n)
+{
+    enum { PREAMBLE = 128 };
+    return n >= PREAMBLE + 4 && memcmp(bytes + PREAMBLE, "DICM", 4) == 0;
+}
 
 static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)
 {
+    if (is_dicom(bytes, n))
+        return error_set(err, STATUS_UNSUPPORTED, "/kind",
+                         "DICOM files are not supported: save the series as one NIfTI volume");
     for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
         const struct signature *s = &signatures[i];
         if (n >= s->size && memcmp(bytes, s->bytes, s->size) == 0)

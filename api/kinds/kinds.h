@@ -70,6 +70,7 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
 
 /* --- the rows --- */
 extern const struct kind kinds_image;
+extern const struct kind kinds_volume;
 extern const struct kind kinds_shape;
 
 #endif

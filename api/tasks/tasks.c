@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-static const struct task_row *const rows[] = {&tasks_image, &tasks_shape, &tasks_views};
-
-enum { N_ROWS = sizeof rows / sizeof *rows };
+enum { N_ROWS = 4 };
+static const struct task_row *const rows[N_ROWS] = {&tasks_image, &tasks_volume, &tasks_shape,
+                                                    &tasks_views};
 
 const struct task_row *tasks_at(size_t i)
 {

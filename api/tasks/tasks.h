@@ -80,6 +80,6 @@ const struct task_row *tasks_find(const char *name);       /* NULL if there is n
 const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is none */
 
 /* --- the rows --- */
-extern const struct task_row tasks_image, tasks_shape, tasks_views;
+extern const struct task_row tasks_image, tasks_volume, tasks_shape, tasks_views;
 
 #endif

@@ -147,7 +147,8 @@ static void bad_uploads_are_refused_and_nothing_is_kept(void **state)
         {"?kind=image", "", 0, NULL},
         {"?kind=image", npy.data, npy.n, NULL},
         {"?kind=painting", picture.data, picture.n, "/kind"},
-        {"?kind=volume", picture.data, picture.n, "/kind"},
+        {"?kind=volume", picture.data, picture.n, NULL},
+        {"?kind=volume", npy.data, npy.n, NULL},
         {"?kind=image&name=%01", picture.data, picture.n, "/name"},
         {"?kind=image&colour=red", picture.data, picture.n, "/colour"},
     };

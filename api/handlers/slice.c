@@ -1,0 +1,294 @@
+/*
+ * A plane through a field of three dimensions, along the axes of its voxels.
+ *
+ * The axis that is named is one of source coordinates (millimetres of a patient, say); the plane
+ * stands across the voxel axis nearest to it, where the middle of the plane has `pos` along the
+ * named axis.  In unit coordinates the two axes are one.  Rows and columns run along the two other
+ * voxel axes as in an array [z, y, x]: axis z shows y down and x to the right, axis y shows z and
+ * x, axis x shows z and y.
+ *
+ * Pixel (i, j) of W x H is at ((i + 0.5) / W, (j + 0.5) / H) of the plane.  Its point is computed
+ * in double and rounded to float32 once, in the frame that was asked for, then as any other point
+ * (evaluation.h).
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/codec/codec_args.h"
+#include "api/handlers/evaluation.h"
+#include "api/handlers/field_facts.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/reply.h"
+#include "api/handlers/space.h"
+#include "api/service.h"
+#include "core/base/mem.h"
+#include "core/format/jpeg.h"
+#include "core/format/npy.h"
+#include "core/format/pixels.h"
+#include "core/format/png.h"
+
+enum slice_format { SLICE_PNG, SLICE_JPEG, SLICE_NPY };
+static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
+static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
+static const char *const axis_names[] = {"x", "y", "z", NULL};
+
+enum {
+    SLICE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    JPEG_QUALITY = 92,
+    FILE_OVERHEAD = 1 << 20,
+};
+
+/* What is asked for, complete. */
+struct slice_query {
+    enum query_frame frame;
+    enum slice_format format;
+    size_t across;      /* the voxel axis that the plane stands across */
+    size_t column, row; /* those that columns and rows run along */
+    double unit;        /* where it stands, in unit coordinates */
+    uint64_t width, height;
+    double source_from_unit[3][4];
+};
+
+/* The voxel axis nearest to an axis of source coordinates: the one that leads most along it. */
+static size_t nearest_axis(const struct spec_facts *data, size_t named)
+{
+    size_t best = 0;
+    double most = -1.0;
+    for (size_t c = 0; c < 3; c++) {
+        double length = 0.0;
+        for (size_t r = 0; r < 3; r++)
+            length += data->source_from_unit[r][c] * data->source_from_unit[r][c];
+        const double part = fabs(data->source_from_unit[named][c]) / sqrt(length);
+        if (part > most) {
+            most = part;
+            best = c;
+        }
+    }
+    return best;
+}
+
+/* Far outside of any data, far inside of float32. */
+static const double number_limit = 1e9;
+
+/* Unit coordinate of the plane whose middle has this place along the named axis; NaN: the middle of
+ * the domain. */
+static void find_plane(const struct spec_facts *data, size_t named, double pos,
+                       struct slice_query *q, struct problem_list *problems)
+{
+    const double(*m)[4] = data->source_from_unit;
+    const double slack = 1e-6; /* of the domain: places are rounded by those who ask */
+    double ends[2];
+    q->unit = 0.5;
+    if (isnan(pos))
+        return;
+    if (q->frame == FRAME_UNIT) {
+        ends[0] = 0.0;
+        ends[1] = 1.0;
+    } else {
+        ends[0] = m[named][3];
+        for (size_t c = 0; c < 3; c++)
+            ends[0] += c == q->across ? 0.0 : 0.5 * m[named][c];
+        ends[1] = ends[0] + m[named][q->across];
+    }
+    q->unit = (pos - ends[0]) / (ends[1] - ends[0]);
+    if (!(q->unit >= -slack && q->unit <= 1.0 + slack))
+        problem_add(problems, STATUS_INVALID, "/pos", "'pos' must be %.9g..%.9g, got %.9g",
+                    fmin(ends[0], ends[1]), fmax(ends[0], ends[1]), pos);
+    q->unit = fmin(fmax(q->unit, 0.0), 1.0);
+}
+
+/* Length of a side of the domain in source coordinates. */
+static double side_of(const struct spec_facts *data, size_t c)
+{
+    double length = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        length += data->source_from_unit[r][c] * data->source_from_unit[r][c];
+    return sqrt(length);
+}
+
+/* Sizes that were left out: both from the data's own samples; one from the other and the plane's
+ * aspect in source coordinates. */
+static void fill_size(struct slice_query *q, const struct spec_facts *data, uint64_t max)
+{
+    const size_t samples[] = {data->width, data->height, data->depth};
+    const double aspect = side_of(data, q->row) / side_of(data, q->column);
+    double width = (double)q->width, height = (double)q->height;
+    if (!q->width && !q->height) {
+        width = (double)samples[q->column];
+        height = (double)samples[q->row];
+    } else if (!q->width) {
+        width = round(height / aspect);
+    } else if (!q->height) {
+        height = round(width * aspect);
+    }
+    q->width = (uint64_t)fmin(fmax(width, 1.0), (double)max);
+    q->height = (uint64_t)fmin(fmax(height, 1.0), (double)max);
+}
+
+static bool read_slice_query_or_reply(const struct service *service,
+                                      const struct http_request *request,
+                                      struct http_response *response, const struct spec_facts *data,
+                                      struct slice_query *q)
+{
+    static const char *const known[] = {"axis",  "pos",    "width", "height",
+                                        "frame", "format", "v",     NULL};
+    const uint64_t max = service->config->render_pixels;
+    size_t frame = FRAME_SOURCE, format = SLICE_PNG, axis = 2;
+    double pos = NAN; /* not given */
+    struct problem_list problems = {0};
+    codec_args_known(request, known, &problems);
+    codec_args_name(request, "axis", axis_names, &axis, &problems);
+    codec_args_number(request, "pos", -number_limit, number_limit, &pos, &problems);
+    codec_args_integer(request, "width", 1, max, &q->width, &problems);
+    codec_args_integer(request, "height", 1, max, &q->height, &problems);
+    codec_args_name(request, "frame", query_frames, &frame, &problems);
+    codec_args_name(request, "format", format_names, &format, &problems);
+    q->frame = (enum query_frame)frame;
+    q->format = (enum slice_format)format;
+    q->across = q->frame == FRAME_UNIT ? axis : nearest_axis(data, axis);
+    q->column = q->across == 0 ? 1 : 0;
+    q->row = q->across == 2 ? 1 : 2;
+    memcpy(q->source_from_unit, data->source_from_unit, sizeof q->source_from_unit);
+    find_plane(data, axis, pos, q, &problems);
+    if (problems.status != STATUS_OK)
+        return reply_problems(request, response, &problems);
+
+    fill_size(q, data, max);
+    if (q->width * q->height > max)
+        problem_add(&problems, STATUS_INVALID, "/width",
+                    "the slice must have at most %llu pixels, got %llu x %llu",
+                    (unsigned long long)max, (unsigned long long)q->width,
+                    (unsigned long long)q->height);
+    if (q->format == SLICE_JPEG && data->channels != 1 && data->channels != 3)
+        problem_add(&problems, STATUS_UNSUPPORTED, "/format",
+                    "JPEG has no alpha channel: ask for png or npy");
+    if (q->format != SLICE_NPY && data->channels > LIMIT_CHANNELS)
+        problem_add(&problems, STATUS_UNSUPPORTED, "/format",
+                    "a picture has at most %d channels: ask for npy", LIMIT_CHANNELS);
+    return problems.status == STATUS_OK || reply_problems(request, response, &problems);
+}
+
+static void make_slice_etag(const struct slice_query *q, const char *sha256, char etag[ETAG_SIZE])
+{
+    char text[256];
+    snprintf(text, sizeof text, "slice %s %s %s %.17g %llu %llu", format_names[q->format],
+             query_frames[q->frame], axis_names[q->across], q->unit, (unsigned long long)q->width,
+             (unsigned long long)q->height);
+    reply_make_etag(etag, sha256, SLICE_VERSION, text);
+}
+
+/* --- rendering --- */
+
+/* A slice that is being rendered: each pixel goes into its place as it is to be sent. */
+struct slice {
+    const struct slice_query *query;
+    size_t channels;
+    uint8_t *pixels; /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
+    uint8_t *floats; /* the same as floats, for NPY: a place in the body */
+};
+
+static void slice_points(const void *context, size_t first, size_t n, float *coords)
+{
+    const struct slice_query *q = ((const struct slice *)context)->query;
+    for (size_t k = 0; k < n; k++) {
+        const size_t i = (first + k) % q->width, j = (first + k) / q->width;
+        double unit[3];
+        unit[q->across] = q->unit;
+        unit[q->column] = ((double)i + 0.5) / (double)q->width;
+        unit[q->row] = ((double)j + 0.5) / (double)q->height;
+        space_put_point(q->frame, q->source_from_unit, unit, coords + 3 * k);
+    }
+}
+
+static void take_pixels(void *context, size_t first, size_t n, const struct field_outputs *out)
+{
+    const struct slice *s = context;
+    if (s->pixels)
+        pixels_quantize(out->values, n * s->channels, s->pixels + first * s->channels);
+    else
+        memcpy(s->floats + first * s->channels * sizeof(float), out->values,
+               n * s->channels * sizeof(float));
+}
+
+/* Room for the pixels: of their own, or in the body. */
+static enum status make_room(struct slice *s, struct buffer *body, struct error *err)
+{
+    const struct slice_query *q = s->query;
+    const size_t shape[3] = {q->height, q->width, s->channels};
+    const size_t n = shape[0] * shape[1] * shape[2];
+    if (q->format != SLICE_NPY) {
+        s->pixels = mem_alloc_array(n, 1);
+        return s->pixels ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    }
+    enum status st = npy_encode_header(shape, s->channels == 1 ? 2 : 3, body, err);
+    return st == STATUS_OK ? buffer_extend(body, n * sizeof(float), &s->floats, err) : st;
+}
+
+static enum status encode_pixels(const struct slice *s, struct buffer *body, struct error *err)
+{
+    const struct slice_query *q = s->query;
+    if (q->format == SLICE_JPEG)
+        return jpeg_encode(s->pixels, q->width, q->height, s->channels, JPEG_QUALITY, body, err);
+    return png_encode(s->pixels, q->width, q->height, s->channels, PNG_FAST, body, err);
+}
+
+/* The entity tag is that of the weights that entry holds, which may be newer than those the request
+ * was first looked at with. */
+static void render(const struct service *service, const struct http_request *request,
+                   struct http_response *response, const struct field_entry *entry,
+                   const struct slice_query *q)
+{
+    struct error err = {0};
+    struct buffer body;
+    struct slice slice = {.query = q, .channels = field_n_outputs(entry->field)};
+    const struct evaluation e = {
+        .entry = entry,
+        .frame = q->frame,
+        .use = FIELD_VALUES,
+        .for_bytes = q->format != SLICE_NPY,
+        .n_points = q->width * q->height,
+        .points = slice_points,
+        .take = take_pixels,
+        .context = &slice,
+    };
+    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * slice.channels * sizeof(float));
+    enum status st = evaluation_check(&e, service, &err);
+    if (st == STATUS_OK)
+        st = make_room(&slice, &body, &err);
+    if (st == STATUS_OK)
+        st = evaluation_run(&e, service, request, &err);
+    if (st == STATUS_OK && slice.pixels)
+        st = encode_pixels(&slice, &body, &err);
+    if (st == STATUS_OK) {
+        char etag[ETAG_SIZE];
+        make_slice_etag(q, entry->weights_sha256, etag);
+        http_response_take(response, 200, format_types[q->format], &body);
+        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+    } else {
+        reply_error(request, response, &err);
+    }
+    buffer_deinit(&body);
+    mem_free(slice.pixels);
+}
+
+void fields_slice(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    const struct field_entry *entry = NULL;
+    struct field_facts facts;
+    struct slice_query query = {0};
+    char etag[ETAG_SIZE];
+    if (!field_facts_or_reply(service, request, response, &facts) ||
+        !space_or_reply(request, response, &facts.data) ||
+        !read_slice_query_or_reply(service, request, response, &facts.data, &query))
+        return;
+    make_slice_etag(&query, facts.weights_sha256, etag);
+    if (reply_not_modified(request, response, etag,
+                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+        return;
+    if (!evaluation_field_or_reply(service, request, response, &entry))
+        return;
+    render(service, request, response, entry, &query);
+    field_cache_release(service->fields, entry);
+}
