@@ -34,8 +34,11 @@ static bool get_dataset_or_reply(const struct service *service, const struct htt
 /* A file name that any system takes: the id, and an ending that says what it is. */
 static void make_file_name(const struct dataset_row *row, char out[ID_SIZE + 8])
 {
-    static const char *const endings[][2] = {
-        {"image/png", ".png"}, {"image/jpeg", ".jpg"}, {"application/x-npy", ".npy"}};
+    static const char *const endings[][2] = {{"image/png", ".png"},
+                                             {"image/jpeg", ".jpg"},
+                                             {"application/x-npy", ".npy"},
+                                             {"application/x-npz", ".npz"},
+                                             {"application/zip", ".zip"}};
     const char *ending = "";
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
         if (strcmp(row->media_type, endings[i][0]) == 0)

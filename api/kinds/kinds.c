@@ -4,8 +4,9 @@
 
 #include "api/codec/codec_json.h"
 
-enum { N_KINDS = 3 };
-static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume, &kinds_shape};
+enum { N_KINDS = 4 };
+static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume, &kinds_shape,
+                                                  &kinds_views};
 
 const struct kind *kinds_at(size_t i)
 {

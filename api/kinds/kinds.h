@@ -72,5 +72,6 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
 extern const struct kind kinds_image;
 extern const struct kind kinds_volume;
 extern const struct kind kinds_shape;
+extern const struct kind kinds_views;
 
 #endif

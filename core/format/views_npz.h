@@ -14,9 +14,13 @@
 #ifndef CORE_FORMAT_VIEWS_NPZ_H
 #define CORE_FORMAT_VIEWS_NPZ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/format/views_facts.h"
+
+/* Does an archive hold arrays, by its members' names?  False for what is no archive. */
+bool views_npz_recognize(const uint8_t *bytes, size_t n_bytes);
 
 /* Look at every value and keep none. */
 enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,

@@ -1,0 +1,152 @@
+/* Kind "views": ZIP of posed pictures, NPZ. */
+#include <string.h>
+
+#include "api/kinds/kinds.h"
+#include "api/kinds/views_sheet.h"
+#include "core/base/limits.h"
+#include "core/format/views_npz.h"
+#include "core/format/views_zip.h"
+
+static const char zip_type[] = "application/zip", npz_type[] = "application/x-npz";
+
+/* What a picture of the dataset is made of. */
+enum { SHEET_VIEWS = 16, SHEET_SIDE = 512 };
+
+/* An archive that names poses can be nothing else; an NPZ does not tell what its arrays are. */
+static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
+{
+    if (n < 4 || memcmp(bytes, "PK", 2) != 0)
+        return NULL;
+    if (views_zip_recognize(bytes, n))
+        return zip_type;
+    if (!is_said)
+        return NULL;
+    return views_npz_recognize(bytes, n) ? npz_type : zip_type;
+}
+
+static bool is_npz(const uint8_t *bytes, size_t n)
+{
+    return recognise(bytes, n, true) == npz_type;
+}
+
+static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spec, struct data *out,
+                          struct error *err)
+{
+    const struct views_options whole = {.factor = 1};
+    const struct views_options sheet = {.n_most = SHEET_VIEWS, .max_side = SHEET_SIDE};
+    const struct views_options *options = spec ? &whole : &sheet;
+    struct data data = {.kind = DATA_VIEWS};
+    enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, options, &data.views, err)
+                                          : views_zip_decode(bytes, n, options, &data.views, err);
+    if (status == STATUS_OK)
+        *out = data;
+    return status;
+}
+
+static enum status picture(const struct data *data, size_t width, struct image *out,
+                           struct error *err)
+{
+    return views_sheet_make(&data->views, width, out, err);
+}
+
+/* --- info --- */
+
+static json_t *warnings_of(const struct views_facts *f)
+{
+    json_t *w = json_array();
+    for (size_t i = 0; w && i < f->n_warnings; i++)
+        if (json_array_append_new(w, json_string(f->warnings[i])) != 0) {
+            json_decref(w);
+            return NULL;
+        }
+    return w;
+}
+
+static json_t *box_of(const struct views_facts *f)
+{
+    const double *c = f->scene.centre, half = f->scene.half;
+    return json_pack("[f,f,f,f,f,f]", c[0] - half, c[1] - half, c[2] - half, c[0] + half,
+                     c[1] + half, c[2] + half);
+}
+
+static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct error *err)
+{
+    struct views_facts f = {0};
+    enum status status =
+        is_npz(bytes, n) ? views_npz_check(bytes, n, &f, err) : views_zip_check(bytes, n, &f, err);
+    if (status != STATUS_OK)
+        return status;
+    *info = json_pack(
+        "{s:[I,I,I,I], s:I, s:{s:I,s:I,s:I}, s:I, s:[I,I], s:[I,I], s:I, s:I, s:I, s:b, s:o, "
+        "s:[f,f,f,f,f,f], s:o}",
+        "shape", (json_int_t)f.n_views, (json_int_t)f.height[1], (json_int_t)f.width[1],
+        (json_int_t)f.channels, "n_views", (json_int_t)f.n_views, "splits", "train",
+        (json_int_t)f.n_of[VIEW_TRAIN], "validation", (json_int_t)f.n_of[VIEW_VALIDATION], "test",
+        (json_int_t)f.n_of[VIEW_TEST], "channels", (json_int_t)f.channels, "widths",
+        (json_int_t)f.width[0], (json_int_t)f.width[1], "heights", (json_int_t)f.height[0],
+        (json_int_t)f.height[1], "n_pixels", (json_int_t)f.n_pixels, "decoded_bytes",
+        (json_int_t)f.n_bytes, "largest_bytes", (json_int_t)f.n_largest, "has_distortion",
+        f.has_distortion, "bbox", box_of(&f), "cameras_bbox", f.low[0], f.low[1], f.low[2],
+        f.high[0], f.high[1], f.high[2], "warnings", warnings_of(&f));
+    return *info ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+}
+
+/* --- facts --- */
+
+/* Of a cube that a picture shows from side to side: as many places along it as pixels. */
+static size_t side_of(json_int_t width, json_int_t height)
+{
+    enum { LEAST = 64, MOST = 1024 };
+    const json_int_t side = width > height ? width : height;
+    return side < LEAST ? LEAST : side > MOST ? MOST : (size_t)side;
+}
+
+static bool read_info(const json_t *info, const char *media_type, uint64_t file_bytes,
+                      struct spec_facts *out)
+{
+    (void)media_type;
+    const json_t *shape = json_object_get(info, "shape"), *box = json_object_get(info, "bbox");
+    const json_int_t n_bytes = json_integer_value(json_object_get(info, "decoded_bytes"));
+    const json_int_t n_largest = json_integer_value(json_object_get(info, "largest_bytes"));
+    json_int_t n[4];
+    for (size_t i = 0; i < 4; i++)
+        n[i] = json_integer_value(json_array_get(shape, i));
+    if (n[0] < 1 || n[0] > LIMIT_VIEWS || n[1] < 1 || n[2] < 1 || n[3] < 3 ||
+        n[3] > LIMIT_CHANNELS || n_bytes < 1 || n_largest < 1)
+        return false;
+    const size_t side = side_of(n[2], n[1]);
+    struct spec_facts facts = {
+        .kind = DATA_VIEWS,
+        .n_dims = 3,
+        .width = side,
+        .height = side,
+        .depth = side,
+        .channels = (size_t)n[3],
+        .units = "units",
+        .value_high = 1.0,
+        .n_items = (size_t)n[0],
+        .data_bytes = (uint64_t)n_bytes,
+        .decoding_bytes = file_bytes + (uint64_t)n_largest,
+    };
+    for (size_t d = 0; d < 3; d++) {
+        const double low = json_number_value(json_array_get(box, d));
+        const double high = json_number_value(json_array_get(box, d + 3));
+        if (!(high > low))
+            return false;
+        facts.source_from_unit[d][d] = high - low;
+        facts.source_from_unit[d][3] = low;
+    }
+    *out = facts;
+    return true;
+}
+
+const struct kind kinds_views = {
+    .kind = DATA_VIEWS,
+    .name = "views",
+    .reads = "ZIP of transforms.json and pictures, and NPZ",
+    .recognise = recognise,
+    .check = check,
+    .decode = decode,
+    .picture = picture,
+    .read_info = read_info,
+};
