@@ -89,18 +89,15 @@ enum status view_picture_decode(const uint8_t *bytes, size_t n_bytes, struct ima
 
 /* --- smaller --- */
 
+/* Of floats, and of whole numbers of 16 bits. */
 static double sample(const struct image *image, size_t i)
 {
-    return image->type == SAMPLE_U8    ? (double)image->u8[i]
-           : image->type == SAMPLE_U16 ? (double)image->u16[i]
-                                       : (double)image->values[i];
+    return image->type == SAMPLE_U16 ? (double)image->u16[i] : (double)image->values[i];
 }
 
 static void set_sample(struct image *image, size_t i, double v)
 {
-    if (image->type == SAMPLE_U8)
-        image->u8[i] = (uint8_t)lround(v);
-    else if (image->type == SAMPLE_U16)
+    if (image->type == SAMPLE_U16)
         image->u16[i] = (uint16_t)lround(v);
     else
         image->values[i] = (float)v;
@@ -128,6 +125,49 @@ static void set_mean(const struct image *image, size_t factor, size_t x, size_t 
         set_sample(small, to + 3, weight / (double)(factor * factor));
 }
 
+/* a / b to the nearest, halves up. */
+static uint8_t nearest(uint64_t a, uint64_t b)
+{
+    return b > 0 ? (uint8_t)((a + b / 2) / b) : 0;
+}
+
+/* The same in whole numbers, of bytes: what photographs are. */
+static void set_mean_rgb8(const struct image *image, size_t factor, size_t x, size_t y,
+                          struct image *small)
+{
+    uint64_t sum[3] = {0};
+    for (size_t dy = 0; dy < factor; dy++) {
+        const uint8_t *p = image->u8 + ((y * factor + dy) * image->width + x * factor) * 3;
+        for (size_t dx = 0; dx < factor; dx++, p += 3) {
+            sum[0] += p[0];
+            sum[1] += p[1];
+            sum[2] += p[2];
+        }
+    }
+    for (size_t c = 0; c < 3; c++)
+        small->u8[(y * small->width + x) * 3 + c] = nearest(sum[c], factor * factor);
+}
+
+static void set_mean_rgba8(const struct image *image, size_t factor, size_t x, size_t y,
+                           struct image *small)
+{
+    uint64_t sum[4] = {0};
+    for (size_t dy = 0; dy < factor; dy++) {
+        const uint8_t *p = image->u8 + ((y * factor + dy) * image->width + x * factor) * 4;
+        for (size_t dx = 0; dx < factor; dx++, p += 4) {
+            const unsigned alpha = p[3];
+            sum[0] += alpha * p[0];
+            sum[1] += alpha * p[1];
+            sum[2] += alpha * p[2];
+            sum[3] += alpha;
+        }
+    }
+    uint8_t *to = small->u8 + (y * small->width + x) * 4;
+    for (size_t c = 0; c < 3; c++)
+        to[c] = nearest(sum[c], sum[3]);
+    to[3] = nearest(sum[3], factor * factor);
+}
+
 enum status view_picture_shrink(struct image *image, size_t factor, struct error *err)
 {
     if (factor == 1)
@@ -141,9 +181,13 @@ enum status view_picture_shrink(struct image *image, size_t factor, struct error
                                       image->height / factor, image->channels, err);
     if (status != STATUS_OK)
         return status;
+    void (*const set)(const struct image *, size_t, size_t, size_t, struct image *) =
+        image->type != SAMPLE_U8 ? set_mean
+        : image->channels == 3   ? set_mean_rgb8
+                                 : set_mean_rgba8;
     for (size_t y = 0; y < small.height; y++)
         for (size_t x = 0; x < small.width; x++)
-            set_mean(image, factor, x, y, &small);
+            set(image, factor, x, y, &small);
     image_deinit(image);
     *image = small;
     return STATUS_OK;

@@ -125,6 +125,29 @@ static void shrinking_weights_colours_by_their_alpha(void **state)
     image_deinit(&image);
 }
 
+/* Bytes have a way of their own: what floats come to, rounded. */
+static void shrinking_bytes_is_shrinking_floats_rounded(void **state)
+{
+    (void)state;
+    for (size_t channels = 3; channels <= 4; channels++) {
+        struct image bytes, floats;
+        assert_int_equal(image_create(&bytes, SAMPLE_U8, 21, 14, channels, NULL), STATUS_OK);
+        assert_int_equal(image_create(&floats, SAMPLE_FLOAT, 21, 14, channels, NULL), STATUS_OK);
+        uint32_t r = 1;
+        for (size_t i = 0; i < 21 * 14 * channels; i++) {
+            r = r * 1664525 + 1013904223;
+            bytes.u8[i] = (uint8_t)(r >> 24 & 127 ? r >> 24 : 0);
+            floats.values[i] = (float)bytes.u8[i];
+        }
+        assert_int_equal(view_picture_shrink(&bytes, 3, NULL), STATUS_OK);
+        assert_int_equal(view_picture_shrink(&floats, 3, NULL), STATUS_OK);
+        for (size_t i = 0; i < 7 * 4 * channels; i++)
+            assert_true(fabsf((float)bytes.u8[i] - floats.values[i]) <= 0.5001f);
+        image_deinit(&bytes);
+        image_deinit(&floats);
+    }
+}
+
 static void shrinking_keeps_sixteen_bits(void **state)
 {
     (void)state;
@@ -166,6 +189,7 @@ int main(void)
         cmocka_unit_test(pictures_of_views_are_not_turned_by_exif),
         cmocka_unit_test(shrinking_means_over_whole_boxes_and_cuts_the_rest),
         cmocka_unit_test(shrinking_weights_colours_by_their_alpha),
+        cmocka_unit_test(shrinking_bytes_is_shrinking_floats_rounded),
         cmocka_unit_test(shrinking_keeps_sixteen_bits),
         cmocka_unit_test(pictures_survive_every_failing_allocation),
     };
