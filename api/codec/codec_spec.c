@@ -1,5 +1,6 @@
 #include "api/codec/codec_spec.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "api/codec/codec_spec_encoding.h"
@@ -99,6 +100,10 @@ enum status codec_spec_read_json(json_t *spec, const struct spec_facts *facts, s
         return problem_add(problems, STATUS_INVALID, "/task", "'task' is not known here");
     enum status status = read_parts(spec, row, facts, &s, problems);
     memcpy(s.source_from_unit, facts->source_from_unit, sizeof s.source_from_unit);
+    for (size_t d = 0; d < LIMIT_DIMS; d++) {
+        s.low[d] = facts->blank[d][0];
+        s.high[d] = 1.0 - facts->blank[d][1];
+    }
     if (status == STATUS_OK && row->place)
         row->place(&s, facts);
     if (status == STATUS_OK &&
@@ -172,6 +177,21 @@ static json_t *reals(const double *numbers, size_t n)
     return NULL;
 }
 
+/* [[begin, end], …] of the axes; NULL where the whole cube is learned from. */
+static json_t *blank_json(const struct spec_facts *facts)
+{
+    double most = 0.0;
+    for (size_t d = 0; d < facts->n_dims; d++)
+        most = fmax(most, fmax(facts->blank[d][0], facts->blank[d][1]));
+    json_t *blank = most > 0.0 ? json_array() : NULL;
+    for (size_t d = 0; blank && d < facts->n_dims; d++)
+        if (json_array_append_new(blank, reals(facts->blank[d], 2)) != 0) {
+            json_decref(blank);
+            return NULL;
+        }
+    return blank;
+}
+
 static json_t *domain_json(const struct spec *spec, const struct spec_facts *facts)
 {
     const size_t n_dims = facts->n_dims;
@@ -190,9 +210,10 @@ static json_t *domain_json(const struct spec *spec, const struct spec_facts *fac
         json_decref(matrix);
         return NULL;
     }
-    return json_pack("{s:o, s:s, s:o, s:o, s:{s:o, s:o}}", "axes", axes, "units", facts->units,
-                     "shape", shape_of(facts), "bbox", reals(box, 2 * n_dims), "source_from_unit",
-                     "matrix", matrix, "offset", reals(offset, n_dims));
+    return json_pack("{s:o, s:s, s:o, s:o, s:{s:o, s:o}, s:o*}", "axes", axes, "units",
+                     facts->units, "shape", shape_of(facts), "bbox", reals(box, 2 * n_dims),
+                     "source_from_unit", "matrix", matrix, "offset", reals(offset, n_dims), "blank",
+                     blank_json(facts));
 }
 
 /* Numbers that are learned; 0 when out of memory.  No parameters are allocated for it. */
@@ -267,6 +288,10 @@ static bool read_summary(const json_t *summary, struct spec_facts *facts)
         if (*size[d] == 0)
             return false;
     }
+    const json_t *blank = json_object_get(domain, "blank");
+    for (size_t d = 0; d < n_dims && blank; d++)
+        for (size_t end = 0; end < 2; end++)
+            facts->blank[d][end] = json_number_value(json_array_get(json_array_get(blank, d), end));
     facts->channels = size_member(json_object_get(summary, "n_outputs"), MLP_MAX_OUTPUTS);
     facts->value_low = json_number_value(json_object_get(values, "low"));
     facts->value_high = values ? json_number_value(json_object_get(values, "high")) : 1.0;

@@ -40,6 +40,9 @@ struct spec_facts {
     size_t width, height, depth;
     size_t channels; /* numbers at a sample; of a summary the field's outputs */
     double source_from_unit[3][4];
+    /* The part of the unit cube, at the beginning and the end of each axis, where there is nothing
+     * to learn from: what a field says there means nothing. */
+    double blank[3][2];
     const char *units; /* of source coordinates: "pixels", "mm", …; static text; not of a summary */
     double value_low, value_high; /* the data's own numbers that stand as 0 and 1 */
     size_t n_items;               /* views, triangles, angles */
@@ -83,6 +86,7 @@ struct spec {
     double holdout_fraction;
     struct spec_measure measure;
     double source_from_unit[3][4];           /* of the field's domain */
+    double low[3], high[3];                  /* the part of the unit cube that is learned from */
     struct encoding_spec *parts;             /* of encoding `concat` */
     double *numbers[1 + ENCODING_MAX_PARTS]; /* of encodings `explicit`: b, then a */
 };

@@ -126,11 +126,12 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
 {
     const json_int_t n_vertices = json_integer_value(json_object_get(info, "n_vertices"));
     const json_int_t n_triangles = json_integer_value(json_object_get(info, "n_triangles"));
-    const json_t *centre = json_object_get(info, "centre");
+    const json_t *centre = json_object_get(info, "centre"), *bbox = json_object_get(info, "bbox");
     const double reach = json_number_value(json_object_get(info, "reach"));
     const double area = json_number_value(json_object_get(info, "area"));
     if (n_vertices < 3 || n_vertices > LIMIT_VERTICES || n_triangles < 1 ||
-        n_triangles > LIMIT_TRIANGLES || !(reach > 0.0) || json_array_size(centre) != 3)
+        n_triangles > LIMIT_TRIANGLES || !(reach > 0.0) || json_array_size(centre) != 3 ||
+        json_array_size(bbox) != 6)
         return false;
     const size_t side = side_of(reach, area, (double)n_triangles);
     struct spec_facts facts = {
@@ -144,9 +145,19 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
         .value_high = 1.0,
         .n_items = (size_t)n_triangles,
     };
+    struct solid_place place = {.reach = reach};
+    double box_low[3], box_high[3];
     for (size_t d = 0; d < 3; d++) {
+        place.centre[d] = json_number_value(json_array_get(centre, d));
+        place.low[d] = json_number_value(json_array_get(bbox, d));
+        place.high[d] = json_number_value(json_array_get(bbox, 3 + d));
+    }
+    solid_box(&place, box_low, box_high);
+    for (size_t d = 0; d < 3; d++) {
+        facts.blank[d][0] = fmax(box_low[d], 0.0);
+        facts.blank[d][1] = fmax(1.0 - box_high[d], 0.0);
         facts.source_from_unit[d][d] = 2.0 * reach;
-        facts.source_from_unit[d][3] = json_number_value(json_array_get(centre, d)) - reach;
+        facts.source_from_unit[d][3] = place.centre[d] - reach;
     }
     set_sizes(&facts, media_type, file_bytes, (uint64_t)n_vertices, (uint64_t)n_triangles);
     *out = facts;

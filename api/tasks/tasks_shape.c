@@ -3,6 +3,7 @@
 
 #include "api/codec/codec_json.h"
 #include "api/tasks/tasks.h"
+#include "core/scene/level_set.h"
 #include "core/task/task_shape.h"
 
 /* Indexed by enum shape_target. */
@@ -76,6 +77,35 @@ static enum status create(struct task **out, struct data *data, const struct spe
     return status;
 }
 
+static struct level_set_spec level_set_of(const struct spec *spec)
+{
+    const bool is_sdf = spec->measure.shape.target == SHAPE_SDF;
+    struct level_set_spec s = {
+        .level = is_sdf ? 0.0f : 0.5f,
+        .is_inside_below = is_sdf,
+        .is_distance = is_sdf,
+        .is_sigmoid = spec->field.network.output_activation == ACTIVATION_SIGMOID,
+        .domain = spec->field.domain,
+    };
+    memcpy(s.low, spec->low, sizeof s.low);
+    memcpy(s.high, spec->high, sizeof s.high);
+    return s;
+}
+
+static enum status open_eye(struct eye **out, const struct spec *spec, const struct field *f,
+                            bool has_normals, struct error *err)
+{
+    (void)has_normals; /* its colours are those of the normals */
+    const struct level_set_spec s = level_set_of(spec);
+    return level_set_eye_create(out, &s, f, err);
+}
+
+static double points_of_ray(const struct spec *spec)
+{
+    const struct level_set_spec s = level_set_of(spec);
+    return level_set_points(&s);
+}
+
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads)
 {
@@ -115,5 +145,7 @@ const struct task_row tasks_shape = {
     .n_outputs = n_outputs,
     .check = check,
     .create = create,
+    .open_eye = open_eye,
+    .points_of_ray = points_of_ray,
     .bytes = bytes,
 };

@@ -80,6 +80,14 @@ struct domain solid_domain(const struct solid_place *p)
     return d;
 }
 
+void solid_box(const struct solid_place *p, double low[3], double high[3])
+{
+    for (int a = 0; a < 3; a++) {
+        low[a] = unit_of(p, a, p->low[a]) - box_margin;
+        high[a] = unit_of(p, a, p->high[a]) + box_margin;
+    }
+}
+
 /* --- life --- */
 
 size_t solid_bytes(size_t n_triangles)
@@ -167,14 +175,6 @@ const struct bvh *solid_bvh(const struct solid *s)
     return s->bvh;
 }
 
-void solid_box(const struct solid *s, double low[3], double high[3])
-{
-    for (int a = 0; a < 3; a++) {
-        low[a] = unit_of(&s->place, a, s->place.low[a]) - box_margin;
-        high[a] = unit_of(&s->place, a, s->place.high[a]) + box_margin;
-    }
-}
-
 bool solid_is_inside(const struct solid *s, const float point[3])
 {
     return bvh_is_inside(s->bvh, point);
@@ -193,7 +193,7 @@ float solid_distance(const struct solid *s, const float point[3])
 void solid_draw_in_box(const struct solid *s, struct rng *rng, float point[3])
 {
     double low[3], high[3];
-    solid_box(s, low, high);
+    solid_box(&s->place, low, high);
     for (int a = 0; a < 3; a++)
         point[a] = (float)(low[a] + (high[a] - low[a]) * rng_uniform(rng));
 }

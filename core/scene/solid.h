@@ -34,6 +34,9 @@ enum status solid_find(struct solid_place *out, const struct mesh *mesh,
 /* The map from source to unit coordinates. */
 struct domain solid_domain(const struct solid_place *p);
 
+/* The box, in unit coordinates. */
+void solid_box(const struct solid_place *p, double low[3], double high[3]);
+
 struct solid;
 
 /* The solid keeps what it needs of the mesh: the mesh may go.  Errors of solid_find, NO_MEMORY. */
@@ -47,7 +50,6 @@ size_t solid_build_bytes(size_t n_vertices, size_t n_triangles);
 
 const struct solid_place *solid_place(const struct solid *s);
 const struct bvh *solid_bvh(const struct solid *s); /* of the mesh in unit coordinates */
-void solid_box(const struct solid *s, double low[3], double high[3]);
 
 /* bvh_is_inside of a point. */
 bool solid_is_inside(const struct solid *s, const float point[3]);

@@ -43,7 +43,7 @@ static void the_place_is_the_mean_and_the_largest_coordinate(void **state)
     /* unit = 1/2 + (source - mean) / 6: x 0 … 5 becomes 1/6 … 1 */
     struct solid *s = solid_of(&m);
     double box_low[3], box_high[3];
-    solid_box(s, box_low, box_high);
+    solid_box(&p, box_low, box_high);
     assert_true(fabs(box_low[0] - (1.0 / 6 - 1e-3)) < 1e-12);
     assert_true(fabs(box_high[0] - (1.0 + 1e-3)) < 1e-12);
     assert_true(fabs(box_high[2] - (5.0 / 6 + 1e-3)) < 1e-12);
@@ -109,7 +109,7 @@ static void points_in_the_box_fill_it(void **state)
     struct solid *s = solid_of(&m);
     double low[3], high[3];
     size_t octant[8] = {0};
-    solid_box(s, low, high);
+    solid_box(solid_place(s), low, high);
     for (uint64_t i = 0; i < N; i++) {
         struct rng rng = rng_at(2, RNG_PROBE, i);
         float p[3];
