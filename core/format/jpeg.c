@@ -206,6 +206,10 @@ static void place_row(struct image *image, const struct exif_placement *p, size_
 {
     const size_t n = image->channels;
     ptrdiff_t to = p->origin + (ptrdiff_t)y * p->step_y;
+    if (p->step_x == 1) { /* as nearly all are */
+        memcpy(image->u8 + (size_t)to * n, row, width * n);
+        return;
+    }
     for (size_t x = 0; x < width; x++, to += p->step_x)
         memcpy(image->u8 + (size_t)to * n, row + x * n, n);
 }
