@@ -6,6 +6,7 @@
 #include "core/base/limits.h"
 #include "core/format/views_npz.h"
 #include "core/format/views_zip.h"
+#include "core/scene/surroundings.h"
 
 static const char zip_type[] = "application/zip", npz_type[] = "application/x-npz";
 
@@ -51,6 +52,41 @@ static enum status picture(const struct data *data, size_t width, struct image *
 
 /* --- info --- */
 
+/* What is before and behind the cameras: some of the pictures, made small, tell as well as all. */
+static enum status look_around(const uint8_t *bytes, size_t n, const struct views_facts *f,
+                               struct surroundings *out, struct error *err)
+{
+    const struct views_options few = {.n_most = 24, .max_side = 128};
+    struct views views = {0};
+    enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, &few, &views, err)
+                                          : views_zip_decode(bytes, n, &few, &views, err);
+    if (status == STATUS_OK)
+        *out = surroundings_of(&views, f->scene.centre, f->scene.half);
+    views_deinit(&views);
+    return status;
+}
+
+static json_t *surroundings_json(const struct surroundings *s)
+{
+    return json_pack("{s:f, s:f, s:f, s:s}", "distance", s->distance, "near", s->near, "far",
+                     s->far, "backdrop", backdrop_name(s->backdrop));
+}
+
+/* False if it is none. */
+static bool read_surroundings(const json_t *value, struct surroundings *out)
+{
+    const char *name = json_string_value(json_object_get(value, "backdrop"));
+    out->distance = json_number_value(json_object_get(value, "distance"));
+    out->near = json_number_value(json_object_get(value, "near"));
+    out->far = json_number_value(json_object_get(value, "far"));
+    for (int b = 0; name && backdrop_name((enum backdrop)b); b++)
+        if (strcmp(backdrop_name((enum backdrop)b), name) == 0) {
+            out->backdrop = (enum backdrop)b;
+            return out->distance > 0.0 && out->near >= 0.0 && out->far > out->near;
+        }
+    return false;
+}
+
 static json_t *warnings_of(const struct views_facts *f)
 {
     json_t *w = json_array();
@@ -72,13 +108,16 @@ static json_t *box_of(const struct views_facts *f)
 static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct error *err)
 {
     struct views_facts f = {0};
+    struct surroundings around = {0};
     enum status status =
         is_npz(bytes, n) ? views_npz_check(bytes, n, &f, err) : views_zip_check(bytes, n, &f, err);
+    if (status == STATUS_OK)
+        status = look_around(bytes, n, &f, &around, err);
     if (status != STATUS_OK)
         return status;
     *info = json_pack(
         "{s:[I,I,I,I], s:I, s:{s:I,s:I,s:I}, s:I, s:[I,I], s:[I,I], s:I, s:I, s:I, s:b, s:o, "
-        "s:[f,f,f,f,f,f], s:o}",
+        "s:[f,f,f,f,f,f], s:o, s:o}",
         "shape", (json_int_t)f.n_views, (json_int_t)f.height[1], (json_int_t)f.width[1],
         (json_int_t)f.channels, "n_views", (json_int_t)f.n_views, "splits", "train",
         (json_int_t)f.n_of[VIEW_TRAIN], "validation", (json_int_t)f.n_of[VIEW_VALIDATION], "test",
@@ -87,7 +126,8 @@ static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct e
         (json_int_t)f.height[1], "n_pixels", (json_int_t)f.n_pixels, "decoded_bytes",
         (json_int_t)f.n_bytes, "largest_bytes", (json_int_t)f.n_largest, "has_distortion",
         f.has_distortion, "bbox", box_of(&f), "cameras_bbox", f.low[0], f.low[1], f.low[2],
-        f.high[0], f.high[1], f.high[2], "warnings", warnings_of(&f));
+        f.high[0], f.high[1], f.high[2], "surroundings", surroundings_json(&around), "warnings",
+        warnings_of(&f));
     return *info ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
 }
 
@@ -135,7 +175,11 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
             return false;
         facts.source_from_unit[d][d] = high - low;
         facts.source_from_unit[d][3] = low;
+        facts.around.centre[d] = 0.5 * (low + high);
+        facts.around.half_side = 0.5 * (high - low);
     }
+    if (!read_surroundings(json_object_get(info, "surroundings"), &facts.around))
+        return false;
     *out = facts;
     return true;
 }
