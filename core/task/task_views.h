@@ -20,8 +20,8 @@
  *
  * Held out: the views of the data's own test split (else validation split, else every 8th).
  * Metrics: psnr over training views, test_psnr over those held out, each the mean over views of the
- * view's PSNR.  Quick: a fixed part of the pixels, 16,384 of each set.  Full: all pixels of views
- * held out; of training views all, up to 2^20 in total, else a fixed part of so many.
+ * view's PSNR.  Quick: a fixed part of the pixels, 16,384 of each set.  Full: all of them, up to
+ * 2^22 held out and 2^20 trained on, else a fixed part of so many, the same of each view.
  */
 #ifndef CORE_TASK_TASK_VIEWS_H
 #define CORE_TASK_TASK_VIEWS_H
