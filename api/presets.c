@@ -86,7 +86,7 @@ static const struct preset presets[] = {
      "colours that change with the direction.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
      "\"n_features_per_level\":4,\"log2_hashmap_size\":17,\"base_resolution\":16,"
-     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":32768,\"learning_rate\":0.01,"
@@ -119,7 +119,7 @@ static const struct preset presets[] = {
      "seconds of training, a hash grid with a small network.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":17,\"base_resolution\":16,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":8192,\"learning_rate\":0.005,"
