@@ -19,6 +19,13 @@ static const double time_margin = 2.0;
 /* Of a fit's time, the part that is not steps: snapshots and evaluations (trainer.h). */
 static const double share = 0.02;
 
+/* Points of a step. */
+static size_t n_points_of(const struct spec *spec, const struct spec_facts *facts)
+{
+    const struct task_row *row = tasks_of(spec->task);
+    return row->n_points ? row->n_points(facts) : spec->train.batch_size;
+}
+
 /* A worker holds the dataset's data throughout.  Beside it stands what reading the file takes,
  * or the field it trains and either what a checkpoint is made in, or what the last evaluation
  * takes. SIZE_MAX for want of memory. */
@@ -26,7 +33,7 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
 {
     const enum optimizer_type optimizer = spec->train.optimizer.type;
     const size_t training = field_train_bytes(&spec->field, spec->train.precision, optimizer,
-                                              spec->train.batch_size, n_threads);
+                                              n_points_of(spec, facts), n_threads);
     const size_t saving = field_save_bytes(&spec->field, optimizer);
     /* The average of the parameters, and the best so far; a checkpoint has them as tensors and in
      * its file. */
@@ -45,13 +52,25 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
 
+/* Seconds from a step to the next; 0 as cost_step has it. */
+static double step_of(const struct spec *spec, const struct spec_facts *facts, size_t n_threads,
+                      const struct costs *costs)
+{
+    const struct task_row *row = tasks_of(spec->task);
+    struct train_spec train = spec->train;
+    train.batch_size = n_points_of(spec, facts);
+    const double seconds = cost_step(costs, &spec->field, &train);
+    const double measuring = row->measure_seconds ? row->measure_seconds(spec, facts) : 0.0;
+    return seconds > 0.0 ? (seconds + measuring / (double)n_threads) / (1.0 - share) : 0.0;
+}
+
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
                          const struct costs *costs, struct error *err)
 {
     const struct train_spec *train = &spec->train;
     const size_t bytes = job_bytes(spec, facts, n_threads);
-    const double step_seconds = costs ? cost_step(costs, &spec->field, train) / (1.0 - share) : 0.0;
+    const double step_seconds = costs ? step_of(spec, facts, n_threads, costs) : 0.0;
     /* a resolved spec is one that core takes */
     if (bytes == SIZE_MAX || (costs && step_seconds == 0.0))
         return error_status(err, STATUS_NO_MEMORY);

@@ -144,6 +144,60 @@ static const struct preset presets[] = {
      "\"ema_decay\":0.0,\"early_stop\":null},"
      "\"measure\":{\"target\":\"occupancy\",\"softness\":0.0,\"near_surface\":0.0,"
      "\"near_sigma\":0.01,\"pool\":0}}"},
+    /* Hash grids fill in what few projections leave open better than sines do (docs/method.md). */
+    {"fast", TASK_CT,
+     "Best result in a short time: a hash grid of the picture's size with a small network, 30 "
+     "seconds of training.",
+     "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
+     "\"n_features_per_level\":2,\"log2_hashmap_size\":16,\"base_resolution\":8,"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.01,"
+     "\"optimizer\":{\"type\":\"adam\",\"beta1\":0.9,\"beta2\":0.99,\"epsilon\":1e-15},"
+     "\"schedule\":{\"type\":\"hold\",\"hold\":0.3,\"floor\":0.01,\"warmup_steps\":0},"
+     "\"loss\":\"mse\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
+     "\"target_psnr\":null,\"time_limit_seconds\":30.0,"
+     "\"ema_decay\":0.0,\"early_stop\":null},"
+     "\"measure\":{\"n_angles\":20,\"interpolation\":\"nearest\",\"normalize\":\"max\"}}"},
+    /* Tancik et al. 2020, 2D CT, Shepp-Logan phantoms of 512 x 512. */
+    {"paper", TASK_CT,
+     "The settings of Tancik et al. 2020 for phantoms: 20 projections, 1,000 steps.",
+     "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256,\"sigma\":4.0,"
+     "\"normalize\":false,\"rotate\":false,\"trainable\":false},"
+     "\"network\":{\"n_hidden_layers\":3,\"width\":256,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":1000,\"batch_size\":\"auto\",\"learning_rate\":0.001,"
+     "\"optimizer\":\"adam\",\"schedule\":\"constant\",\"loss\":\"mse\",\"precision\":\"fp32\","
+     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":null,"
+     "\"ema_decay\":0.0,\"early_stop\":null},"
+     "\"measure\":{\"n_angles\":20,\"interpolation\":\"nearest\",\"normalize\":\"max\"}}"},
+    {"fast", TASK_MRI,
+     "Best result in a short time: a hash grid with a small network, two minutes of training.",
+     "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
+     "\"n_features_per_level\":2,\"log2_hashmap_size\":16,\"base_resolution\":8,"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"network\":{\"n_hidden_layers\":2,\"width\":32,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.01,"
+     "\"optimizer\":{\"type\":\"adam\",\"beta1\":0.9,\"beta2\":0.99,\"epsilon\":1e-15},"
+     "\"schedule\":{\"type\":\"hold\",\"hold\":0.3,\"floor\":0.01,\"warmup_steps\":0},"
+     "\"loss\":\"mse\",\"precision\":\"auto\",\"seed\":0,\"holdout\":\"none\","
+     "\"target_psnr\":null,\"time_limit_seconds\":120.0,"
+     "\"ema_decay\":0.0,\"early_stop\":null},"
+     "\"measure\":{\"mask_sigma\":null,\"n_draws\":\"auto\",\"normalize\":\"max\"}}"},
+    /* Tancik et al. 2020, 3D MRI, volumes of 96^3. */
+    {"paper", TASK_MRI,
+     "The settings of Tancik et al. 2020 for volumes: an eighth of the frequencies, 1,000 steps.",
+     "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256,\"sigma\":5.0,"
+     "\"normalize\":false,\"rotate\":false,\"trainable\":false},"
+     "\"network\":{\"n_hidden_layers\":3,\"width\":256,\"activation\":\"relu\","
+     "\"output_activation\":\"sigmoid\"}},"
+     "\"train\":{\"steps\":1000,\"batch_size\":\"auto\",\"learning_rate\":0.002,"
+     "\"optimizer\":\"adam\",\"schedule\":\"constant\",\"loss\":\"mse\",\"precision\":\"fp32\","
+     "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":null,"
+     "\"ema_decay\":0.0,\"early_stop\":null},"
+     "\"measure\":{\"mask_sigma\":null,\"n_draws\":\"auto\",\"normalize\":\"max\"}}"},
 };
 
 const struct preset *presets_table(size_t *n)

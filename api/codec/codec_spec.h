@@ -25,10 +25,12 @@
 #include "core/field/precision.h"
 #include "core/field/task.h"
 #include "core/nn/loss.h"
+#include "core/scene/projection.h"
 #include "core/scene/surroundings.h"
+#include "core/task/reconstruction.h"
 #include "server/store/store.h"
 
-enum task_type { TASK_IMAGE, TASK_VOLUME, TASK_SHAPE, TASK_VIEWS };
+enum task_type { TASK_IMAGE, TASK_VOLUME, TASK_SHAPE, TASK_VIEWS, TASK_CT, TASK_MRI };
 
 /* What a dataset says about the fields it can train; of a field that is there, what its summary
  * says. */
@@ -74,6 +76,16 @@ struct spec_measure {
         double softness, near_surface, near_sigma;
         uint64_t pool;
     } shape;
+    struct {
+        uint64_t n_angles;
+        enum projection_interpolation interpolation;
+        enum normalize normalize;
+    } ct;
+    struct {
+        double mask_sigma; /* 0: as the data's size has it */
+        uint64_t n_draws;  /* likewise */
+        enum normalize normalize;
+    } mri;
 };
 
 /* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */

@@ -107,8 +107,12 @@ static enum status check_early_stop(const json_t *train, struct problem_list *pr
 
 /* Larger pictures take larger batches: the tables of their grids are larger, and a step that
  * touches more of each cache line costs little more. */
-static json_int_t batch_size_for(const struct spec_facts *facts)
+static json_int_t batch_size_for(const struct spec_facts *facts, const struct task_row *row)
 {
+    if (row->n_points) {
+        const size_t n = row->n_points(facts);
+        return (json_int_t)(n < LIMIT_BATCH ? n : LIMIT_BATCH);
+    }
     enum { LEAST = 8192, MOST = 32768, PIXELS = 128 /* for a place of the batch */ };
     const double n_pixels = spec_facts_n_samples(facts);
     json_int_t size = LEAST;
@@ -117,14 +121,14 @@ static json_int_t batch_size_for(const struct spec_facts *facts)
     return size;
 }
 
-static bool fill_in_train(json_t *train, const struct spec_facts *facts)
+static bool fill_in_train(json_t *train, const struct spec_facts *facts, const struct task_row *row)
 {
     return !json_is_string(json_object_get(train, "batch_size")) ||
-           json_object_set_new(train, "batch_size", json_integer(batch_size_for(facts))) == 0;
+           json_object_set_new(train, "batch_size", json_integer(batch_size_for(facts, row))) == 0;
 }
 
 static json_t *resolve_train(json_t *caller, const json_t *preset, const struct spec_facts *facts,
-                             struct problem_list *problems)
+                             const struct task_row *row, struct problem_list *problems)
 {
     json_t *train = NULL;
     if (caller && !json_is_object(caller)) {
@@ -151,7 +155,7 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, const struct 
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
                            problems) != STATUS_OK)
         goto out;
-    ok = fill_in_train(train, facts);
+    ok = fill_in_train(train, facts, row);
     if (!ok)
         no_memory(problems);
     if (!ok || check_end(train, problems) != STATUS_OK ||
@@ -266,7 +270,7 @@ static json_t *resolve_parts(const json_t *body, const struct preset *preset,
         return NULL;
     }
     json_t *field = resolve_field(json_object_get(body, "field"), settings, facts, problems);
-    json_t *train = resolve_train(json_object_get(body, "train"), settings, facts, problems);
+    json_t *train = resolve_train(json_object_get(body, "train"), settings, facts, row, problems);
     json_t *measure = resolve_measure(json_object_get(body, "measure"),
                                       json_object_get(settings, "measure"), row, facts, problems);
     json_decref(settings);

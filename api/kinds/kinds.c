@@ -4,9 +4,9 @@
 
 #include "api/codec/codec_json.h"
 
-enum { N_KINDS = 4 };
-static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume, &kinds_shape,
-                                                  &kinds_views};
+enum { N_KINDS = 6 };
+static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume,   &kinds_shape,
+                                                  &kinds_views, &kinds_sinogram, &kinds_kspace};
 
 const struct kind *kinds_at(size_t i)
 {

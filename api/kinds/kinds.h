@@ -73,5 +73,7 @@ extern const struct kind kinds_image;
 extern const struct kind kinds_volume;
 extern const struct kind kinds_shape;
 extern const struct kind kinds_views;
+extern const struct kind kinds_sinogram;
+extern const struct kind kinds_kspace;
 
 #endif

@@ -53,6 +53,13 @@ struct task_row {
     /* Numbers that the field gives at a point.  NULL: the channels of the data. */
     size_t (*n_outputs)(const struct spec *spec, const struct spec_facts *facts);
 
+    /* Points of a step whatever the batch size, which is then of no account.  NULL: it is as large
+     * as the batch. */
+    size_t (*n_points)(const struct spec_facts *facts);
+
+    /* Seconds of one thread for a step's measurement, beyond what its points cost.  NULL: none. */
+    double (*measure_seconds)(const struct spec *spec, const struct spec_facts *facts);
+
     /* What only the data can say about a spec: problems at their places.  NULL: nothing. */
     enum status (*check)(const struct spec *spec, const struct spec_facts *facts,
                          struct problem_list *problems);
@@ -80,6 +87,7 @@ const struct task_row *tasks_find(const char *name);       /* NULL if there is n
 const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is none */
 
 /* --- the rows --- */
-extern const struct task_row tasks_image, tasks_volume, tasks_shape, tasks_views;
+extern const struct task_row tasks_image, tasks_volume, tasks_shape, tasks_views, tasks_ct,
+    tasks_mri;
 
 #endif

@@ -17,6 +17,10 @@ enum {
                                             4:2:0, 33 Mi in 4:4:4; a check stays under 256 MiB */
 
     LIMIT_VOLUME_VOXELS = 128 << 20, /* 128 Mi: 512 MiB as floats */
+    LIMIT_ANGLES = 4096,      /* of projections: more than any scanner takes in half a turn */
+    LIMIT_MEASURED = 8 << 20, /* numbers of a sinogram, samples of a k-space (192^3 and a bit): a
+                               * check of the largest file stays under 256 MiB */
+    LIMIT_RECONSTRUCTION = 16 << 20, /* samples of a lattice that every step evaluates: 256^3 */
     LIMIT_TRIANGLES = 10000000,      /* 120 MB, and as much again for a tree over them */
     LIMIT_VERTICES = 10000000, /* of a mesh: a closed one has half as many as triangles; 120 MB */
 

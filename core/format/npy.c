@@ -163,6 +163,44 @@ enum status npy_to_floats(const struct npy_array *a, float *out, struct error *e
     return STATUS_OK;
 }
 
+enum status npy_to_doubles(const struct npy_array *a, double *out, struct error *err)
+{
+    if (a->type == NPY_C64 || a->type == NPY_C128)
+        return error_set(err, STATUS_UNSUPPORTED, "", "the NPY array is complex, not real");
+    const size_t size = type_size[a->type];
+    struct walk w;
+    walk_start(&w, a);
+    for (size_t i = 0; i < a->n_elements; i++) {
+        const uint8_t *p = a->data + w.at * size;
+        out[i] = a->type == NPY_F64 ? double_of_bits(load(p, size, a->big_endian))
+                                    : (double)element(a->type, a->big_endian, p);
+        if (!isfinite(out[i]))
+            return not_finite(i, err);
+        walk_next(&w, a);
+    }
+    return STATUS_OK;
+}
+
+enum status npy_to_complex(const struct npy_array *a, float *out, struct error *err)
+{
+    const bool is_complex = a->type == NPY_C64 || a->type == NPY_C128;
+    const enum npy_type part = a->type == NPY_C64    ? NPY_F32
+                               : a->type == NPY_C128 ? NPY_F64
+                                                     : a->type;
+    const size_t size = type_size[a->type];
+    struct walk w;
+    walk_start(&w, a);
+    for (size_t i = 0; i < a->n_elements; i++) {
+        const uint8_t *p = a->data + w.at * size;
+        out[2 * i] = element(part, a->big_endian, p);
+        out[2 * i + 1] = is_complex ? element(part, a->big_endian, p + size / 2) : 0.0f;
+        if (!isfinite(out[2 * i]) || !isfinite(out[2 * i + 1]))
+            return not_finite(i, err);
+        walk_next(&w, a);
+    }
+    return STATUS_OK;
+}
+
 /* The least and the largest value of a real array, which has one at least. */
 static enum status find_range(const struct npy_array *a, float *low, float *high, struct error *err)
 {

@@ -51,6 +51,11 @@ enum status npy_parse(const uint8_t *bytes, size_t n_bytes, struct npy_array *ou
  * not scaled; complex types are UNSUPPORTED; NaN or Inf (also after narrowing) is INVALID. */
 enum status npy_to_floats(const struct npy_array *a, float *out, struct error *err) WARN_UNUSED;
 
+/* The same as double, and as pairs (re, im) of float, out [n_elements, 2], from complex or real
+ * types. */
+enum status npy_to_doubles(const struct npy_array *a, double *out, struct error *err) WARN_UNUSED;
+enum status npy_to_complex(const struct npy_array *a, float *out, struct error *err) WARN_UNUSED;
+
 /* An array [H,W] or [H,W,C] as an image: uint8 and uint16 (and bool) divided by their range, floats
  * as they are, other types UNSUPPORTED. */
 enum status npy_decode_image(const uint8_t *bytes, size_t n_bytes, struct image *out,
