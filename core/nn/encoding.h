@@ -85,12 +85,13 @@ struct encoding_spec {
     const double *b; /* explicit: [m, D] */
     const double *a; /* explicit: [m] */
 
-    size_t n_levels;                  /* grids: 1..32 */
-    size_t n_features_per_level;      /* 1, 2, 4 or 8 */
-    size_t log2_hashmap_size;         /* hashgrid: log2 of T, 4..24 */
-    size_t base_resolution;           /* N_min, at least 2 */
-    double finest_resolution;         /* N_max, of the last level; ignored if … */
-    double per_level_scale;           /* … this is not 0: b, at least 1 */
+    size_t n_levels;             /* grids: 1..32 */
+    size_t n_features_per_level; /* 1, 2, 4 or 8 */
+    size_t log2_hashmap_size;    /* hashgrid: log2 of T, 4..24 */
+    size_t base_resolution;      /* N_min, at least 2 */
+    double finest_resolution;    /* N_max, of the last level; ignored if … */
+    double per_level_scale;      /* … this is not 0: b, at least 1 */
+    double aspect[LIMIT_DIMS];   /* what part of them each axis has, in (0, 1]; 0 stands for 1 */
     enum interpolation interpolation; /* grids */
 
     size_t n_parts;                    /* concat: 2..4, none of them a concat */

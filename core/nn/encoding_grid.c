@@ -28,6 +28,11 @@ static enum status check_counts(const struct encoding_spec *spec, struct error *
         return error_set(err, STATUS_INVALID, "/encoding/base_resolution",
                          "'base_resolution' must be 2..%d, got %zu", ENCODING_MAX_RESOLUTION,
                          spec->base_resolution);
+    for (size_t d = 0; d < spec->n_inputs; d++)
+        if (!(spec->aspect[d] >= 0.0 && spec->aspect[d] <= 1.0))
+            return error_set(err, STATUS_INVALID, "/encoding/aspect",
+                             "'aspect' must be numbers over 0 and up to 1, got %g",
+                             spec->aspect[d]);
     return STATUS_OK;
 }
 
@@ -53,13 +58,23 @@ static enum status find_growth(const struct encoding_spec *spec, double *out, st
     return STATUS_OK;
 }
 
-/* One level; max_entries 0: no limit of its own.  False if it is larger than any table may be. */
-static bool add_level(struct grid *g, size_t level, double scale, size_t max_entries,
-                      size_t *n_entries)
+/* s_l of an axis. */
+static double scale_of(double resolution, double aspect)
 {
-    /* the last cell is found by the roundings of the kernels */
-    const float last = (float)scale + 0.5f;
-    const double side = floor((double)last) + 2, n_vertices = pow(side, (double)g->n_dims);
+    return aspect == 0.0 ? resolution - 1 : fmax(aspect * resolution, 2) - 1;
+}
+
+/* One level; max_entries 0: no limit of its own.  False if it is larger than any table may be. */
+static bool add_level(struct grid *g, size_t level, const double scale[LIMIT_DIMS],
+                      size_t max_entries, size_t *n_entries)
+{
+    double side[LIMIT_DIMS] = {1, 1, 1}, n_vertices = 1;
+    for (size_t d = 0; d < g->n_dims; d++) {
+        /* the last cell is found by the roundings of the kernels */
+        const float last = (float)scale[d] + 0.5f;
+        side[d] = floor((double)last) + 2;
+        n_vertices *= side[d];
+    }
     const bool is_hashed = max_entries > 0 && n_vertices > (double)max_entries;
     const double n_wanted = is_hashed ? (double)max_entries : n_vertices;
     const size_t per_line = GRID_LINE / g->n_features;
@@ -69,9 +84,9 @@ static bool add_level(struct grid *g, size_t level, double scale, size_t max_ent
     uint32_t factor = 1;
     for (size_t d = 0; d < LIMIT_DIMS; d++) { /* those beyond D are not used */
         g->factor[d][level] = is_hashed ? primes[d] : factor;
-        factor *= (uint32_t)side;
+        g->scale[d][level] = (float)scale[d];
+        factor *= (uint32_t)side[d];
     }
-    g->scale[level] = (float)scale;
     g->mask[level] = is_hashed ? (uint32_t)max_entries - 1 : 0;
     g->first[level] = (uint32_t)*n_entries;
     g->n_entries[level] = ((size_t)n_wanted + per_line - 1) / per_line * per_line;
@@ -95,7 +110,10 @@ static enum status prepare(struct encoding *e, const struct encoding_spec *spec,
                        .is_smooth = spec->interpolation == INTERPOLATION_SMOOTHSTEP};
     size_t n_entries = 0;
     for (size_t l = 0; l < g->n_levels; l++) {
-        const double scale = (double)spec->base_resolution * pow(growth, (double)l) - 1;
+        const double resolution = (double)spec->base_resolution * pow(growth, (double)l);
+        double scale[LIMIT_DIMS];
+        for (size_t d = 0; d < LIMIT_DIMS; d++)
+            scale[d] = scale_of(resolution, spec->aspect[d]);
         if (!add_level(g, l, scale, max_entries, &n_entries))
             return error_set(err, STATUS_INVALID, "/encoding",
                              "the tables would have more than %d numbers", LIMIT_GRID_PARAMETERS);
@@ -206,10 +224,10 @@ struct place {
     double weight[2], slope[2], curvature[2];
 };
 
-static struct place place_of(const struct grid *g, size_t level, float x)
+static struct place place_of(const struct grid *g, size_t level, size_t axis, float x)
 {
     /* the roundings of the kernels, so that it is the same cell */
-    const float scale = g->scale[level], inside = x > 0.0f ? x < 1.0f ? x : 1.0f : 0.0f;
+    const float scale = g->scale[axis][level], inside = x > 0.0f ? x < 1.0f ? x : 1.0f : 0.0f;
     float p = inside * scale;
     p += 0.5f;
     struct place place = {.cell = (uint32_t)p};
@@ -251,7 +269,7 @@ static double weight_slope(const struct place *place, size_t n_dims, size_t corn
 static void find_places(const struct grid *g, size_t level, const float *x, struct place *place)
 {
     for (size_t d = 0; d < g->n_dims; d++)
-        place[d] = place_of(g, level, x[d]);
+        place[d] = place_of(g, level, d, x[d]);
 }
 
 static void backward(const struct encoding *e, const float *params, size_t n, const float *x,

@@ -72,7 +72,7 @@ GRID_INLINE void grid_corners_of_levels(struct grid_corners *out, const struct g
     struct grid_axis axis[LIMIT_DIMS];
     for (size_t d = 0; d < n_dims; d++)
         for (size_t k = 0; k < GRID_LANES; k++)
-            grid_place(&axis[d], k, x[d], g->scale[level + k], is_smooth);
+            grid_place(&axis[d], k, x[d], g->scale[d][level + k], is_smooth);
     for (size_t c = 0; c < (size_t)1 << n_dims; c++)
         for (size_t k = 0; k < GRID_LANES; k++) {
             uint32_t factor[LIMIT_DIMS];
@@ -92,7 +92,7 @@ GRID_INLINE void grid_corners_of_points(struct grid_corners *out, const struct g
         factor[d] = g->factor[d][level];
     for (size_t d = 0; d < n_dims; d++)
         for (size_t k = 0; k < GRID_LANES; k++)
-            grid_place(&axis[d], k, x[k * n_dims + d], g->scale[level], is_smooth);
+            grid_place(&axis[d], k, x[k * n_dims + d], g->scale[d][level], is_smooth);
     for (size_t c = 0; c < (size_t)1 << n_dims; c++)
         for (size_t k = 0; k < GRID_LANES; k++)
             grid_corner(out, axis, k, c, n_dims, factor, g->mask[level], 0);

@@ -28,7 +28,7 @@ struct corners {
 
 /* What 16 lanes have of their levels. */
 struct levels {
-    __m512 scale;
+    __m512 scale[LIMIT_DIMS];
     __m512i factor[LIMIT_DIMS], mask, first;
 };
 
@@ -47,7 +47,7 @@ INLINE void find_corners(struct corners *out, const struct levels *l, const __m5
     __m512 weight[LIMIT_DIMS][2];
     UNROLL(3)
     for (size_t d = 0; d < n_dims; d++) {
-        const __m512 p = _mm512_add_ps(_mm512_mul_ps(inside(x[d]), l->scale), half);
+        const __m512 p = _mm512_add_ps(_mm512_mul_ps(inside(x[d]), l->scale[d]), half);
         const __m512i cell = _mm512_cvttps_epi32(p);
         __m512 t = _mm512_sub_ps(p, _mm512_cvtepi32_ps(cell));
         if (is_smooth)
@@ -103,11 +103,12 @@ INLINE void forward_pairs(const struct grid *g, const float *table, size_t n, co
         const size_t n_left = g->n_levels - level;
         const __mmask16 low = mask_of_pairs(n_left);
         const __mmask16 high = n_left > LANES / PAIR ? mask_of_pairs(n_left - LANES / PAIR) : 0;
-        struct levels l = {.scale = _mm512_loadu_ps(g->scale + level),
-                           .mask = _mm512_loadu_si512(g->mask + level),
+        struct levels l = {.mask = _mm512_loadu_si512(g->mask + level),
                            .first = _mm512_loadu_si512(g->first + level)};
-        for (size_t d = 0; d < n_dims; d++)
+        for (size_t d = 0; d < n_dims; d++) {
+            l.scale[d] = _mm512_loadu_ps(g->scale[d] + level);
             l.factor[d] = _mm512_loadu_si512(g->factor[d] + level);
+        }
         for (size_t i = 0; i < n; i++) {
             float *row = out + i * ld + PAIR * level;
             __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, place[LIMIT_DIMS];
@@ -165,11 +166,12 @@ INLINE void scatter_pairs(const struct grid *g, size_t level, size_t n, const fl
                           const float *d_features, float *gradient, uint8_t *touched, size_t n_dims,
                           bool is_smooth)
 {
-    struct levels l = {.scale = _mm512_set1_ps(g->scale[level]),
-                       .mask = _mm512_set1_epi32((int)g->mask[level]),
+    struct levels l = {.mask = _mm512_set1_epi32((int)g->mask[level]),
                        .first = _mm512_setzero_si512()};
-    for (size_t d = 0; d < n_dims; d++)
+    for (size_t d = 0; d < n_dims; d++) {
+        l.scale[d] = _mm512_set1_ps(g->scale[d][level]);
         l.factor[d] = _mm512_set1_epi32((int)g->factor[d][level]);
+    }
     for (size_t i = 0; i < n; i += LANES) {
         const size_t count = n - i < LANES ? n - i : (size_t)LANES;
         float along[LIMIT_DIMS][LANES] = {{0}}, rest[PAIR * LANES] = {0};

@@ -5,7 +5,7 @@ static const double some_a[] = {1.0, 0.5, 0.25};
 
 #define GRID                                                                                       \
     .n_levels = 2, .n_features_per_level = 2, .log2_hashmap_size = 4, .base_resolution = 2,        \
-    .finest_resolution = 5, .interpolation = INTERPOLATION_SMOOTHSTEP
+    .finest_resolution = 5, .aspect = {0.0, 1.0, 0.6}, .interpolation = INTERPOLATION_SMOOTHSTEP
 
 /* [D - 1]: each has the number of inputs of its concat */
 #define PARTS(n)                                                                                   \

@@ -16,6 +16,7 @@ struct encoding_spec small_grid_spec(enum encoding_type type, size_t n_inputs, s
                                   .log2_hashmap_size = 6,
                                   .base_resolution = 2,
                                   .finest_resolution = 12,
+                                  .aspect = {1.0, 0.75, 0.4},
                                   .interpolation = interpolation};
 }
 

@@ -50,11 +50,14 @@ static void add_levels(struct twin_encoding *e, struct twin_part *p)
     p->n_levels = spec->n_levels;
     for (size_t l = 0; l < p->n_levels; l++) {
         struct twin_level *level = &p->level[l];
-        level->scale = (double)spec->base_resolution * pow(growth, (double)l) - 1;
-        level->side = (size_t)floor(level->scale + 0.5) + 2;
         level->n_entries = 1;
-        for (size_t d = 0; d < spec->n_inputs; d++)
-            level->n_entries *= level->side;
+        for (size_t d = 0; d < spec->n_inputs; d++) {
+            const double resolution = (double)spec->base_resolution * pow(growth, (double)l);
+            const double part = spec->aspect[d] > 0 ? spec->aspect[d] : 1;
+            level->scale[d] = fmax(resolution * part, 2) - 1;
+            level->side[d] = (size_t)floor(level->scale[d] + 0.5) + 2;
+            level->n_entries *= level->side[d];
+        }
         const size_t most = (size_t)1 << spec->log2_hashmap_size;
         level->is_hashed = spec->type == ENCODING_HASHGRID && level->n_entries > most;
         if (level->is_hashed)
@@ -131,9 +134,9 @@ static void fourier_backward(const struct twin_part *p, const double *params, co
 /* --- grids --- */
 
 /* Where a coordinate is on a level: its cell, and how far into it. */
-static double cell_of(const struct twin_level *level, double x, double *cell)
+static double cell_of(double scale, double x, double *cell)
 {
-    const double place = level->scale * fmin(fmax(x, 0), 1) + 0.5;
+    const double place = scale * fmin(fmax(x, 0), 1) + 0.5;
     *cell = floor(place);
     return place - *cell;
 }
@@ -163,16 +166,16 @@ static struct corner corner_of(const struct twin_part *p, const struct twin_leve
     for (size_t d = p->spec.n_inputs; d-- > 0;) {
         const bool is_upper = which & 1u << d;
         double cell;
-        const double t = cell_of(level, x[d], &cell);
+        const double t = cell_of(level->scale[d], x[d], &cell);
         const uint64_t vertex = (uint64_t)cell + is_upper;
         const double weight = is_upper ? upper_weight(p, t) : 1 - upper_weight(p, t);
-        const double slope = (is_upper ? 1 : -1) * upper_slope(p, t) * level->scale;
+        const double slope = (is_upper ? 1 : -1) * upper_slope(p, t) * level->scale[d];
         for (size_t k = d + 1; k < p->spec.n_inputs; k++)
             c.slope[k] *= weight;
         c.slope[d] = c.weight * slope;
         c.weight *= weight;
         hash ^= vertex * prime[d] & UINT32_MAX;
-        number = number * level->side + vertex;
+        number = number * level->side[d] + vertex;
     }
     c.entry = (size_t)(level->is_hashed ? hash % level->n_entries : number);
     return c;
@@ -214,7 +217,7 @@ void twin_encode_cells(const struct twin_encoding *e, const double *x, uint64_t 
         for (size_t l = 0; l < e->part[i].n_levels; l++)
             for (size_t d = 0; d < e->n_inputs; d++) {
                 double cell;
-                const double t = cell_of(&e->part[i].level[l], x[d], &cell);
+                const double t = cell_of(e->part[i].level[l].scale[d], x[d], &cell);
                 *sides = (*sides ^ (uint64_t)cell) * 1099511628211u;
                 *margin = fmin(*margin, fmin(t, 1 - t));
             }

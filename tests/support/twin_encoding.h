@@ -17,9 +17,9 @@
 enum { TWIN_MAX_LEVELS = 4, TWIN_MAX_TENSORS = ENCODING_MAX_PARTS * TWIN_MAX_LEVELS };
 
 struct twin_level {
-    double scale;     /* s_l */
-    size_t side;      /* r_l */
-    size_t n_entries; /* with those that fill its last line */
+    double scale[LIMIT_DIMS]; /* s_l */
+    size_t side[LIMIT_DIMS];  /* r_l */
+    size_t n_entries;         /* with those that fill its last line */
     bool is_hashed;
     size_t first; /* place in the block */
 };
