@@ -15,7 +15,8 @@ static const struct preset presets[] = {
      "size with a small network. Of places between pixels it knows no more than interpolation.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":\"auto\",\"base_resolution\":32,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"aspect\":null,\"interpolation\":"
+     "\"linear\"},"
      "\"network\":{\"n_hidden_layers\":1,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.005,"
@@ -30,7 +31,8 @@ static const struct preset presets[] = {
      "training.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":16,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":14,\"base_resolution\":16,"
-     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"aspect\":null,\"interpolation\":"
+     "\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":4096,\"learning_rate\":0.005,"
@@ -55,10 +57,11 @@ static const struct preset presets[] = {
     /* The best of those tried on T1 heads of 1 mm and on CT of 256^3 (docs/decisions/0018). */
     {"fast", TASK_VOLUME,
      "Best result in a short time: all voxels, 22 seconds of training, a hash grid as fine as the "
-     "volume with a small network. Of places between voxels it knows no more than interpolation.",
+     "volume along each axis with a small network.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
-     "\"n_features_per_level\":2,\"log2_hashmap_size\":\"auto\",\"base_resolution\":24,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"n_features_per_level\":2,\"log2_hashmap_size\":\"auto\",\"base_resolution\":28,"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"aspect\":\"auto\","
+     "\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.01,"
@@ -86,7 +89,8 @@ static const struct preset presets[] = {
      "colours that change with the direction.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
      "\"n_features_per_level\":4,\"log2_hashmap_size\":17,\"base_resolution\":16,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"aspect\":null,\"interpolation\":"
+     "\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"linear\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":32768,\"learning_rate\":0.01,"
@@ -119,7 +123,8 @@ static const struct preset presets[] = {
      "seconds of training, a hash grid with a small network.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":12,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":17,\"base_resolution\":16,"
-     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":512.0,\"per_level_scale\":null,\"aspect\":null,\"interpolation\":"
+     "\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":8192,\"learning_rate\":0.005,"

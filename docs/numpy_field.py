@@ -24,13 +24,14 @@ def fourier(b, a, x):
 
 def level(spec, number, table, x):  # of a grid; cells are found in float32, like x
     growth = (spec["finest_resolution"] / spec["base_resolution"]) ** (1 / max(spec["n_levels"] - 1, 1))
-    scale = np.float32(spec["base_resolution"] * growth**number - 1)
+    resolution, aspect, n_dims = spec["base_resolution"] * growth**number, spec.get("aspect"), x.shape[1]
+    scale = np.float32(np.maximum(resolution * np.array(aspect[:n_dims]), 2) - 1 if aspect else [resolution - 1] * n_dims)
     places = np.clip(x, 0, 1) * scale + np.float32(0.5)
-    cells, side, n_dims = places.astype("u4"), int(scale + np.float32(0.5)) + 2, x.shape[1]
+    cells, sides = places.astype("u4"), [int(s + np.float32(0.5)) + 2 for s in scale]
     upper = places - cells.astype("f4")
     upper = upper**2 * (3 - 2 * upper) if spec["interpolation"] == "smoothstep" else upper
-    is_hashed = spec["type"] == "hashgrid" and side**n_dims > 2 ** spec["log2_hashmap_size"]
-    factors = [1, 2654435761, 805459861] if is_hashed else [1, side, side**2]
+    is_hashed = spec["type"] == "hashgrid" and np.prod(sides) > 2 ** spec["log2_hashmap_size"]
+    factors = [1, 2654435761, 805459861] if is_hashed else [1, sides[0], np.prod(sides[:2])]
     features = 0
     for corner in np.ndindex(*[2] * n_dims):
         terms = (cells + np.array(corner, "u4")) * np.array(factors[:n_dims], "u4")

@@ -178,6 +178,15 @@ static json_int_t log2_hashmap_size(const json_t *encoding, const struct spec_fa
     return (json_int_t)size;
 }
 
+/* What part of the most samples along an axis each axis has. */
+static json_t *aspect_of(const struct spec_facts *facts)
+{
+    const size_t across = facts->width > facts->height ? facts->width : facts->height;
+    const double most = (double)(across > facts->depth ? across : facts->depth);
+    return json_pack("[f,f,f]", (double)facts->width / most, (double)facts->height / most,
+                     facts->n_dims == 3 ? (double)facts->depth / most : 1.0);
+}
+
 /* What is "auto" becomes a number, and nothing else is left to say the same. */
 static enum status fill_in_grid(json_t *encoding, const char *pointer,
                                 const struct spec_facts *facts, struct problem_list *problems)
@@ -199,6 +208,8 @@ static enum status fill_in_grid(json_t *encoding, const char *pointer,
     if (ok && is_auto(encoding, "log2_hashmap_size"))
         ok = json_object_set_new(encoding, "log2_hashmap_size",
                                  json_integer(log2_hashmap_size(encoding, facts))) == 0;
+    if (ok && is_auto(encoding, "aspect"))
+        ok = json_object_set_new(encoding, "aspect", aspect_of(facts)) == 0;
     return ok ? STATUS_OK : no_memory(problems);
 }
 

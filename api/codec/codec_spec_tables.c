@@ -68,6 +68,16 @@ static const char *const interpolation_names[] = {"linear", "smoothstep", NULL};
          .fallback = "\"auto\""},                                                                  \
         {"per_level_scale",   MEMBER_NUMBER,     1, 16, .is_nullable = true,                       \
          AT(per_level_scale), .fallback = "null"},                                                 \
+        {"aspect",                                                                                 \
+         MEMBER_NUMBERS,                                                                           \
+         0.0,                                                                                      \
+         1.0,                                                                                      \
+         .is_min_open = true,                                                                      \
+         .is_nullable = true,                                                                      \
+         .may_be_auto = true,                                                                      \
+         AT(aspect),                                                                               \
+         .count = LIMIT_DIMS,                                                                      \
+         .fallback = "null"},                                                                      \
     {                                                                                              \
         "interpolation", MEMBER_NAME, AT(interpolation), .names = interpolation_names,             \
                                                          .fallback = "\"linear\""                  \

@@ -69,7 +69,7 @@ static bool add_level(struct grid *g, size_t level, const double scale[LIMIT_DIM
                       size_t max_entries, size_t *n_entries)
 {
     double side[LIMIT_DIMS] = {1, 1, 1}, n_vertices = 1;
-    for (size_t d = 0; d < g->n_dims; d++) {
+    for (size_t d = 0; d < LIMIT_DIMS && d < g->n_dims; d++) {
         /* the last cell is found by the roundings of the kernels */
         const float last = (float)scale[d] + 0.5f;
         side[d] = floor((double)last) + 2;

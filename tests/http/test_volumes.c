@@ -446,7 +446,10 @@ static void jobs_over_volumes_take_their_settings(void **state)
     json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
     assert_string_equal(member_text(job, "spec.preset"), "fast");
     assert_string_equal(member_text(job, "spec.field.encoding.type"), "hashgrid");
-    assert_true(member_number(job, "spec.field.encoding.finest_resolution") == 24.0);
+    assert_true(member_number(job, "spec.field.encoding.finest_resolution") == 28.0);
+    const json_t *aspect = member_get(job, "spec.field.encoding.aspect");
+    assert_true(json_number_value(json_array_get(aspect, 0)) == 1.0);
+    assert_true(json_number_value(json_array_get(aspect, 2)) == (double)Z / X);
     json_t *done = wait_for_job(&service, member_text(job, "id"), "succeeded");
     assert_true(member_number(done, "metrics.baseline_psnr") >=
                 member_number(done, "metrics.baseline_nearest_psnr"));
