@@ -223,10 +223,9 @@ static void dataset_kinds_of_later_parts_are_unsupported(void **state)
         const char *kind;
         enum status status;
     } cases[] = {
-        {"image", STATUS_OK},           {"volume", STATUS_OK},
-        {"kspace", STATUS_UNSUPPORTED}, {"views", STATUS_UNSUPPORTED},
-        {"signal", STATUS_UNSUPPORTED}, {"picture", STATUS_INVALID},
-        {"", STATUS_INVALID},           {"Image", STATUS_INVALID},
+        {"image", STATUS_OK}, {"volume", STATUS_OK},          {"views", STATUS_OK},
+        {"shape", STATUS_OK}, {"signal", STATUS_UNSUPPORTED}, {"picture", STATUS_INVALID},
+        {"", STATUS_INVALID}, {"Image", STATUS_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct http_request r = query_of("kind", cases[i].kind);

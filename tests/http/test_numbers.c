@@ -25,6 +25,7 @@ static const char mark[] = "@number@";
 static struct service service;
 static json_t *api;
 static char dataset[ID_TEXT], done_job[ID_TEXT], field[ID_TEXT];
+static char solid[ID_TEXT];              /* a field of three dimensions */
 static size_t n_sent, n_refused, n_jobs; /* n_jobs: accepted by POST /v1/jobs or resume */
 static double slowest;
 
@@ -413,8 +414,11 @@ static void try_argument(const char *path, const char *name, const json_t *schem
 static void fill_id(const char *template, char out[128])
 {
     const char *id = strstr(template, "{id}");
+    const bool is_solid = strstr(template, "/slice") || strstr(template, "/mesh") ||
+                          strstr(template, "/volume") || strstr(template, "/render");
     const char *value = strstr(template, "/datasets/") ? dataset
                         : strstr(template, "/jobs/")   ? done_job
+                        : is_solid                     ? solid
                                                        : field;
     snprintf(out, 128, "%.*s%s%s", id ? (int)(id - template) : (int)strlen(template), template,
              id ? value : "", id ? id + 4 : "");
@@ -505,6 +509,31 @@ static void event_ids_are_checked(void **state)
 
 /* --- */
 
+static void fit(const char *dataset_id, char job[ID_TEXT], char field_id[ID_TEXT])
+{
+    start_job(&service, dataset_id, 20, "", job);
+    json_t *done = wait_for_job(&service, job, "succeeded");
+    snprintf(field_id, ID_TEXT, "%s", member_text(done, "field_id"));
+    json_decref(done);
+}
+
+static void fit_solid(void)
+{
+    static const uint8_t voxels[4 * 5 * 6] = {1, 2, 255};
+    char job[ID_TEXT], id[ID_TEXT];
+    struct bytes npy = make_npy("|u1", "4, 5, 6", voxels, sizeof(voxels));
+    json_t *d =
+        answer_json(service_send(&service, &(struct request){.method = "POST",
+                                                             .path = "/v1/datasets?kind=volume",
+                                                             .body = npy.data,
+                                                             .n_body = npy.n}),
+                    201);
+    snprintf(id, sizeof(id), "%s", member_text(d, "id"));
+    fit(id, job, solid);
+    json_decref(d);
+    bytes_free(&npy);
+}
+
 static int start(void **state)
 {
     char path[128];
@@ -512,10 +541,8 @@ static int start(void **state)
     service_start(&service, NULL);
     api = answer_json(service_get(&service, "/openapi.json"), 200);
     upload_picture(&service, 16, 1, dataset);
-    start_job(&service, dataset, 20, "", done_job);
-    json_t *done = wait_for_job(&service, done_job, "succeeded");
-    snprintf(field, sizeof(field), "%s", member_text(done, "field_id"));
-    json_decref(done);
+    fit(dataset, done_job, field);
+    fit_solid();
     /* The only worker is busy from now on: what is accepted waits, and is cancelled at once. */
     start_job(&service, dataset, 10000000, "", path);
     wait_for_step(&service, path, 1);
