@@ -28,6 +28,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/v1/fields/{id}/render", fields_render, ROUTE_JSON_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/slice", fields_slice, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/volume", fields_volume, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/v1/fields/{id}/mesh", fields_mesh, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/evaluate", fields_evaluate, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/weights", fields_weights, ROUTE_NO_BODY, 0},
 

@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/base/limits.h"
+
 enum type {
     TYPE_LISTEN, /* HOST:PORT, into listen_host and listen_port */
     TYPE_TEXT,
@@ -63,6 +65,8 @@ static const struct row {
      NULL, "points", "points of a binary query"},
     {"render-pixels", TYPE_NUMBER, MEMBER(render_pixels), 1, 1ULL << 30, "16777216", NULL, "pixels",
      "size of a rendered picture"},
+    {"mesh-resolution", TYPE_NUMBER, MEMBER(mesh_resolution), 8, LIMIT_LATTICE_SIDE, "512", NULL,
+     "samples", "along the longest side of the lattice that a mesh is made on"},
     {"queued-jobs", TYPE_NUMBER, MEMBER(queued_jobs), 1, 1000000, "10000", NULL, "jobs",
      "jobs that may wait"},
     {"name-bytes", TYPE_NUMBER, MEMBER(name_bytes), 1, 1024, "128", NULL, "bytes",

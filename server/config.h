@@ -29,6 +29,7 @@ struct config {
     uint64_t query_points_json;
     uint64_t query_points_binary;
     uint64_t render_pixels;
+    uint64_t mesh_resolution; /* samples along the longest side of an isosurface's lattice */
     uint64_t queued_jobs;
     uint64_t name_bytes;
     uint64_t connections;

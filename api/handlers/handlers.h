@@ -34,8 +34,8 @@ handler fields_list, fields_get, fields_delete, fields_evaluate;
 /* query.c */
 handler fields_query, fields_value;
 
-/* image.c, slice.c, volume.c, weights.c */
-handler fields_image, fields_slice, fields_volume, fields_weights;
+/* image.c, slice.c, volume.c, mesh.c, weights.c */
+handler fields_image, fields_slice, fields_volume, fields_mesh, fields_weights;
 
 /* render.c */
 handler fields_render;

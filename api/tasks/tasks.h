@@ -28,6 +28,16 @@ struct task_bytes {
     uint64_t evaluating; /* a full evaluation, beside the field's workspaces */
 };
 
+/* The surface of a field: where what it measures passes a level. */
+struct task_surface {
+    float level; /* where the client does not say */
+    bool is_inside_below;
+    /* What is measured, values [n], at unit coordinates [n, 3] where the field gives outputs [n,
+     * n_outputs].  NULL: the first output. */
+    void (*values)(const struct spec *spec, const struct field *f, size_t n, const float *unit,
+                   const float *outputs, float *values);
+};
+
 struct task_row {
     enum task_type type;
     const char *name;  /* "image" */
@@ -74,6 +84,10 @@ struct task_row {
     enum status (*open_eye)(struct eye **out, const struct spec *spec, const struct field *f,
                             bool has_normals, struct error *err);
     double (*points_of_ray)(const struct spec *spec);
+
+    /* Fields of three dimensions: what their surface is.  out comes as what NULL stands for: the
+     * first output, inside over one half. */
+    void (*surface)(const struct spec *spec, struct task_surface *out);
 
     struct task_bytes (*bytes)(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads);

@@ -172,6 +172,29 @@ static double points_of_ray(const struct spec *spec)
     return spec->measure.views.occupancy_grid ? WALKED : (double)spec->measure.views.n_samples;
 }
 
+/* --- its surface --- */
+
+/* Densities per source unit; none where the mask says that nothing is. */
+static void surface_values(const struct spec *spec, const struct field *f, size_t n,
+                           const float *unit, const float *outputs, float *values)
+{
+    const struct radiance_spec r = radiance_of(spec);
+    const size_t stride = field_n_outputs(f);
+    const uint8_t *mask = field_mask_const(f);
+    for (size_t i = 0; i < n; i++)
+        values[i] = mask && !occupancy_has(mask, unit + 3 * i)
+                        ? 0.0f
+                        : volume_density(r.shading.density, outputs[i * stride]) / (float)r.unit;
+}
+
+/* Half of the light is lost in 1/64 of the cube's side: nearer to the surface of what is solid than
+ * to its fog. */
+static void surface(const struct spec *spec, struct task_surface *out)
+{
+    out->level = (float)(64.0 * M_LN2 / spec->source_from_unit[0][0]);
+    out->values = surface_values;
+}
+
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads)
 {
@@ -210,6 +233,7 @@ const struct task_row tasks_views = {
     .check = check,
     .create = create,
     .open_eye = open_eye,
+    .surface = surface,
     .points_of_ray = points_of_ray,
     .bytes = bytes,
 };

@@ -76,6 +76,18 @@ static int clamp_index(float x)
     return i < 0 ? 0 : i >= SIDE ? SIDE - 1 : i;
 }
 
+static bool is_set(const uint8_t *mask, const int cell[3])
+{
+    const size_t bit = ((size_t)cell[2] * SIDE + (size_t)cell[1]) * SIDE + (size_t)cell[0];
+    return mask[bit / 8] >> bit % 8 & 1;
+}
+
+bool occupancy_has(const uint8_t *mask, const float unit[3])
+{
+    return is_set(mask,
+                  (const int[3]){clamp_index(unit[0]), clamp_index(unit[1]), clamp_index(unit[2])});
+}
+
 /* Places until the ray has left the cube of cells [low, low + n) along all axes, at least 1. */
 static uint32_t steps_to_leave(const struct walk *w, const float at[3], const int low[3], int n)
 {
@@ -112,8 +124,7 @@ size_t occupancy_walk(const struct occupancy *o, struct walk *w, size_t n, float
             w->next += steps_to_leave(w, at, low, (2 * reach - 1) * OCCUPANCY_BLOCK);
             continue;
         }
-        const size_t bit = ((size_t)cell[2] * SIDE + (size_t)cell[1]) * SIDE + (size_t)cell[0];
-        if (!(o->mask[bit / 8] >> bit % 8 & 1)) {
+        if (!is_set(o->mask, cell)) {
             w->next += steps_to_leave(w, at, cell, 1);
             continue;
         }

@@ -13,6 +13,7 @@
 #ifndef CORE_SCENE_OCCUPANCY_H
 #define CORE_SCENE_OCCUPANCY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,9 @@ struct occupancy {
 /* Of a mask [OCCUPANCY_BYTES] (copied), NULL for everything; mem_free.  NO_MEMORY. */
 enum status occupancy_create(struct occupancy **out, const uint8_t *mask,
                              struct error *err) WARN_UNUSED;
+
+/* Is there something in the cell of a point of the unit cube? */
+bool occupancy_has(const uint8_t *mask, const float unit[3]);
 
 /* After the mask was changed. */
 void occupancy_measure(struct occupancy *o);

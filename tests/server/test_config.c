@@ -44,6 +44,7 @@ static void defaults_are_the_contracts(void **state)
     assert_int_equal(c.query_points_json, 1 << 20);
     assert_int_equal(c.query_points_binary, 8 << 20);
     assert_int_equal(c.render_pixels, 16 << 20);
+    assert_int_equal(c.mesh_resolution, 512);
     assert_int_equal(c.queued_jobs, 10000);
     assert_int_equal(c.name_bytes, 128);
     assert_int_equal(c.connections, 4096);

@@ -1,0 +1,70 @@
+#include "core/scene/mesh_map.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/scene/ray.h"
+
+static double determinant(const double map[3][4])
+{
+    double cross[3];
+    ray_cross(map[0], map[1], cross);
+    return ray_dot(cross, map[2]);
+}
+
+void mesh_map(struct mesh *m, const double map[3][4])
+{
+    for (size_t i = 0; i < m->n_vertices; i++) {
+        float *v = m->vertices + 3 * i;
+        const double p[3] = {(double)v[0], (double)v[1], (double)v[2]};
+        for (size_t r = 0; r < 3; r++)
+            v[r] = (float)(ray_dot(map[r], p) + map[r][3]);
+    }
+    if (determinant(map) >= 0.0)
+        return;
+    for (size_t i = 0; i < m->n_triangles; i++) {
+        uint32_t *t = m->triangles + 3 * i;
+        const uint32_t second = t[1];
+        t[1] = t[2];
+        t[2] = second;
+    }
+}
+
+/* From corner k to the next two, as unit vectors; false where a side has no length. */
+static bool sides_at(const struct mesh *m, const uint32_t *t, size_t k, double a[3], double b[3])
+{
+    for (size_t d = 0; d < 3; d++) {
+        const double p = (double)m->vertices[3 * (size_t)t[k] + d];
+        a[d] = (double)m->vertices[3 * (size_t)t[(k + 1) % 3] + d] - p;
+        b[d] = (double)m->vertices[3 * (size_t)t[(k + 2) % 3] + d] - p;
+    }
+    return ray_normalize(a) > 0.0 && ray_normalize(b) > 0.0;
+}
+
+void mesh_normals(const struct mesh *m, float *normals)
+{
+    memset(normals, 0, m->n_vertices * 3 * sizeof *normals);
+    for (size_t i = 0; i < m->n_triangles; i++) {
+        const uint32_t *t = m->triangles + 3 * i;
+        for (size_t k = 0; k < 3; k++) {
+            double a[3], b[3], n[3];
+            if (!sides_at(m, t, k, a, b))
+                continue;
+            ray_cross(a, b, n);
+            const double angle = acos(fmin(fmax(ray_dot(a, b), -1.0), 1.0));
+            if (!(ray_normalize(n) > 0.0))
+                continue;
+            for (size_t d = 0; d < 3; d++)
+                normals[3 * (size_t)t[k] + d] += (float)(angle * n[d]);
+        }
+    }
+    for (size_t i = 0; i < m->n_vertices; i++) {
+        double n[3];
+        for (size_t d = 0; d < 3; d++)
+            n[d] = (double)normals[3 * i + d];
+        if (!(ray_normalize(n) > 0.0))
+            n[2] = 1.0;
+        for (size_t d = 0; d < 3; d++)
+            normals[3 * i + d] = (float)n[d];
+    }
+}
