@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/format/mesh.h"
 #include "core/format/pixels.h"
 #include "core/format/png.h"
 
@@ -59,11 +60,23 @@ static enum status make_phantom(const struct sample_spec *spec, struct buffer *o
     return append_png(sample_phantom, spec, out, err);
 }
 
+static enum status make_shape(const struct sample_spec *spec, struct buffer *out, struct error *err)
+{
+    struct mesh mesh;
+    enum status status = sample_shape(spec, &mesh, err);
+    if (status != STATUS_OK)
+        return status;
+    status = mesh_ply_encode(&mesh, NULL, out, err);
+    mesh_deinit(&mesh);
+    return status;
+}
+
 static const struct sample samples[] = {
     {"picture", "a synthetic landscape with edges, gradients and fine texture", "image/png",
      make_picture},
     {"text", "random strings on white, as in the paper's text images", "image/png", make_text},
     {"phantom", "a perturbed Shepp-Logan head, for tomography", "image/png", make_phantom},
+    {"shape", "a closed mesh, a ring with arms, as PLY", "application/ply", make_shape},
     {"views", "posed views of a scene of solid shapes, in a ZIP", "application/zip", sample_views},
 };
 

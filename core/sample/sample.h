@@ -12,10 +12,10 @@
 
 struct sample_spec {
     uint64_t seed;
-    size_t size; /* side in pixels; 0 takes the sample's default (512) */
+    size_t size; /* side in pixels, or of a lattice; 0 takes the sample's default */
 };
 
-/* The side that a spec asks for: 16..4096.  INVALID ("/size"). */
+/* The side in pixels that a spec asks for: 16..4096, 512 by default.  INVALID ("/size"). */
 enum status sample_side(const struct sample_spec *spec, size_t *out, struct error *err) WARN_UNUSED;
 
 /* One row of the table of samples. */
@@ -32,7 +32,7 @@ const struct sample *sample_table(size_t *n);
 /* NULL if there is none. */
 const struct sample *sample_find(const char *name);
 
-/* The pictures behind the rows, for tests and tasks.  The caller owns *out. */
+/* What is behind the rows, for tests and tasks.  The caller owns *out. */
 
 /* A synthetic scene, RGB: gradients, edges at all angles, fine texture, so that every band is used.
  */
@@ -53,6 +53,11 @@ enum status sample_phantom(const struct sample_spec *spec, struct image *out,
  * Blender's layout: 60 to train, 12 to test, RGBA, nothing behind the scene.  size: 16..1024, 128
  * where none is asked for. */
 enum status sample_views(const struct sample_spec *spec, struct buffer *out,
+                         struct error *err) WARN_UNUSED;
+
+/* A closed mesh of one piece: a ring with arms, within [-1, 1]^3, y up, by marching cubes on a
+ * lattice of 16..512 samples a side (128). */
+enum status sample_shape(const struct sample_spec *spec, struct mesh *out,
                          struct error *err) WARN_UNUSED;
 
 #endif
