@@ -13,6 +13,7 @@
 #include "api/handlers/field_facts.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/space.h"
 #include "api/handlers/surface.h"
 #include "api/service.h"
 #include "core/base/mem.h"
@@ -147,17 +148,6 @@ static void mesh_and_reply(const struct service *service, const struct http_requ
     spec_deinit(&spec);
 }
 
-static bool is_solid_or_reply(const struct http_request *request, struct http_response *response,
-                              const struct spec_facts *data)
-{
-    struct error err = {0};
-    if (data->n_dims == 3)
-        return true;
-    error_set(&err, STATUS_UNSUPPORTED, "", "the field has %zu dimensions, a surface needs three",
-              data->n_dims);
-    return reply_error(request, response, &err);
-}
-
 void fields_mesh(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
@@ -166,7 +156,7 @@ void fields_mesh(void *context, const struct http_request *request, struct http_
     struct mesh_query query = {0};
     char etag[ETAG_SIZE];
     if (!field_facts_or_reply(service, request, response, &facts) ||
-        !is_solid_or_reply(request, response, &facts.data) ||
+        !space_or_reply(request, response, &facts.data) ||
         !read_mesh_query_or_reply(service, request, response, &query))
         return;
     make_mesh_etag(&query, facts.weights_sha256, etag);

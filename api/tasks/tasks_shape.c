@@ -106,6 +106,13 @@ static double points_of_ray(const struct spec *spec)
     return level_set_points(&s);
 }
 
+/* An occupancy passes one half, a distance 0. */
+static void surface(const struct spec *spec, struct task_surface *out)
+{
+    out->is_inside_below = spec->measure.shape.target == SHAPE_SDF;
+    out->level = out->is_inside_below ? 0.0f : 0.5f;
+}
+
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads)
 {
@@ -147,5 +154,6 @@ const struct task_row tasks_shape = {
     .create = create,
     .open_eye = open_eye,
     .points_of_ray = points_of_ray,
+    .surface = surface,
     .bytes = bytes,
 };

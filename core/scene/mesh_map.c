@@ -30,33 +30,20 @@ void mesh_map(struct mesh *m, const double map[3][4])
     }
 }
 
-/* From corner k to the next two, as unit vectors; false where a side has no length. */
-static bool sides_at(const struct mesh *m, const uint32_t *t, size_t k, double a[3], double b[3])
-{
-    for (size_t d = 0; d < 3; d++) {
-        const double p = (double)m->vertices[3 * (size_t)t[k] + d];
-        a[d] = (double)m->vertices[3 * (size_t)t[(k + 1) % 3] + d] - p;
-        b[d] = (double)m->vertices[3 * (size_t)t[(k + 2) % 3] + d] - p;
-    }
-    return ray_normalize(a) > 0.0 && ray_normalize(b) > 0.0;
-}
-
 void mesh_normals(const struct mesh *m, float *normals)
 {
     memset(normals, 0, m->n_vertices * 3 * sizeof *normals);
     for (size_t i = 0; i < m->n_triangles; i++) {
         const uint32_t *t = m->triangles + 3 * i;
-        for (size_t k = 0; k < 3; k++) {
-            double a[3], b[3], n[3];
-            if (!sides_at(m, t, k, a, b))
-                continue;
-            ray_cross(a, b, n);
-            const double angle = acos(fmin(fmax(ray_dot(a, b), -1.0), 1.0));
-            if (!(ray_normalize(n) > 0.0))
-                continue;
-            for (size_t d = 0; d < 3; d++)
-                normals[3 * (size_t)t[k] + d] += (float)(angle * n[d]);
+        double a[3], b[3], n[3];
+        for (size_t d = 0; d < 3; d++) {
+            const double p = (double)m->vertices[3 * (size_t)t[0] + d];
+            a[d] = (double)m->vertices[3 * (size_t)t[1] + d] - p;
+            b[d] = (double)m->vertices[3 * (size_t)t[2] + d] - p;
         }
+        ray_cross(a, b, n); /* twice the area long */
+        for (size_t k = 0; k < 9; k++)
+            normals[3 * (size_t)t[k / 3] + k % 3] += (float)n[k % 3];
     }
     for (size_t i = 0; i < m->n_vertices; i++) {
         double n[3];

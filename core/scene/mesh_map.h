@@ -11,9 +11,8 @@
 void mesh_map(struct mesh *m, const double map[3][4]);
 
 /* Unit normals [n_vertices, 3], outwards where triangles are counter-clockwise seen from outside:
- * those of the triangles around each vertex, by the angle that they have there, which does not
- * depend on how a face is cut (Thuermer and Wuethrich 1998).  +z for a vertex without a triangle of
- * any area. */
+ * the mean of those of the triangles around each vertex by their area, so that slivers, whose own
+ * say little, do not count.  +z for a vertex without a triangle of any area. */
 void mesh_normals(const struct mesh *m, float *normals);
 
 #endif

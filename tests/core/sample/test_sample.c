@@ -11,6 +11,7 @@
 #include "core/base/mem.h"
 #include "core/format/png.h"
 #include "core/sample/sample.h"
+#include "core/scene/mesh_facts.h"
 #include "tests/support/alloc.h"
 
 enum { MAX_BYTES = 8 << 20, SIDE = 64 };
@@ -145,6 +146,25 @@ static void sample_picture_uses_fine_and_coarse_bands(void **state)
     image_deinit(&image);
 }
 
+/* One piece, closed, seen rightly from outside, whatever the seed. */
+static void sample_shape_is_a_solid(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        const struct sample_spec spec = {.seed = seed, .size = 48};
+        struct mesh m;
+        struct mesh_facts f;
+        assert_int_equal(sample_shape(&spec, &m, NULL), STATUS_OK);
+        assert_int_equal(mesh_facts_find(&m, &f, NULL), STATUS_OK);
+        assert_true(f.is_watertight && f.n_components == 1 && f.euler <= 0);
+        assert_int_equal(f.n_misoriented_edges, 0);
+        assert_true(f.volume > 0.1 && f.volume < 2);
+        for (size_t d = 0; d < 3; d++)
+            assert_true(f.low[d] > -1.0f && f.high[d] < 1.0f);
+        mesh_deinit(&m);
+    }
+}
+
 static enum status make_once(void *context, struct error *err)
 {
     const struct sample *sample = context;
@@ -159,8 +179,8 @@ static enum status make_once(void *context, struct error *err)
 static void samples_survive_every_failing_allocation(void **state)
 {
     (void)state;
-    static const char *const names[] = {"picture", "text", "phantom"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const names[] = {"picture", "text", "phantom", "shape"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_true(alloc_fail_each(make_once, (void *)(uintptr_t)sample_find(names[i])) > 4);
 }
 
@@ -174,6 +194,7 @@ int main(void)
         cmocka_unit_test(sample_text_is_mostly_white_and_never_empty),
         cmocka_unit_test(sample_phantom_looks_like_a_head),
         cmocka_unit_test(sample_picture_uses_fine_and_coarse_bands),
+        cmocka_unit_test(sample_shape_is_a_solid),
         cmocka_unit_test(samples_survive_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
