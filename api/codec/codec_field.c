@@ -16,6 +16,7 @@ static bool add_pictures(json_t *links, const char *field_id, json_int_t n_dims)
         return json_object_set_new(links, "image", link_to(field_id, "/image")) == 0;
     return json_object_set_new(links, "slice", link_to(field_id, "/slice")) == 0 &&
            json_object_set_new(links, "volume", link_to(field_id, "/volume")) == 0 &&
+           json_object_set_new(links, "mesh", link_to(field_id, "/mesh")) == 0 &&
            json_object_set_new(links, "render", link_to(field_id, "/render")) == 0;
 }
 

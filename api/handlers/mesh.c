@@ -1,8 +1,9 @@
 /*
  * The surface of a field as a mesh: where it passes a level, closed, in source units.
  *
- * The lattice spans the domain, borders included: `resolution` samples along its longest side (in
- * source units), along the others as many as make cells cubes.
+ * The lattice spans the part of the domain that the field has learned from, borders included:
+ * `resolution` samples along its longest side (in source units), along the others as many as make
+ * cells cubes.  Outside of that part a field may be anything.
  */
 #include <math.h>
 #include <stdio.h>
@@ -70,13 +71,14 @@ static void make_mesh_etag(const struct mesh_query *q, const char *sha256, char 
     reply_make_etag(etag, sha256, MESH_VERSION, text);
 }
 
-/* Samples along the sides of the domain, at least LEAST_RESOLUTION. */
+/* Samples along the sides of the box, at least LEAST_RESOLUTION. */
 static void choose_lattice(const struct mesh_query *q, struct surface_spec *s)
 {
     double length[3], longest = 0.0;
     for (size_t c = 0; c < 3; c++) {
         const double(*m)[4] = s->source_from_unit;
-        length[c] = sqrt(m[0][c] * m[0][c] + m[1][c] * m[1][c] + m[2][c] * m[2][c]);
+        length[c] = sqrt(m[0][c] * m[0][c] + m[1][c] * m[1][c] + m[2][c] * m[2][c]) *
+                    (s->high[c] - s->low[c]);
         longest = fmax(longest, length[c]);
     }
     for (size_t c = 0; c < 3; c++) {
@@ -102,6 +104,8 @@ static enum status prepare(const struct field_entry *entry, const struct mesh_qu
     if (q->has_level)
         s->surface.level = (float)q->level;
     memcpy(s->source_from_unit, facts.source_from_unit, sizeof s->source_from_unit);
+    memcpy(s->low, spec->low, sizeof s->low);
+    memcpy(s->high, spec->high, sizeof s->high);
     choose_lattice(q, s);
     return STATUS_OK;
 }

@@ -36,17 +36,31 @@ static void lattice_points(const struct asking *a, size_t first, size_t n, float
     }
 }
 
-/* Walls stand out of the domain by a hair: what they ask for is inside. */
+/* Walls stand out of the lattice by a hair: what they ask for is inside. */
 static void points(const void *context, size_t first, size_t n, float *unit)
 {
     const struct asking *a = context;
-    if (!a->vertices) {
+    const double *low = a->s->low, *high = a->s->high;
+    if (a->vertices)
+        marching_cubes_points(a->vertices, first, n, unit);
+    else
         lattice_points(a, first, n, unit);
-        return;
+    for (size_t i = 0; i < 3 * n; i++) {
+        const double along = fmin(fmax((double)unit[i], 0.0), 1.0);
+        unit[i] = (float)(low[i % 3] + along * (high[i % 3] - low[i % 3]));
     }
-    marching_cubes_points(a->vertices, first, n, unit);
-    for (size_t i = 0; i < 3 * n; i++)
-        unit[i] = fminf(fmaxf(unit[i], 0.0f), 1.0f);
+}
+
+/* From the lattice, whose sides are 1, to source coordinates. */
+static void map_to_source(const struct surface_spec *s, double map[3][4])
+{
+    for (size_t r = 0; r < 3; r++) {
+        map[r][3] = s->source_from_unit[r][3];
+        for (size_t c = 0; c < 3; c++) {
+            map[r][c] = s->source_from_unit[r][c] * (s->high[c] - s->low[c]);
+            map[r][3] += s->source_from_unit[r][c] * s->low[c];
+        }
+    }
 }
 
 static void take_values(void *context, size_t first, size_t n, const struct field_outputs *out)
@@ -90,7 +104,9 @@ static enum status march(const struct surface_spec *s, const struct service *ser
     const size_t plane = s->n[0] * s->n[1];
     const size_t per_slab = plane < SLAB_POINTS ? SLAB_POINTS / plane : 1;
     float *values = mem_alloc_array(per_slab * plane, sizeof *values);
-    enum status status = values ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    enum status status = STATUS_OK;
+    if (!values)
+        return error_status(err, STATUS_NO_MEMORY);
     for (size_t z = 0; z < s->n[2] && status == STATUS_OK; z += per_slab) {
         const size_t n_planes = s->n[2] - z < per_slab ? s->n[2] - z : per_slab;
         struct asking a = {.s = s, .first = z * plane, .values = values};
@@ -116,7 +132,9 @@ static enum status refine(const struct surface_spec *s, const struct service *se
 {
     const size_t n = marching_cubes_n_vertices(mc);
     float *values = mem_alloc_array(n, sizeof *values);
-    enum status status = values ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    enum status status = STATUS_OK;
+    if (!values)
+        return error_status(err, STATUS_NO_MEMORY);
     for (size_t step = 0; step < N_STEPS && status == STATUS_OK; step++) {
         struct asking a = {.s = s, .vertices = mc, .values = values};
         const struct evaluation e = evaluation_of(&a, n);
@@ -165,7 +183,9 @@ enum status surface_make(const struct surface_spec *s, const struct service *ser
         mesh_deinit(&m);
         return error_status(err, STATUS_NO_MEMORY);
     }
-    mesh_map(&m, s->source_from_unit);
+    double map[3][4];
+    map_to_source(s, map);
+    mesh_map(&m, map);
     mesh_normals(&m, *normals);
     *mesh = m;
     return STATUS_OK;

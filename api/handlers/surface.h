@@ -12,7 +12,8 @@ struct surface_spec {
     const struct field_entry *entry; /* of three dimensions */
     const struct spec *spec;         /* of its job */
     struct task_surface surface;     /* level: the one that is wanted */
-    size_t n[3];                     /* samples of the lattice along unit x, y, z */
+    double low[3], high[3];          /* of the lattice, borders included, in unit coordinates */
+    size_t n[3];                     /* its samples along x, y, z */
     double source_from_unit[3][4];
 };
 

@@ -84,7 +84,7 @@ static float distance_to(const struct figure *f, const double p[3])
     const double x = p[0] - 0.5, y = p[1] - 0.5, z = p[2] - 0.5;
     const double ring = sqrt(x * x + z * z) - f->ring_radius;
     double sum = sqrt(ring * ring + y * y) - f->tube_radius;
-    for (size_t i = 0; i < N_ARMS * N_LINKS; i++)
+    for (size_t i = 0; i < sizeof f->link / sizeof f->link[0]; i++)
         sum = smooth_min(sum, distance_to_capsule(&f->link[i], p));
     return (float)sum;
 }
@@ -94,7 +94,9 @@ static enum status march(const struct figure *f, size_t side, struct marching_cu
 {
     const double step = 1.0 / (double)(side - 1);
     float *plane = mem_alloc_array(side * side, sizeof *plane);
-    enum status status = plane ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    enum status status = STATUS_OK;
+    if (!plane)
+        return error_status(err, STATUS_NO_MEMORY);
     for (size_t z = 0; z < side && status == STATUS_OK; z++) {
         for (size_t i = 0; i < side * side; i++) {
             const size_t y = i / side, x = i - y * side;
