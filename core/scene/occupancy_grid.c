@@ -39,9 +39,11 @@ enum status occupancy_grid_create(struct occupancy_grid **out, size_t n_outputs,
     g->cell = mem_alloc_array(SLAB, sizeof *g->cell);
     g->coords = mem_alloc_floats(3UL * SLAB);
     g->values = mem_alloc_floats(SLAB * n_outputs);
+    if (!g->state || !g->cell || !g->coords || !g->values) {
+        occupancy_grid_free(g);
+        return error_status(err, STATUS_NO_MEMORY);
+    }
     enum status status = occupancy_create(&g->space, NULL, err);
-    if (status == STATUS_OK && (!g->state || !g->cell || !g->coords || !g->values))
-        status = error_status(err, STATUS_NO_MEMORY);
     if (status != STATUS_OK) {
         occupancy_grid_free(g);
         return status;

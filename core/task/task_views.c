@@ -282,6 +282,11 @@ static void restored(const struct task *task, struct field *f)
 
 /* --- evaluation --- */
 
+/* What a member looks with. */
+struct seat {
+    struct eye *eye;
+};
+
 /* Rays of a set that are looked at: n_each of each view, by chance, or all. */
 struct evaluation {
     const struct task_views *task;
@@ -290,7 +295,7 @@ struct evaluation {
     const volatile bool *stop;
     uint64_t *first_chunk; /* [n_views + 1] */
     double *error;         /* [n_chunks] */
-    struct eye **eye;      /* [n_members] */
+    struct seat *seat;     /* [n_members] */
     size_t begin, end;     /* chunks of this run */
     atomic_size_t next;
 };
@@ -337,7 +342,7 @@ static void measure_member(void *context, size_t member)
     struct evaluation *e = context;
     size_t chunk;
     while (!task_stopped(e->stop) && (chunk = atomic_fetch_add(&e->next, 1)) < e->end)
-        measure_chunk(e, chunk, e->eye[member]);
+        measure_chunk(e, chunk, e->seat[member].eye);
 }
 
 /* Chunks between two reports. */
@@ -402,18 +407,18 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
     const struct occupancy *occupancy = t->grid ? occupancy_grid_get(t->grid) : NULL;
     const size_t n_members = team_size(team);
     enum status status = STATUS_OK;
-    struct eye **eye = mem_alloc_array(n_members, sizeof(*eye));
-    if (!eye)
+    struct seat *seat = mem_alloc_array(n_members, sizeof *seat);
+    if (!seat)
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t i = 0; i < n_members && status == STATUS_OK; i++)
-        status = radiance_eye_create(&eye[i], &t->spec.radiance, f, occupancy, false, err);
+        status = radiance_eye_create(&seat[i].eye, &t->spec.radiance, f, occupancy, false, err);
     for (int s = 0; s < N_VIEW_SETS && status == STATUS_OK; s++) {
         const struct view_set *set = &t->set[s];
         double psnr = 0.0;
         if (set->n_views == 0)
             continue;
         struct evaluation e = {
-            .task = t, .set = (enum view_set_name)s, .stop = how->stop, .eye = eye};
+            .task = t, .set = (enum view_set_name)s, .stop = how->stop, .seat = seat};
         if (how->effort == EVALUATE_QUICK)
             e.n_each = rays_of_each(set, QUICK_RAYS);
         else
@@ -423,8 +428,8 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
             task_metrics_add(out, keys[s], psnr);
     }
     for (size_t i = 0; i < n_members; i++)
-        eye_free(eye[i]);
-    mem_free(eye);
+        eye_free(seat[i].eye);
+    mem_free(seat);
     return status;
 }
 

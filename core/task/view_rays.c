@@ -32,6 +32,26 @@ static enum view_set_name set_of(const struct division *d, const struct view *v,
     return v->split == VIEW_TRAIN ? VIEWS_TRAINED : N_VIEW_SETS;
 }
 
+/* The views of one set. */
+static enum status collect(const struct views *v, const struct division *d,
+                           enum view_set_name which, struct view_set *set, struct error *err)
+{
+    set->view = mem_alloc_array(v->n_views, sizeof *set->view);
+    set->before = mem_alloc_array(v->n_views + 1, sizeof *set->before);
+    if (!set->view || !set->before)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < v->n_views; i++) {
+        const struct image *image = &v->view[i].image;
+        if (set_of(d, &v->view[i], i) != which)
+            continue;
+        set->view[set->n_views] = i;
+        set->before[set->n_views + 1] =
+            set->before[set->n_views] + (uint64_t)image->width * image->height;
+        set->n_views++;
+    }
+    return STATUS_OK;
+}
+
 enum status view_sets_divide(const struct views *v, bool has_holdout,
                              struct view_set out[N_VIEW_SETS], struct error *err)
 {
@@ -41,25 +61,10 @@ enum status view_sets_divide(const struct views *v, bool has_holdout,
     if (has_split(v, VIEW_TEST))
         d.test = VIEW_TEST;
     d.has_test = has_split(v, d.test) && has_split(v, VIEW_TRAIN);
-    for (int s = 0; s < N_VIEW_SETS; s++) {
-        sets[s].view = mem_alloc_array(v->n_views, sizeof *sets[s].view);
-        sets[s].before = mem_alloc_array(v->n_views + 1, sizeof *sets[s].before);
-        if (!sets[s].view || !sets[s].before) {
-            status = error_status(err, STATUS_NO_MEMORY);
-            goto out;
-        }
-    }
-    for (size_t i = 0; i < v->n_views; i++) {
-        const enum view_set_name which = set_of(&d, &v->view[i], i);
-        if (which == N_VIEW_SETS)
-            continue;
-        struct view_set *set = &sets[which];
-        const struct image *image = &v->view[i].image;
-        set->view[set->n_views] = i;
-        set->before[set->n_views + 1] =
-            set->before[set->n_views] + (uint64_t)image->width * image->height;
-        set->n_views++;
-    }
+    for (int s = 0; s < N_VIEW_SETS && status == STATUS_OK; s++)
+        status = collect(v, &d, (enum view_set_name)s, &sets[s], err);
+    if (status != STATUS_OK)
+        goto out;
     if (sets[VIEWS_TRAINED].n_views == 0) {
         status = error_set(err, STATUS_INVALID, "/train/holdout",
                            "%zu views leave none to train on when some are held out", v->n_views);

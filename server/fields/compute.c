@@ -65,7 +65,7 @@ static void free_place(const struct compute_request *r, struct place *p)
 {
     if (!p)
         return;
-    if (p->own)
+    if (r->craft && p->own)
         r->craft->end(p->own);
     bench_free(p->bench);
     mem_free(p);

@@ -165,8 +165,8 @@ static void all_outputs_come_as_arrays(void **state)
                              NULL);
     assert_int_equal(a.status, 200);
     assert_string_equal(answer_header(&a, "Content-Type"), "application/x-npz");
-    float *color = read_array(&a, "color", 3 * PIXELS), *depth = read_array(&a, "depth", PIXELS);
-    float *normal = read_array(&a, "normal", 3 * PIXELS);
+    float *color = read_array(&a, "color", 3UL * PIXELS), *depth = read_array(&a, "depth", PIXELS);
+    float *normal = read_array(&a, "normal", 3UL * PIXELS);
     float *opacity = read_array(&a, "opacity", PIXELS);
     size_t n_seen = 0;
     for (size_t i = 0; i < PIXELS; i++) {
@@ -203,7 +203,8 @@ static void a_picture_shows_the_arrays(void **state)
         assert_int_equal(png.status, 200);
         struct image image = read_png(&png);
         assert_true(image.width == WIDTH && image.height == HEIGHT && image.channels == channels);
-        strcat(members, ",\"format\":\"npz\"");
+        const size_t n = strlen(members);
+        snprintf(members + n, sizeof members - n, ",\"format\":\"npz\"");
         struct answer npz = render(field, members, NULL);
         float *values = read_array(&npz, outputs[o], channels * PIXELS);
         for (size_t i = 0; i < channels * PIXELS; i++) {

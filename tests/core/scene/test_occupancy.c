@@ -54,7 +54,7 @@ static void a_walk_finds_what_a_look_everywhere_finds(void **state)
 {
     static const size_t cells[] = {0, 1, 12, 500, 30000, 600000};
     uint8_t *mask = mem_alloc_array(OCCUPANCY_BYTES, 1);
-    float *t = mem_alloc_floats(MAX_PLACES), *coords = mem_alloc_floats(3 * MAX_PLACES);
+    float *t = mem_alloc_floats(MAX_PLACES), *coords = mem_alloc_floats(3UL * MAX_PLACES);
     (void)state;
     for (size_t k = 0; k < sizeof cells / sizeof *cells; k++) {
         struct occupancy *o = NULL;
@@ -103,7 +103,7 @@ static void without_a_mask_everything_is_looked_at(void **state)
     (void)state;
     assert_int_equal(occupancy_create(&o, NULL, NULL), STATUS_OK);
     assert_int_equal(occupancy_walk(o, &w, 16, t, coords), 10);
-    assert_float_equal(coords[3 * 9], 0.9f, 1e-6f);
+    assert_float_equal(coords[27], 0.9f, 1e-6f);
     mem_free(o);
 }
 
@@ -143,7 +143,7 @@ static void a_grid_finds_where_something_is(void **state)
     (void)state;
     assert_int_equal(team_create(&team, 2, NULL), STATUS_OK);
     assert_int_equal(occupancy_grid_create(&g, 4, NULL), STATUS_OK);
-    for (uint64_t step = 0; step < 16 * OCCUPANCY_PERIOD; step++)
+    for (uint64_t step = 0; step < 16UL * OCCUPANCY_PERIOD; step++)
         update(g, step, f, team);
     const uint8_t *mask = occupancy_grid_get(g)->mask;
     for (size_t i = 0; i < OCCUPANCY_CELLS; i++) {
@@ -153,7 +153,7 @@ static void a_grid_finds_where_something_is(void **state)
         n_wrong += x < 38 ? !is_there : x > 38 ? is_there : 0; /* 0.3 lies in cell 38 */
     }
     assert_int_equal(n_wrong, 0);
-    assert_true(n >= 38 * SIDE * SIDE);
+    assert_true(n >= 38UL * SIDE * SIDE);
 
     /* the state is all there is, and a step that is done again changes nothing */
     size_t n_state;

@@ -141,7 +141,7 @@ static void surroundings_of_an_object_and_of_a_place(void **state)
     assert_int_equal(surroundings_of(&black, origin, 1.4).backdrop, BACKDROP_BLACK);
     for (int shade = 77; shade <= 255; shade += 178) {
         for (size_t i = 0; i < 9; i++)
-            memset(black.view[i].image.u8, shade, 20 * 20 * 3);
+            memset(black.view[i].image.u8, shade, 1200);
         const struct surroundings other = surroundings_of(&black, origin, 1.4);
         assert_int_equal(other.backdrop, shade == 255 ? BACKDROP_WHITE : BACKDROP_SCENERY);
         assert_true(fabs(other.near - (shade == 255 ? 2 : 0.2)) < 1e-9);
