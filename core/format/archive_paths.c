@@ -47,7 +47,7 @@ enum status archive_path_join(const char *folder, const char *path, char **out, 
     char *joined = mem_alloc(n + strlen(path) + 2);
     if (!joined)
         return error_status(err, STATUS_NO_MEMORY);
-    memcpy(joined, folder, n);
+    memcpy(joined, folder, n + 1);
     if (is_absolute(path) || !append_parts(path, joined, n)) {
         mem_free(joined);
         return error_set(err, STATUS_INVALID, "",

@@ -137,8 +137,10 @@ enum status npz_encode(const struct npz_entry *entries, size_t n, struct buffer 
     enum status status = STATUS_OK;
     struct npz_member *members = mem_alloc_array(n, sizeof *members);
     struct zip_entry *files = mem_alloc_array(n, sizeof *files);
-    if (!members || !files)
+    if (!members || !files) {
         status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         buffer_init(&members[i].npy, out->max);
         status = encode_member(&entries[i], &members[i], err);
@@ -146,6 +148,7 @@ enum status npz_encode(const struct npz_entry *entries, size_t n, struct buffer 
     }
     if (status == STATUS_OK)
         status = zip_archive_encode(files, n, what, out, err);
+out:
     for (size_t i = 0; members && i < n; i++)
         buffer_deinit(&members[i].npy);
     mem_free(members);

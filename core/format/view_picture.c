@@ -155,7 +155,7 @@ static void set_mean_rgba8(const struct image *image, size_t factor, size_t x, s
     for (size_t dy = 0; dy < factor; dy++) {
         const uint8_t *p = image->u8 + ((y * factor + dy) * image->width + x * factor) * 4;
         for (size_t dx = 0; dx < factor; dx++, p += 4) {
-            const unsigned alpha = p[3];
+            const uint64_t alpha = p[3];
             sum[0] += alpha * p[0];
             sum[1] += alpha * p[1];
             sum[2] += alpha * p[2];

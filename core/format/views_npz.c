@@ -28,7 +28,7 @@ struct scene {
     double *matrices; /* [n, 4, 4] */
     size_t n_rows;    /* of a matrix that are said */
     double *focal;    /* [n] */
-    struct zip_member *images;
+    struct zip_member images;
     struct npy_array shape; /* of all images, without data */
     uint8_t *packed;        /* one view's numbers as the file has them */
     size_t n_packed;
@@ -77,42 +77,49 @@ static enum status read_small(const struct scene *s, const char *name, struct np
 
 static enum status read_poses(struct scene *s, struct error *err)
 {
-    struct npy_array a;
+    struct npy_array a = {0};
     float *values = NULL;
     enum status status = read_small(s, "poses.npy", &a, &values, err);
     if (status != STATUS_OK)
         return status;
     if (a.n_dims != 3 || (a.shape[1] != 3 && a.shape[1] != 4) || a.shape[2] != 4) {
         status = error_set(err, STATUS_INVALID, "", "'poses' is no array [n,4,4] or [n,3,4]");
-    } else if (a.shape[0] != s->n) {
+        goto out;
+    }
+    if (a.shape[0] != s->n) {
         status = error_set(err, STATUS_INVALID, "", "there are %zu images, but %zu poses", s->n,
                            a.shape[0]);
-    } else {
-        s->n_rows = a.shape[1];
-        s->matrices = mem_alloc_array(s->n * 16, sizeof *s->matrices);
-        if (!s->matrices)
-            status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
     }
-    for (size_t i = 0; i < s->n && status == STATUS_OK; i++)
+    s->n_rows = a.shape[1];
+    s->matrices = mem_alloc_array(s->n * 16, sizeof *s->matrices);
+    if (!s->matrices) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
+    for (size_t i = 0; i < s->n; i++)
         for (size_t k = 0; k < s->n_rows * 4; k++)
             s->matrices[i * 16 + k] = (double)values[i * s->n_rows * 4 + k];
+out:
     mem_free(values);
     return status;
 }
 
 static enum status read_focal(struct scene *s, struct error *err)
 {
-    struct npy_array a;
+    struct npy_array a = {0};
     float *values = NULL;
     enum status status = read_small(s, "focal.npy", &a, &values, err);
     if (status != STATUS_OK)
         return status;
     if (a.n_elements != 1 && !(a.n_dims == 1 && a.shape[0] == s->n)) {
         status = error_set(err, STATUS_INVALID, "", "'focal' is neither one number nor [n]");
-    } else {
-        s->focal = mem_alloc_array(s->n, sizeof *s->focal);
-        if (!s->focal)
-            status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
+    s->focal = mem_alloc_array(s->n, sizeof *s->focal);
+    if (!s->focal) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
     }
     for (size_t i = 0; i < s->n && status == STATUS_OK; i++) {
         s->focal[i] = (double)values[a.n_elements == 1 ? 0 : i];
@@ -120,6 +127,7 @@ static enum status read_focal(struct scene *s, struct error *err)
             status = error_set(err, STATUS_INVALID, "", "the focal length %g is out of range",
                                s->focal[i]);
     }
+out:
     mem_free(values);
     return status;
 }
@@ -170,7 +178,7 @@ static enum status open_images(struct scene *s, struct error *err)
         return error_set(err, STATUS_INVALID, "", "'images' is not an NPY file");
     status = zip_member_open(&s->images, s->archive, i, err);
     if (status == STATUS_OK)
-        status = zip_member_read(s->images, header, PREAMBLE, err);
+        status = zip_member_read(&s->images, header, PREAMBLE, err);
     if (status != STATUS_OK)
         return status;
     /* Version 1 counts in two bytes, which are followed by the header; later ones in four. */
@@ -180,7 +188,7 @@ static enum status open_images(struct scene *s, struct error *err)
         wanted += (size_t)header[10] << 16 | (size_t)header[11] << 24;
     if (wanted < PREAMBLE || wanted > n || wanted > MAX_HEADER)
         return error_set(err, STATUS_INVALID, "", "the NPY header of 'images' is broken");
-    status = zip_member_read(s->images, header + PREAMBLE, wanted - PREAMBLE, err);
+    status = zip_member_read(&s->images, header + PREAMBLE, wanted - PREAMBLE, err);
     if (status == STATUS_OK)
         status = npy_header_parse(header, wanted, &s->shape, &n_header, err);
     return status == STATUS_OK ? check_shape(s, n - wanted, err) : status;
@@ -189,7 +197,7 @@ static enum status open_images(struct scene *s, struct error *err)
 /* The next view's numbers as an array [H, W, C] that borrows them. */
 static enum status next_image(struct scene *s, struct npy_array *out, struct error *err)
 {
-    enum status status = zip_member_read(s->images, s->packed, s->n_packed, err);
+    enum status status = zip_member_read(&s->images, s->packed, s->n_packed, err);
     *out = s->shape;
     out->n_dims = 3;
     memcpy(out->shape, s->shape.shape + 1, 3 * sizeof *out->shape);
@@ -203,7 +211,7 @@ static void scene_close(struct scene *s)
     mem_free(s->matrices);
     mem_free(s->focal);
     mem_free(s->packed);
-    zip_member_close(s->images);
+    zip_member_close(&s->images);
     zip_archive_close(s->archive);
 }
 
@@ -324,8 +332,12 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
     enum status status = scene_open(&s, bytes, n_bytes, err);
     struct view *cameras = mem_alloc_array(s.n + 1, sizeof *cameras);
     double *scratch = mem_alloc_array(s.n + 1, sizeof *scratch);
-    if (status == STATUS_OK && (!cameras || !scratch))
+    if (status != STATUS_OK)
+        goto out;
+    if (!cameras || !scratch) {
         status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
     for (size_t i = 0; i < s.n && status == STATUS_OK; i++) {
         struct view v;
         double scale = 1.0;
@@ -347,11 +359,12 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
         status = views_facts_add(&facts, &v, &picture, s.n_packed, err);
     }
     if (status == STATUS_OK)
-        status = zip_member_end(s.images, err);
+        status = zip_member_end(&s.images, err);
     if (status == STATUS_OK)
         status = views_facts_check(&facts, err);
     if (status == STATUS_OK) /* a few may come closer than their object is wide */
         facts.scene = views_box_find(s.n, cameras, n_plain >= s.n - s.n / 8, scratch);
+out:
     mem_free(cameras);
     mem_free(scratch);
     scene_close(&s);
@@ -371,9 +384,12 @@ enum status views_npz_decode(const uint8_t *bytes, size_t n_bytes,
     struct views views = {0};
     enum status status = scene_open(&s, bytes, n_bytes, err);
     const size_t n = views_n_taken(options, s.n);
-    if (status == STATUS_OK) {
-        views.view = mem_alloc_array(n, sizeof *views.view);
-        status = views.view ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status != STATUS_OK)
+        goto out;
+    views.view = mem_alloc_array(n, sizeof *views.view);
+    if (!views.view) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
     }
     for (size_t i = 0; i < s.n && views.n_views < n && status == STATUS_OK; i++) {
         struct npy_array unwanted;
@@ -389,7 +405,8 @@ enum status views_npz_decode(const uint8_t *bytes, size_t n_bytes,
             status = views_shrink(v, views_factor(options, v->image.width, v->image.height), err);
     }
     if (status == STATUS_OK && n == s.n)
-        status = zip_member_end(s.images, err);
+        status = zip_member_end(&s.images, err);
+out:
     scene_close(&s);
     if (status != STATUS_OK)
         views_deinit(&views);

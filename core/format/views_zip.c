@@ -309,8 +309,12 @@ enum status views_zip_check(const uint8_t *bytes, size_t n_bytes, struct views_f
     enum status status = scene_open(&s, bytes, n_bytes, err);
     struct view *cameras = mem_alloc_array(s.n_posed + 1, sizeof *cameras);
     double *scratch = mem_alloc_array(s.n_posed + 1, sizeof *scratch);
-    if (status == STATUS_OK && (!cameras || !scratch))
+    if (status != STATUS_OK)
+        goto out;
+    if (!cameras || !scratch) {
         status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
+    }
     for (size_t i = 0; i < s.n_posed && status == STATUS_OK; i++)
         status = check_view(&s, &s.posed[i], &cameras[i], &facts, &odd, err);
     if (status == STATUS_OK)
@@ -320,6 +324,7 @@ enum status views_zip_check(const uint8_t *bytes, size_t n_bytes, struct views_f
         warn(&s, &odd, &facts);
         *out = facts;
     }
+out:
     mem_free(cameras);
     mem_free(scratch);
     scene_close(&s);
@@ -369,15 +374,19 @@ enum status views_zip_decode(const uint8_t *bytes, size_t n_bytes,
     size_t n_pixels = 0;
     enum status status = scene_open(&s, bytes, n_bytes, err);
     const size_t n = views_n_taken(options, s.n_posed);
-    if (status == STATUS_OK) {
-        views.view = mem_alloc_array(n, sizeof *views.view);
-        status = views.view ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status != STATUS_OK)
+        goto out;
+    views.view = mem_alloc_array(n, sizeof *views.view);
+    if (!views.view) {
+        status = error_status(err, STATUS_NO_MEMORY);
+        goto out;
     }
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         const struct posed *p = &s.posed[views_taken(options, s.n_posed, i)];
         status = decode_view(&s, p, options, &views.view[i], &n_pixels, err);
         views.n_views += status == STATUS_OK;
     }
+out:
     scene_close(&s);
     if (status != STATUS_OK)
         views_deinit(&views);

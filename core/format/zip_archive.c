@@ -19,11 +19,6 @@ struct member {
     size_t size;
 };
 
-struct zip_member {
-    struct zip_archive *archive;
-    zip_file_t *file;
-};
-
 static enum status zip_status(const zip_error_t *e)
 {
     switch (zip_error_code_zip(e)) {
@@ -196,27 +191,21 @@ size_t zip_archive_size(const struct zip_archive *z, size_t i)
 
 /* --- unpacking --- */
 
-enum status zip_member_open(struct zip_member **out, struct zip_archive *z, size_t i,
+enum status zip_member_open(struct zip_member *out, struct zip_archive *z, size_t i,
                             struct error *err)
 {
-    struct zip_member *m = mem_alloc(sizeof *m);
-    if (!m)
-        return error_status(err, STATUS_NO_MEMORY);
-    m->archive = z;
-    m->file = zip_fopen_index(z->zip, i, 0);
-    if (!m->file) {
-        mem_free(m);
+    zip_file_t *file = zip_fopen_index(z->zip, i, 0);
+    if (!file)
         return zip_failed(zip_get_error(z->zip), z->what, "has a member that is broken", err);
-    }
-    *out = m;
+    *out = (struct zip_member){z, file};
     return STATUS_OK;
 }
 
 void zip_member_close(struct zip_member *m)
 {
-    if (m)
+    if (m->file)
         zip_fclose(m->file);
-    mem_free(m);
+    m->file = NULL;
 }
 
 static enum status member_broken(const struct zip_member *m, struct error *err)
@@ -270,12 +259,12 @@ static enum status unpack(struct zip_member *m, struct buffer *out, struct error
 enum status zip_archive_read(struct zip_archive *z, size_t i, uint8_t **out, struct error *err)
 {
     struct buffer bytes;
-    struct zip_member *m = NULL;
+    struct zip_member m = {z, NULL};
     buffer_init(&bytes, z->members[i].size);
     enum status status = zip_member_open(&m, z, i, err);
     if (status == STATUS_OK)
-        status = unpack(m, &bytes, err);
-    zip_member_close(m);
+        status = unpack(&m, &bytes, err);
+    zip_member_close(&m);
     if (status == STATUS_OK && !bytes.data) { /* of no bytes */
         *out = mem_alloc(1);
         return *out ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);

@@ -22,7 +22,7 @@ struct zip_archive;
  * or packed otherwise than by deflate), TOO_LARGE, NO_MEMORY. */
 enum status zip_archive_open(struct zip_archive **out, const uint8_t *bytes, size_t n_bytes,
                              const char *what, struct error *err) WARN_UNUSED;
-void zip_archive_close(struct zip_archive *z); /* NULL is fine; after its open member */
+void zip_archive_close(struct zip_archive *z); /* NULL is fine; after its open members */
 
 size_t zip_archive_n_members(const struct zip_archive *z);
 
@@ -38,10 +38,14 @@ enum status zip_archive_read(struct zip_archive *z, size_t i, uint8_t **out,
                              struct error *err) WARN_UNUSED;
 
 /* Unpack a member piece by piece: open, read, end, close. */
-struct zip_member;
-enum status zip_member_open(struct zip_member **out, struct zip_archive *z, size_t i,
+struct zip_file; /* libzip's */
+struct zip_member {
+    struct zip_archive *archive;
+    struct zip_file *file;
+};
+enum status zip_member_open(struct zip_member *out, struct zip_archive *z, size_t i,
                             struct error *err) WARN_UNUSED;
-void zip_member_close(struct zip_member *m); /* NULL is fine */
+void zip_member_close(struct zip_member *m); /* one of zeros is fine */
 
 /* The next n bytes.  INVALID where so many are not left, or broken. */
 enum status zip_member_read(struct zip_member *m, void *out, size_t n,
