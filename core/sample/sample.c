@@ -76,6 +76,8 @@ static const struct sample samples[] = {
      make_picture},
     {"text", "random strings on white, as in the paper's text images", "image/png", make_text},
     {"phantom", "a perturbed Shepp-Logan head, for tomography", "image/png", make_phantom},
+    {"phantom3d", "the same in three dimensions, a NIfTI volume", "application/gzip",
+     sample_phantom3d},
     {"shape", "a closed mesh, a ring with arms, as PLY", "application/ply", make_shape},
     {"views", "posed views of a scene of solid shapes, in a ZIP", "application/zip", sample_views},
 };

@@ -49,6 +49,16 @@ enum status sample_text(const struct sample_spec *spec, struct image *out,
 enum status sample_phantom(const struct sample_spec *spec, struct image *out,
                            struct error *err) WARN_UNUSED;
 
+/* The same in three dimensions: ten ellipsoids (Schabel's, turned about z only), all 80 parameters
+ * perturbed, clipped to [0,1], over [-1,1]^3 with its ends, as 200 mm about 0, 0, 0.  size: 16..512
+ * voxels a side, 96 where none is asked for. */
+enum status sample_phantom3d_volume(const struct sample_spec *spec, struct volume *out,
+                                    struct error *err) WARN_UNUSED;
+
+/* Append it as .nii.gz. */
+enum status sample_phantom3d(const struct sample_spec *spec, struct buffer *out,
+                             struct error *err) WARN_UNUSED;
+
 /* Append a ZIP of views of a scene of solid shapes (core/sample/scene.h) with their poses,
  * Blender's layout: 60 to train, 12 to test, RGBA, nothing behind the scene.  size: 16..1024, 128
  * where none is asked for. */

@@ -9,6 +9,7 @@
 
 #include "core/base/buffer.h"
 #include "core/base/mem.h"
+#include "core/format/nifti.h"
 #include "core/format/png.h"
 #include "core/sample/sample.h"
 #include "core/scene/mesh_facts.h"
@@ -184,6 +185,36 @@ static void samples_survive_every_failing_allocation(void **state)
         assert_true(alloc_fail_each(make_once, (void *)(uintptr_t)sample_find(names[i])) > 4);
 }
 
+/* The same head in three dimensions: its skull is around what is inside, and nothing outside; where
+ * it lies is the same at any size. */
+static void sample_phantom3d_is_a_head_of_200_millimetres(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size <= 33; size += 33) {
+        struct buffer file;
+        struct volume v;
+        const struct sample_spec spec = {.seed = 3, .size = size};
+        buffer_init(&file, MAX_BYTES);
+        assert_int_equal(sample_phantom3d(&spec, &file, NULL), STATUS_OK);
+        assert_int_equal(nifti_decode(file.data, file.size, &v, NULL), STATUS_OK);
+        const size_t side = size ? size : 96, middle = side / 2;
+        assert_true(v.width == side && v.height == side && v.depth == side && v.channels == 1);
+        assert_true(v.has_affine && v.affine[2][3] == -100.0);
+        assert_true(fabs(v.affine[0][0] * (double)(side - 1) - 200.0) < 1e-4);
+        float centre, corner, skull = 0.0f;
+        volume_read(&v, 0, 1, &corner);
+        volume_read(&v, (middle * side + middle) * side + middle, 1, &centre);
+        for (size_t x = 0; x < side * side * side; x++) {
+            float value;
+            volume_read(&v, x, 1, &value);
+            skull = value > skull ? value : skull;
+        }
+        assert_true(corner == 0.0f && centre < 0.6f && skull > 0.8f);
+        volume_deinit(&v);
+        buffer_deinit(&file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +227,7 @@ int main(void)
         cmocka_unit_test(sample_picture_uses_fine_and_coarse_bands),
         cmocka_unit_test(sample_shape_is_a_solid),
         cmocka_unit_test(samples_survive_every_failing_allocation),
+        cmocka_unit_test(sample_phantom3d_is_a_head_of_200_millimetres),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
