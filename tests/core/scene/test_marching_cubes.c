@@ -141,7 +141,7 @@ static void a_sphere_is_closed_and_has_its_radius(void **state)
                 worst = fmax(
                     worst, fabs(sphere(&s, (double)m.vertices[3 * i], (double)m.vertices[3 * i + 1],
                                        (double)m.vertices[3 * i + 2])));
-            const double most = steps == 0 ? (k ? 0.03 : 1e-3) : steps == 1 && k ? 4e-3 : 2e-4;
+            const double most = steps == 0 ? 3e-3 : 2e-4;
             if (worst > most * s.r)
                 fail_msg("field %zu, %zu steps: %g", k, steps, worst / s.r);
             assert_true(f.is_watertight && f.euler == 2 && f.n_components == 1);
