@@ -56,8 +56,9 @@ struct task_row {
      * when out of memory.  NULL: nothing does. */
     bool (*fill_in)(json_t *measure, const struct spec_facts *facts);
 
-    /* What the measurement makes of the field beyond its settings: its mask and, over a dataset
-     * (facts->kind), where it lies: source_from_unit, which is the facts'.  NULL: nothing. */
+    /* What the measurement makes of the field beyond its settings: its mask, what its values stand
+     * for and, over a dataset (facts->kind), where it lies: source_from_unit, which is the facts'.
+     * NULL: nothing. */
     void (*place)(struct spec *spec, const struct spec_facts *facts);
 
     /* Numbers that the field gives at a point.  NULL: the channels of the data. */

@@ -50,6 +50,16 @@ static enum status check(const struct spec *spec, const struct spec_facts *facts
     return STATUS_OK;
 }
 
+/* A distance is in sides of the cube. */
+static void place(struct spec *spec, const struct spec_facts *facts)
+{
+    (void)facts;
+    if (spec->measure.shape.target == SHAPE_SDF) {
+        spec->value_low = 0.0;
+        spec->value_high = spec->source_from_unit[0][0];
+    }
+}
+
 static size_t n_outputs(const struct spec *spec, const struct spec_facts *facts)
 {
     (void)spec;
@@ -149,6 +159,7 @@ const struct task_row tasks_shape = {
     .example = &example,
     .measure = {rows, sizeof rows / sizeof *rows},
     .suit = suit,
+    .place = place,
     .n_outputs = n_outputs,
     .check = check,
     .create = create,

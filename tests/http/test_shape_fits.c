@@ -1,0 +1,253 @@
+/* Shapes: fits of what is inside and of distances, what is seen of them, what is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/format/png.h"
+#include "tests/http/fit.h"
+#include "tests/support/small_mesh.h"
+
+static struct service service;
+static char dataset[ID_TEXT];                 /* a sphere of radius 3 around (10, 20, 30) */
+static char occupancy[ID_TEXT], sdf[ID_TEXT]; /* fields of it */
+
+enum { STEPS = 300 / SLOWNESS };
+
+/* A small field on a coarse grid. */
+#define SMALL                                                                                      \
+    "\"field\":{\"encoding\":{\"type\":\"densegrid\",\"n_levels\":3,\"n_features_per_level\":2,"   \
+    "\"base_resolution\":4,\"finest_resolution\":16},\"network\":{\"n_hidden_layers\":1,"          \
+    "\"width\":16}}"
+
+static struct bytes obj_of(const struct mesh *m)
+{
+    struct bytes text = {0};
+    char line[128];
+    for (size_t i = 0; i < m->n_vertices; i++) {
+        const float *v = m->vertices + 3 * i;
+        const int n = snprintf(line, sizeof line, "v %.9g %.9g %.9g\n", (double)v[0], (double)v[1],
+                               (double)v[2]);
+        bytes_append(&text, line, (size_t)n);
+    }
+    for (size_t i = 0; i < m->n_triangles; i++) {
+        const uint32_t *t = m->triangles + 3 * i;
+        const int n = snprintf(line, sizeof line, "f %u %u %u\n", t[0] + 1, t[1] + 1, t[2] + 1);
+        bytes_append(&text, line, (size_t)n);
+    }
+    return text;
+}
+
+static void upload(const void *body, size_t n, char id[ID_TEXT])
+{
+    json_t *d = answer_json(
+        service_send(&service,
+                     &(struct request){.path = "/v1/datasets", .body = body, .n_body = n}),
+        201);
+    snprintf(id, ID_TEXT, "%s", member_text(d, "id"));
+    json_decref(d);
+}
+
+static struct answer post_job(const char *of, const char *members)
+{
+    char body[1024];
+    snprintf(body, sizeof body, "{\"dataset_id\":\"%s\"%s}", of, members);
+    return service_post_json(&service, "/v1/jobs", body);
+}
+
+static json_t *fit(const char *of, const char *members, const char *status)
+{
+    json_t *job = answer_json(post_job(of, members), 202);
+    json_t *done = wait_for_job(&service, member_text(job, "id"), status);
+    json_decref(job);
+    return done;
+}
+
+static void make_fields(void)
+{
+    char members[768];
+    for (int target = 0; target < 2; target++) {
+        snprintf(members, sizeof members,
+                 ",\"task\":\"shape\"," SMALL ",\"train\":{\"steps\":%d,\"batch_size\":1024},"
+                 "\"measure\":{\"target\":\"%s\",\"pool\":20000,\"near_sigma\":0.01}",
+                 STEPS, target ? "sdf" : "occupancy");
+        json_t *done = fit(dataset, members, "succeeded");
+        snprintf(target ? sdf : occupancy, ID_TEXT, "%s", member_text(done, "field_id"));
+        assert_true(member_number(done, "metrics.iou_uniform") > 0.95);
+        assert_true(member_number(done, "metrics.iou_boundary") > 0.5);
+        if (target)
+            assert_true(member_number(done, "metrics.distance_error") < 0.02);
+        assert_string_equal(member_text(done, "spec.train.loss"), target ? "mape" : "bce");
+        assert_string_equal(member_text(done, "spec.field.network.output_activation"),
+                            target ? "linear" : "sigmoid");
+        json_decref(done);
+    }
+}
+
+static int start(void **state)
+{
+    (void)state;
+    static const float centre[3] = {10.0f, 20.0f, 30.0f};
+    struct mesh m = small_sphere(centre, 3.0f, 3);
+    struct bytes obj = obj_of(&m);
+    service_start(&service, NULL);
+    upload(obj.data, obj.n, dataset);
+    make_fields();
+    bytes_free(&obj);
+    mesh_deinit(&m);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    service_remove(&service);
+    return 0;
+}
+
+/* In the file's own units and axes. */
+static double value_at(const char *field, double x, double y, double z)
+{
+    json_t *v = answer_json(
+        service_get(&service, "/v1/fields/%s/value?x=%g&y=%g&z=%g", field, x, y, z), 200);
+    const double value = json_number_value(json_array_get(member_get(v, "value"), 0));
+    json_decref(v);
+    return value;
+}
+
+static void values_say_inside_and_how_far(void **state)
+{
+    (void)state;
+    assert_true(value_at(occupancy, 10, 20, 30) > 0.9);
+    assert_true(value_at(occupancy, 10, 22, 31) > 0.5);
+    assert_true(value_at(occupancy, 12.7, 22.7, 30) < 0.5);
+    /* sides of the domain are 6 wide */
+    assert_true(fabs(value_at(sdf, 10, 20, 30) + 0.5) < 0.05);
+    assert_true(fabs(value_at(sdf, 10, 20, 33)) < 0.02);
+    assert_true(fabs(value_at(sdf, 12.7, 22.7, 30) - (2.7 * sqrt(2.0) / 6.0 - 0.5)) < 0.02);
+}
+
+/* From outside the middle of the picture is 7 away, its corners are white. */
+static void a_camera_sees_the_sphere(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {occupancy, sdf};
+    for (size_t i = 0; i < 2; i++) {
+        char path[96];
+        static const char camera[] =
+            "{\"camera\":{\"look_at\":{\"eye\":[10,20,40],\"target\":[10,20,30],\"up\":[0,1,0]},"
+            "\"fov_degrees\":60},\"width\":33,\"height\":33,\"outputs\":[\"color\"]}";
+        snprintf(path, sizeof path, "/v1/fields/%s/render", fields[i]);
+        struct answer a = service_post_json(&service, path, camera);
+        assert_int_equal(a.status, 200);
+        struct image image;
+        assert_int_equal(png_decode(a.body.data, a.body.n, &image, NULL, NULL), STATUS_OK);
+        assert_int_equal(image.width, 33);
+        const uint8_t *middle = image.u8 + 3 * (16 * 33 + 16), *corner = image.u8;
+        assert_true(corner[0] == 255 && corner[1] == 255 && corner[2] == 255);
+        /* the normal is (0, 0, 1) there */
+        assert_in_range(middle[0], 128 - 25, 128 + 25);
+        assert_in_range(middle[1], 128 - 25, 128 + 25);
+        assert_in_range(middle[2], 240, 255);
+        image_deinit(&image);
+        answer_free(&a);
+    }
+}
+
+/* Where it is, and which part of that was learned from. */
+static void the_domain_is_the_cube_around_the_mesh(void **state)
+{
+    (void)state;
+    json_t *f = answer_json(service_get(&service, "/v1/fields/%s", sdf), 200);
+    static const double box[] = {7, 17, 27, 13, 23, 33};
+    const json_t *bbox = member_get(f, "domain.bbox");
+    for (size_t i = 0; i < 6; i++)
+        assert_true(fabs(json_number_value(json_array_get(bbox, i)) - box[i]) < 1e-3);
+    assert_int_equal(member_integer(f, "n_inputs"), 3);
+    assert_int_equal(member_integer(f, "n_outputs"), 1);
+    assert_string_equal(member_text(f, "task"), "shape");
+    json_decref(f);
+}
+
+static void the_presets_resolve_for_shapes(void **state)
+{
+    (void)state;
+    json_t *job = answer_json(post_job(dataset, ",\"preset\":\"paper\","
+                                                "\"field\":{\"network\":{\"width\":16}},"
+                                                "\"train\":{\"steps\":1,\"batch_size\":16}"),
+                              202);
+    assert_true(member_number(job, "spec.field.encoding.sigma") == 12.0);
+    assert_true(json_is_true(member_get(job, "spec.field.encoding.normalize")));
+    assert_int_equal(member_integer(job, "spec.field.network.n_hidden_layers"), 7);
+    assert_int_equal(member_integer(job, "spec.measure.pool"), 0);
+    assert_true(member_number(job, "spec.train.learning_rate") == 0.0005);
+    json_decref(wait_for_job(&service, member_text(job, "id"), "succeeded"));
+    json_decref(job);
+
+    /* Features of a shape have length 1 unless the body says otherwise. */
+    job = answer_json(post_job(dataset, ",\"field\":{\"encoding\":{\"type\":\"positional\","
+                                        "\"n_frequencies\":4},\"network\":{\"width\":16}},"
+                                        "\"train\":{\"steps\":1,\"batch_size\":16},"
+                                        "\"measure\":{\"pool\":16}"),
+                      202);
+    assert_true(json_is_true(member_get(job, "spec.field.encoding.normalize")));
+    json_decref(wait_for_job(&service, member_text(job, "id"), "succeeded"));
+    json_decref(job);
+}
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *members, *pointer;
+    } cases[] = {
+        {",\"train\":{\"target_psnr\":30}", "/train/target_psnr"},
+        {",\"train\":{\"holdout\":\"fraction\"}", "/train/holdout"},
+        {",\"train\":{\"loss\":\"bce\"},\"measure\":{\"target\":\"sdf\"}", "/train/loss"},
+        {",\"field\":{\"network\":{\"output_activation\":\"sigmoid\"}},"
+         "\"measure\":{\"target\":\"sdf\"}",
+         "/field/network/output_activation"},
+        {",\"field\":{\"network\":{\"output_activation\":\"linear\"}}", "/train/loss"},
+        {",\"measure\":{\"target\":\"volume\"}", "/measure/target"},
+        {",\"measure\":{\"near_surface\":1.5}", "/measure/near_surface"},
+        {",\"measure\":{\"pool\":16777217}", "/measure/pool"},
+        {",\"measure\":{\"n_angles\":20}", "/measure/n_angles"},
+        {",\"task\":\"image\"", "/task"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        answer_problem(post_job(dataset, cases[i].members), 422, cases[i].pointer);
+}
+
+/* A flat sheet is a fine mesh, but nothing is inside of it. */
+static void a_mesh_around_nothing_fails_with_the_reason(void **state)
+{
+    (void)state;
+    static const char sheet[] = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1 2 3\nf 1 3 4\n";
+    char id[ID_TEXT];
+    upload(sheet, strlen(sheet), id);
+    json_t *done = fit(id, "," SMALL ",\"train\":{\"steps\":10}", "failed");
+    assert_string_equal(member_text(done, "error.class"), "invalid_data");
+    assert_non_null(strstr(member_text(done, "error.detail"), "encloses nothing"));
+    json_decref(done);
+    done =
+        fit(id, "," SMALL ",\"train\":{\"steps\":10},\"measure\":{\"target\":\"sdf\",\"pool\":64}",
+            "succeeded");
+    json_decref(done);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_say_inside_and_how_far),
+        cmocka_unit_test(a_camera_sees_the_sphere),
+        cmocka_unit_test(the_domain_is_the_cube_around_the_mesh),
+        cmocka_unit_test(the_presets_resolve_for_shapes),
+        cmocka_unit_test(what_makes_no_sense_is_refused),
+        cmocka_unit_test(a_mesh_around_nothing_fails_with_the_reason),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
