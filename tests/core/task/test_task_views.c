@@ -10,6 +10,7 @@
 #include "core/nn/kernel.h"
 #include "core/scene/surroundings.h"
 #include "core/task/view_rays.h"
+#include "tests/support/alloc.h"
 #include "tests/support/random.h"
 #include "tests/support/small_views.h"
 
@@ -308,6 +309,99 @@ static void settings_that_do_not_go_are_named(void **state)
     end(&fit);
 }
 
+/* --- no memory --- */
+
+static enum status make_task(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct task *task = NULL;
+    enum status status = task_views_create(&task, &fit->views, &fit->spec, err);
+    assert_int_equal(task != NULL, status == STATUS_OK);
+    task_free(task);
+    return status;
+}
+
+static enum status measure_task(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct task_metrics metrics = {0};
+    const struct task_evaluation how = {.effort = EVALUATE_QUICK};
+    return fit->task->class->evaluate(fit->task, fit->field, fit->team, &how, &metrics, err);
+}
+
+static enum status keep_fit(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 26);
+    enum status status = trainer_save(fit->trainer, "", &bytes, err);
+    if (status == STATUS_OK)
+        status = trainer_load(fit->trainer, bytes.data, bytes.size, err);
+    buffer_deinit(&bytes);
+    return status;
+}
+
+static enum status keep_field(void *context, struct error *err)
+{
+    const struct fit *fit = context;
+    struct field *f = NULL;
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 26);
+    enum status status = field_create(&f, &fit->field_spec, kernel_find(NULL), err);
+    if (status == STATUS_OK)
+        status = field_save(fit->field, NULL, 0, &bytes, err);
+    if (status == STATUS_OK)
+        status = field_load(f, bytes.data, bytes.size, err);
+    buffer_deinit(&bytes);
+    field_free(f);
+    return status;
+}
+
+static void running_out_of_memory_is_told(void **state)
+{
+    (void)state;
+    struct fit fit;
+    begin(&fit, true, 1);
+    trainer_step(fit.trainer);
+    assert_true(alloc_fail_each(make_task, &fit) > 4);
+    assert_true(alloc_fail_each(measure_task, &fit) > 4);
+    assert_true(alloc_fail_each(keep_fit, &fit) > 4);
+    assert_true(alloc_fail_each(keep_field, &fit) > 4);
+    end(&fit);
+}
+
+/* The mask goes with the weights, and a file without it is not of such a field. */
+static void a_field_keeps_its_mask(void **state)
+{
+    (void)state;
+    struct fit fit;
+    struct field *other = NULL;
+    struct buffer with, without;
+    begin(&fit, true, 1);
+    buffer_init(&with, 1 << 24);
+    buffer_init(&without, 1 << 24);
+    for (size_t i = 0; i < OCCUPANCY_BYTES; i++)
+        field_mask(fit.field)[i] = (uint8_t)(i * 7);
+    assert_int_equal(field_save(fit.field, NULL, 0, &with, NULL), STATUS_OK);
+    assert_int_equal(field_create(&other, &fit.field_spec, kernel_find(NULL), NULL), STATUS_OK);
+    assert_int_equal(field_mask_const(other)[5], 0xff); /* until someone knows better */
+    assert_int_equal(field_load(other, with.data, with.size, NULL), STATUS_OK);
+    assert_memory_equal(field_mask(other), field_mask(fit.field), OCCUPANCY_BYTES);
+    struct field_spec bare = fit.field_spec;
+    struct field *plain = NULL;
+    bare.n_mask = 0;
+    assert_int_equal(field_create(&plain, &bare, kernel_find(NULL), NULL), STATUS_OK);
+    assert_null(field_mask(plain));
+    assert_int_equal(field_load(plain, with.data, with.size, NULL), STATUS_OK);
+    assert_int_equal(field_save(plain, NULL, 0, &without, NULL), STATUS_OK);
+    assert_int_equal(field_load(other, without.data, without.size, NULL), STATUS_INVALID);
+    field_free(plain);
+    field_free(other);
+    buffer_deinit(&with);
+    buffer_deinit(&without);
+    end(&fit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +413,8 @@ int main(void)
         cmocka_unit_test(gradients_match_finite_differences),
         cmocka_unit_test(views_are_divided),
         cmocka_unit_test(settings_that_do_not_go_are_named),
+        cmocka_unit_test(running_out_of_memory_is_told),
+        cmocka_unit_test(a_field_keeps_its_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
