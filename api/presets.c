@@ -155,7 +155,8 @@ static const struct preset presets[] = {
      "seconds of training.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":16,\"base_resolution\":8,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"aspect\":null,"
+     "\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":64,\"activation\":\"relu\","
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.01,"
@@ -181,7 +182,8 @@ static const struct preset presets[] = {
      "Best result in a short time: a hash grid with a small network, two minutes of training.",
      "{\"field\":{\"encoding\":{\"type\":\"hashgrid\",\"n_levels\":8,"
      "\"n_features_per_level\":2,\"log2_hashmap_size\":16,\"base_resolution\":8,"
-     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"interpolation\":\"linear\"},"
+     "\"finest_resolution\":\"auto\",\"per_level_scale\":null,\"aspect\":\"auto\","
+     "\"interpolation\":\"linear\"},"
      "\"network\":{\"n_hidden_layers\":2,\"width\":32,\"activation\":\"relu\","
      "\"output_activation\":\"sigmoid\"}},"
      "\"train\":{\"steps\":null,\"batch_size\":\"auto\",\"learning_rate\":0.01,"
