@@ -129,6 +129,7 @@ $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/liba
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $O/tests/harness/test_oom: | $O/tests/oom/farfield-oom
 # A fuzz target runs under libFuzzer, or (a sample, as a test) under replay.c.
+$(foreach t,nifti nrrd,$O/tests/fuzz/fuzz_$t $O/tests/fuzz/replay_$t): $O/tests/support/volume_files.o
 $(fuzzers): $O/%: $O/%.o $O/tests/fuzz/fuzz.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $(replays): $O/tests/fuzz/replay_%: $O/tests/fuzz/fuzz_%.o $O/tests/fuzz/fuzz.o $O/tests/fuzz/replay.o $O/libapi.a $O/libserver.a $O/libcore.a

@@ -112,6 +112,26 @@ void fuzz_check_image(enum status status, const struct error *err, const struct 
         REQUIRE(isfinite(image_value(image, i)));
 }
 
+void fuzz_check_volume(enum status decoded, const struct error *err, const struct volume *v,
+                       enum status checked, const struct volume_facts *facts)
+{
+    REQUIRE(err->status == decoded && checked == decoded);
+    REQUIRE((decoded == STATUS_OK) == (v->samples != NULL));
+    REQUIRE(decoded == STATUS_OK || err->message[0]);
+    if (decoded != STATUS_OK)
+        return;
+    REQUIRE(volume_check_size(v->width, v->height, v->depth, v->channels, NULL) == STATUS_OK);
+    REQUIRE(v->width == facts->width && v->height == facts->height && v->depth == facts->depth);
+    REQUIRE(v->channels == facts->channels && v->type == facts->type);
+    REQUIRE(v->low == facts->low && v->high == facts->high && v->low <= v->high);
+    REQUIRE(isfinite(v->high - v->low) && affine_is_invertible(v->affine));
+    for (size_t i = 0; i < v->width * v->height * v->depth * v->channels; i++) {
+        float value;
+        volume_read(v, i, 1, &value);
+        REQUIRE(value >= 0.0f && value <= 1.0f);
+    }
+}
+
 void fuzz_check_facts(enum status decoded, const struct image *image, enum status checked,
                       const struct image_facts *facts)
 {

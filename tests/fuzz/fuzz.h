@@ -55,6 +55,11 @@ char *fuzz_text(const uint8_t *bytes, size_t n_bytes);
 /* An image that a decoder gave, with its status and error: within limits.h and finite, or none. */
 void fuzz_check_image(enum status status, const struct error *err, const struct image *image);
 
+/* A volume that a decoder gave, with its status and error: within limits.h, values in [0, 1], an
+ * affine map with an inverse, and what a check of the same bytes found; or none. */
+void fuzz_check_volume(enum status decoded, const struct error *err, const struct volume *volume,
+                       enum status checked, const struct volume_facts *facts);
+
 /* What a check found in bytes that a decoder gave this status and image for: the same. */
 void fuzz_check_facts(enum status decoded, const struct image *image, enum status checked,
                       const struct image_facts *facts);
