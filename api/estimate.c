@@ -47,7 +47,7 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
                            fmax((double)task.evaluating, (double)saving + 2.0 * more);
     const double loading =
         fmax((double)facts->decoding_bytes, (double)task.task + (double)task.loading);
-    const double fixed = process_bytes + (double)facts->data_bytes;
+    const double fixed = process_bytes + (double)facts->data_bytes - (double)task.unread;
     const double bytes = memory_margin * (fixed + fmax(loading, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }

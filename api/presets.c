@@ -100,7 +100,7 @@ static const struct preset presets[] = {
      "\"target_psnr\":null,\"time_limit_seconds\":150.0,"
      "\"ema_decay\":0.95,\"early_stop\":null},"
      "\"measure\":{\"near\":\"auto\",\"far\":\"auto\",\"n_samples\":\"auto\","
-     "\"background\":\"auto\",\"occupancy_grid\":true,\"view_degree\":2,"
+     "\"downscale\":1,\"background\":\"auto\",\"occupancy_grid\":true,\"view_degree\":2,"
      "\"density\":\"exp\"}}"},
     /* Tancik et al. 2020, simplified NeRF: 1,024 rays of 128 samples a step. */
     {"paper", TASK_VIEWS,
@@ -115,7 +115,7 @@ static const struct preset presets[] = {
      "\"seed\":0,\"holdout\":\"views\",\"target_psnr\":null,\"time_limit_seconds\":null,"
      "\"ema_decay\":0.0,\"early_stop\":null},"
      "\"measure\":{\"near\":\"auto\",\"far\":\"auto\",\"n_samples\":128,"
-     "\"background\":\"black\",\"occupancy_grid\":false,\"view_degree\":0,"
+     "\"downscale\":1,\"background\":\"black\",\"occupancy_grid\":false,\"view_degree\":0,"
      "\"density\":\"relu\"}}"},
     /* docs/method.md has what was measured. */
     {"fast", TASK_SHAPE,

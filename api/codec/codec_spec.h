@@ -66,7 +66,8 @@ struct spec_measure {
     struct {
         double near, far; /* source units */
         uint64_t n_samples;
-        int background; /* enum background */
+        uint64_t downscale; /* of the pictures, at least 1 */
+        int background;     /* enum background */
         bool occupancy_grid;
         uint64_t view_degree;
         int density; /* enum density_activation */

@@ -349,6 +349,8 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     if (!row)
         return problems->status;
     const struct preset *preset = find_preset(body, row, problems);
+    if (row->reduce)
+        row->reduce(json_object_get(body, "measure"), &facts);
     resolved = resolve_parts(body, preset, row, &facts, problems);
     if (resolved && json_object_set_new(resolved, "dataset_id", json_string(dataset->id)) != 0)
         no_memory(problems);

@@ -33,9 +33,9 @@ static bool is_npz(const uint8_t *bytes, size_t n)
 static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spec, struct data *out,
                           struct error *err)
 {
-    const struct views_options whole = {.factor = 1};
+    const struct views_options asked = {.factor = spec ? spec->measure.views.downscale : 1};
     const struct views_options sheet = {.n_most = SHEET_VIEWS, .max_side = SHEET_SIDE};
-    const struct views_options *options = spec ? &whole : &sheet;
+    const struct views_options *options = spec ? &asked : &sheet;
     struct data data = {.kind = DATA_VIEWS};
     enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, options, &data.views, err)
                                           : views_zip_decode(bytes, n, options, &data.views, err);

@@ -26,6 +26,7 @@ struct task_bytes {
     uint64_t task;       /* as long as it trains */
     uint64_t loading;    /* while it is made, beside the data and without the field */
     uint64_t evaluating; /* a full evaluation, beside the field's workspaces */
+    uint64_t unread;     /* of the data, which settings make smaller while it is read */
 };
 
 /* The surface of a field: where what it measures passes a level. */
@@ -51,6 +52,10 @@ struct task_row {
      * with the measurement that is asked for (the caller's `measure`, may be NULL or anything).
      * False when out of memory.  NULL: all go with all. */
     bool (*suit)(json_t *settings, const json_t *asked);
+
+    /* What the data are with the measurement that is asked for (`measure` of a body, may be NULL
+     * or anything): sizes are chosen by these facts.  NULL: what they were. */
+    void (*reduce)(const json_t *asked, struct spec_facts *facts);
 
     /* In resolved settings of `measure`: what was "auto" or null and follows from the data.  False
      * when out of memory.  NULL: nothing does. */

@@ -15,6 +15,9 @@
 static const char *const background_names[] = {"black", "white", "random", "auto", NULL};
 static const char *const density_names[] = {"relu", "exp", "softplus", NULL};
 
+/* A quarter of a large photograph is enough for most; a sixteenth is a stamp. */
+enum { MAX_DOWNSCALE = 16 };
+
 #define AT(member) .offset = offsetof(struct spec_measure, views.member)
 
 static const struct member measure_rows[] = {
@@ -23,6 +26,7 @@ static const struct member measure_rows[] = {
      .fallback = "\"auto\""},
     {"n_samples", MEMBER_INTEGER, 2, TASK_VIEWS_MAX_SAMPLES, AT(n_samples), .may_be_auto = true,
      .fallback = "\"auto\""},
+    {"downscale", MEMBER_INTEGER, 1, MAX_DOWNSCALE, AT(downscale), .fallback = "1"},
     {"background", MEMBER_NAME, AT(background), .names = background_names, .fallback = "\"auto\""},
     {"occupancy_grid", MEMBER_BOOL, AT(occupancy_grid), .fallback = "true"},
     {"view_degree", MEMBER_INTEGER, 0, VOLUME_MAX_DEGREE, AT(view_degree), .fallback = "2"},
@@ -50,6 +54,17 @@ static json_int_t samples_for(const struct spec_facts *facts, bool is_walked)
     enum { EVEN = 128, LEAST = 384, MOST = 1024 };
     const double n = round(0.75 * sqrt(3.0) * (double)facts->width);
     return !is_walked ? EVEN : n < LEAST ? LEAST : n > MOST ? MOST : (json_int_t)n;
+}
+
+/* Fewer pixels ask for fewer places. */
+static void reduce(const json_t *asked, struct spec_facts *facts)
+{
+    const json_int_t n = json_integer_value(json_object_get(asked, "downscale"));
+    if (n < 1 || n > MAX_DOWNSCALE) /* what is wrong with it is told where it is read */
+        return;
+    size_t *const sides[] = {&facts->width, &facts->height, &facts->depth};
+    for (size_t d = 0; d < 3; d++)
+        *sides[d] = *sides[d] > (size_t)n ? *sides[d] / (size_t)n : 1;
 }
 
 static bool fill_in(json_t *measure, const struct spec_facts *facts)
@@ -199,8 +214,11 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
                                size_t n_threads)
 {
     const struct task_views_spec s = task_spec_of(spec);
-    (void)facts;
-    return (struct task_bytes){.task = task_views_bytes(&s, n_threads)};
+    const uint64_t n = spec->measure.views.downscale;
+    return (struct task_bytes){
+        .task = task_views_bytes(&s, n_threads),
+        .unread = facts->data_bytes - facts->data_bytes / (n * n),
+    };
 }
 
 /* The synthetic scenes of NeRF at half size: 100 views of 400 x 400 with alpha, 4 away. */
@@ -227,6 +245,7 @@ const struct task_row tasks_views = {
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_VIEWS,
     .example = &example,
     .measure = {measure_rows, sizeof measure_rows / sizeof *measure_rows},
+    .reduce = reduce,
     .fill_in = fill_in,
     .place = place,
     .n_outputs = n_outputs,

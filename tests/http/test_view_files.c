@@ -1,4 +1,5 @@
 /* Posed views as datasets: what their info says, their preview, what is refused. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -179,6 +180,63 @@ static void archives_that_are_no_scene_are_refused_with_words_and_nothing_is_kep
     assert_int_equal(count_datasets(), n);
 }
 
+/* Eight pictures of SIDE x SIDE from around. */
+static struct buffer large_pictures(size_t side)
+{
+    struct small_scene s;
+    char *text;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    small_scene_init(&s);
+    fprintf(f, "{\"camera_angle_x\": 0.8, \"frames\": [");
+    for (int i = 0; i < 8; i++) {
+        const double a = 0.7854 * i, x = sin(a), z = cos(a);
+        char name[16];
+        snprintf(name, sizeof(name), "%d.png", i);
+        small_scene_picture(&s, name, side, side, 3);
+        fprintf(f,
+                "%s{\"file_path\": \"%d\", \"transform_matrix\": [[%.9f, 0, %.9f, %.9f], "
+                "[0, 1, 0, 0], [%.9f, 0, %.9f, %.9f]]}",
+                i ? "," : "", i, z, x, 4 * x, -x, z, 4 * z);
+    }
+    fprintf(f, "]}");
+    fclose(f);
+    small_scene_text(&s, "transforms.json", text);
+    free(text);
+    struct buffer zip = small_scene_zip(&s);
+    small_scene_deinit(&s);
+    return zip;
+}
+
+/* Pictures are read at an eighth of their size: places along a ray are then fewer. */
+static void a_job_may_ask_for_smaller_pictures(void **state)
+{
+    (void)state;
+    char id[ID_TEXT], job[ID_TEXT];
+    struct buffer zip = large_pictures(640);
+    json_t *d = answer_json(upload("", zip.data, zip.size), 201);
+    snprintf(id, sizeof(id), "%s", member_text(d, "id"));
+    start_job(&service, id, 5, ",\"measure\":{\"downscale\":8}", job);
+    json_t *done = wait_for_job(&service, job, "succeeded");
+    assert_int_equal(member_integer(done, "spec.measure.downscale"), 8);
+    assert_int_equal(member_integer(done, "spec.measure.n_samples"), 384); /* of 640 pixels: 831 */
+    assert_true(member_number(done, "metrics.test_psnr") > 3);
+    json_decref(done);
+    static const char *const bad[] = {"0", "17", "1.5", "\"2\""};
+    for (size_t i = 0; i < 4; i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "{\"dataset_id\":\"%s\",\"measure\":{\"downscale\":%s}}", id,
+                 bad[i]);
+        answer_problem(service_send(&service, &(struct request){.path = "/v1/jobs",
+                                                                .content_type = "application/json",
+                                                                .body = body,
+                                                                .n_body = strlen(body)}),
+                       422, "/measure/downscale");
+    }
+    json_decref(d);
+    buffer_deinit(&zip);
+}
+
 /* --- files of others --- */
 
 static void real_scenes_are_taken(void **state)
@@ -267,6 +325,7 @@ int main(void)
         cmocka_unit_test(a_scene_says_what_views_it_has_and_shows_some),
         cmocka_unit_test(a_sheet_holds_views_of_any_shape),
         cmocka_unit_test(archives_that_are_no_scene_are_refused_with_words_and_nothing_is_kept),
+        cmocka_unit_test(a_job_may_ask_for_smaller_pictures),
         cmocka_unit_test(real_scenes_are_taken),
         cmocka_unit_test(every_bad_archive_is_refused),
     };
