@@ -89,20 +89,32 @@ static float distance_to(const struct figure *f, const double p[3])
     return (float)sum;
 }
 
+/* A row of samples.  The distance changes by at most the way that one goes: samples nearer to a far
+ * one than its surface is are far too, on the same side, and need not be asked for.  Those of a
+ * cell that the surface passes are within two steps of it. */
+static void fill_row(const struct figure *f, size_t side, size_t y, size_t z, float *row)
+{
+    const double step = 1.0 / (double)(side - 1);
+    for (size_t x = 0; x < side;) {
+        const double p[3] = {step * (double)x, step * (double)y, step * (double)z};
+        const float value = distance_to(f, p);
+        const double far = floor(fabs((double)value) / step) - 2;
+        const size_t n = far > 1 ? (size_t)far : 1;
+        for (const size_t end = x + n < side ? x + n : side; x < end; x++)
+            row[x] = value;
+    }
+}
+
 static enum status march(const struct figure *f, size_t side, struct marching_cubes *mc,
                          struct error *err)
 {
-    const double step = 1.0 / (double)(side - 1);
-    float *plane = mem_alloc_array(side * side, sizeof *plane);
     enum status status = STATUS_OK;
+    float *plane = mem_alloc_array(side * side, sizeof *plane);
     if (!plane)
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t z = 0; z < side && status == STATUS_OK; z++) {
-        for (size_t i = 0; i < side * side; i++) {
-            const size_t y = i / side, x = i - y * side;
-            const double p[3] = {step * (double)x, step * (double)y, step * (double)z};
-            plane[i] = distance_to(f, p);
-        }
+        for (size_t y = 0; y < side; y++)
+            fill_row(f, side, y, z, plane + y * side);
         status = marching_cubes_plane(mc, plane, err);
     }
     mem_free(plane);
