@@ -1,4 +1,5 @@
 /* Task "shape": what is inside of a mesh, or how far its surface is. */
+#include <math.h>
 #include <string.h>
 
 #include "api/codec/codec_json.h"
@@ -116,11 +117,30 @@ static double points_of_ray(const struct spec *spec)
     return level_set_points(&s);
 }
 
+/* Outside of the box nothing was learned: it is empty, and as far away as the box is. */
+static void surface_values(const struct spec *spec, const struct field *f, size_t n,
+                           const float *unit, const float *outputs, float *values)
+{
+    const bool is_sdf = spec->measure.shape.target == SHAPE_SDF;
+    (void)f;
+    for (size_t i = 0; i < n; i++) {
+        double beyond = 0.0;
+        for (size_t d = 0; d < 3; d++) {
+            const double u = (double)unit[3 * i + d];
+            beyond = fmax(beyond, fmax(spec->low[d] - u, u - spec->high[d]));
+        }
+        values[i] = outputs[i];
+        if (beyond > 0.0)
+            values[i] = is_sdf ? fmaxf(outputs[i], (float)beyond) : 0.0f;
+    }
+}
+
 /* An occupancy passes one half, a distance 0. */
 static void surface(const struct spec *spec, struct task_surface *out)
 {
     out->is_inside_below = spec->measure.shape.target == SHAPE_SDF;
     out->level = out->is_inside_below ? 0.0f : 0.5f;
+    out->values = surface_values;
 }
 
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
