@@ -197,11 +197,11 @@ static json_t *blank_json(const struct spec_facts *facts)
 static json_t *domain_json(const struct spec *spec, const struct spec_facts *facts)
 {
     const size_t n_dims = facts->n_dims;
-    double box[2 * LIMIT_DIMS], high[LIMIT_DIMS], offset[LIMIT_DIMS];
+    double box[2 * LIMIT_DIMS] = {0}, high[LIMIT_DIMS] = {0}, offset[LIMIT_DIMS] = {0};
     json_t *axes = json_array(), *matrix = json_array();
     bool ok = axes && matrix;
     box_of(n_dims, spec->source_from_unit, box, high);
-    for (size_t d = 0; d < n_dims; d++) {
+    for (size_t d = 0; d < LIMIT_DIMS && d < n_dims; d++) {
         box[n_dims + d] = high[d];
         offset[d] = spec->source_from_unit[d][3];
         ok = ok && json_array_append_new(axes, json_string(axis_names[d])) == 0 &&

@@ -154,7 +154,7 @@ enum status stepper_keep(struct stepper *s, size_t n_bytes, struct error *err)
     const size_t n_fit = n_bytes / (mlp_tile_words(mlp, s->pass) * sizeof(float)) / s->n_parts;
     enum status status = STATUS_OK;
     drop_kept(s);
-    s->kept = mem_alloc_array(s->n_tiles, sizeof(*s->kept));
+    s->kept = mem_alloc_array(s->n_tiles, sizeof(struct mlp_tile *));
     if (!s->kept)
         return error_status(err, STATUS_NO_MEMORY);
     for (size_t part = 0; part < s->n_parts && status == STATUS_OK; part++) {

@@ -331,6 +331,17 @@ out:
     return status;
 }
 
+static enum status look_at_picture(const uint8_t *bytes, size_t n, struct image *out,
+                                   struct error *err)
+{
+    struct image_facts facts;
+    enum status status = view_picture_check(bytes, n, &facts, err);
+    if (status == STATUS_OK)
+        *out = (struct image){
+            .width = facts.width, .height = facts.height, .channels = facts.channels};
+    return status;
+}
+
 static enum status decode_view(const struct scene *s, const struct posed *p,
                                const struct views_options *options, struct view *out,
                                size_t *n_pixels, struct error *err)
@@ -345,7 +356,8 @@ static enum status decode_view(const struct scene *s, const struct posed *p,
     enum status status = read_picture(s, p, &bytes, &n, err);
     if (status != STATUS_OK)
         return status;
-    status = view_picture_decode(bytes, n, &image, &inner);
+    status = options->cameras_only ? look_at_picture(bytes, n, &image, &inner)
+                                   : view_picture_decode(bytes, n, &image, &inner);
     mem_free(bytes);
     status = of_picture(s, p, status, &inner, err);
     if (status == STATUS_OK)
@@ -356,7 +368,7 @@ static enum status decode_view(const struct scene *s, const struct posed *p,
         status = error_set(err, STATUS_TOO_LARGE, "",
                            "the views have more than %zu pixels together", LIMIT_VIEWS_PIXELS);
     view.image = image;
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !options->cameras_only)
         status = views_shrink(&view, views_factor(options, image.width, image.height), err);
     if (status != STATUS_OK)
         image_deinit(&view.image);

@@ -146,7 +146,7 @@ bool bvh_nearest(const struct bvh *b, const float point[3], float reach, struct 
             push_children(&s, node, box_distances(node, p), best);
             continue;
         }
-        const size_t leaf = (size_t)~v.child;
+        const size_t leaf = (size_t)(-1 - v.child);
         const struct nearest_lanes lanes = nearest_of_leaf(&b->leaf[leaf], p);
         for (size_t i = 0; i < BVH_LANES; i++)
             if (lanes.square[i] < best || (lanes.square[i] == best && triangle == SIZE_MAX)) {

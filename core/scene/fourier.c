@@ -134,7 +134,8 @@ size_t fourier_line_floats(const struct fourier *f)
 size_t fourier_bytes(size_t longest_side)
 {
     const size_t m = 3 * longest_side; /* of Bluestein: between 2 and 3 times, nearly always */
-    return FOURIER_AXES * 5 * m * sizeof(kiss_fft_cpx) + LINE_COPIES * m * sizeof(kiss_fft_cpx);
+    return (size_t)FOURIER_AXES * 5 * m * sizeof(kiss_fft_cpx) +
+           LINE_COPIES * m * sizeof(kiss_fft_cpx);
 }
 
 static kiss_fft_cpx times(kiss_fft_cpx a, kiss_fft_cpx b)

@@ -44,6 +44,8 @@ static enum backdrop find_backdrop(const struct views *v)
         const struct image *image = &v->view[i].image;
         if (image->channels == 4)
             return BACKDROP_ALPHA;
+        if (!image->samples)
+            continue;
         for (size_t x = 0; x < image->width; x++) {
             look_at_pixel(image, x, 0, &border);
             look_at_pixel(image, x, image->height - 1, &border);

@@ -35,7 +35,8 @@ struct surroundings {
     enum backdrop backdrop;
 };
 
-/* v: at least one view, small ones will do; the scene's centre and half of its cube's side. */
+/* v: at least one view, small ones will do, and such as have sizes only say where cameras are; the
+ * scene's centre and half of its cube's side. */
 struct surroundings surroundings_of(const struct views *v, const double centre[3],
                                     double half_side);
 

@@ -114,7 +114,9 @@ enum status reconstruction_find_scale(struct reconstruction *r, struct error *er
     const size_t n = reconstruction_n(r);
     float *picture = mem_alloc_floats(n);
     struct team *team = NULL;
-    enum status status = picture ? team_create(&team, 1, err) : error_status(err, STATUS_NO_MEMORY);
+    if (!picture)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = team_create(&team, 1, err);
     if (status == STATUS_OK)
         status = class_of(r)->invert(r, team, picture, err);
     if (status == STATUS_OK) {

@@ -149,8 +149,10 @@ enum status task_ct_create(struct task **out, const struct data *data,
     t->sinogram = mem_alloc_floats(n_angles * width);
     t->projection = (struct projection){width, height, n_angles, spec->interpolation, t->angles};
     if (!t->angles || !t->sinogram) {
-        status = error_status(err, STATUS_NO_MEMORY);
-    } else if (is_measured) {
+        free_ct_task(&t->base.task);
+        return error_status(err, STATUS_NO_MEMORY);
+    }
+    if (is_measured) {
         memcpy(t->angles, data->sinogram.angles, n_angles * sizeof *t->angles);
         status = take_measured(t, data, spec, err);
     } else {

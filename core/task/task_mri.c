@@ -235,7 +235,7 @@ size_t task_mri_bytes(size_t width, size_t height, size_t depth, size_t n_thread
     const size_t n = width * height * depth;
     const size_t longest = width > height ? width : height;
     return n * (1 + 2 * sizeof(float)) + n + /* truth, y, mask */
-           2 * 2 * n * sizeof(float) +       /* the spectrum, in training and evaluation */
+           4 * n * sizeof(float) +           /* the spectrum, in training and evaluation */
            n_threads * fourier_bytes(longest > depth ? longest : depth) +
            reconstruction_evaluation_bytes(n) + n * sizeof(float);
 }

@@ -477,6 +477,10 @@ static void specs_that_are_not_ours_are_refused(void **state)
     }
 }
 
+#define MANY_OUTPUTS                                                                               \
+    "{\"n_outputs\":65,\"domain\":{\"shape\":[1,1],\"source_from_unit\":"                          \
+    "{\"matrix\":[[1,0],[0,1]],\"offset\":[0,0]}}}"
+
 static void summaries_tell_domain_and_sizes(void **state)
 {
     (void)state;
@@ -508,8 +512,7 @@ static void summaries_tell_domain_and_sizes(void **state)
         "{\"n_outputs\":3,\"domain\":{\"shape\":[0,5]}}",
         "{\"n_outputs\":3,\"domain\":{\"shape\":[5,5]}}",
         "{\"n_outputs\":3,\"domain\":{\"shape\":[5,99999999999]}}",
-        "{\"n_outputs\":65,\"domain\":{\"shape\":[1,1],\"source_from_unit\":"
-        "{\"matrix\":[[1,0],[0,1]],\"offset\":[0,0]}}}",
+        MANY_OUTPUTS,
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(codec_spec_summary_facts(bad[i], &back, NULL), STATUS_INVALID);

@@ -127,3 +127,20 @@ void make_field(const struct service *s, size_t size, unsigned steps, char field
     snprintf(field_id, ID_TEXT, "%s", member_text(done, "field_id"));
     json_decref(done);
 }
+
+void make_solid(const struct service *s, char field_id[ID_TEXT])
+{
+    uint8_t voxels[4 * 5 * 6] = {0};
+    char job[ID_TEXT];
+    memset(voxels, 255, sizeof voxels / 2); /* so that there is a surface */
+    struct bytes npy = make_npy("|u1", "4, 5, 6", voxels, sizeof voxels);
+    const struct request upload = {
+        .method = "POST", .path = "/v1/datasets?kind=volume", .body = npy.data, .n_body = npy.n};
+    json_t *dataset = answer_json(service_send(s, &upload), 201);
+    start_job(s, member_text(dataset, "id"), 20, "", job);
+    json_t *done = wait_for_job(s, job, "succeeded");
+    snprintf(field_id, ID_TEXT, "%s", member_text(done, "field_id"));
+    json_decref(done);
+    json_decref(dataset);
+    bytes_free(&npy);
+}

@@ -36,4 +36,7 @@ void wait_for_step(const struct service *s, const char *id, int64_t step);
 /* Upload, fit, wait: a finished field. */
 void make_field(const struct service *s, size_t size, unsigned steps, char field_id[ID_TEXT]);
 
+/* The same of three dimensions: of a volume of 6 x 5 x 4 voxels. */
+void make_solid(const struct service *s, char field_id[ID_TEXT]);
+
 #endif

@@ -19,6 +19,7 @@
 
 static struct service service;
 static char dataset[ID_TEXT], job[ID_TEXT], field[ID_TEXT];
+static char solid[ID_TEXT]; /* a field of three dimensions */
 static size_t content_bytes;
 
 enum { PATIENCE_SECONDS = 10, UPLOAD_LIMIT = 100000, LINGER_BYTES = 8 << 20 };
@@ -39,6 +40,7 @@ static int start(void **state)
     json_t *done = wait_for_job(&service, job, "succeeded");
     snprintf(field, sizeof(field), "%s", member_text(done, "field_id"));
     json_decref(done);
+    make_solid(&service, solid);
     return 0;
 }
 
@@ -236,7 +238,10 @@ static void methods_are_known_allowed_or_neither(void **state)
 /* A route's pattern with what is there for its braces. */
 static void make_path(const char *pattern, char *out, size_t size)
 {
+    const bool is_solid =
+        strstr(pattern, "/slice") || strstr(pattern, "/mesh") || strstr(pattern, "/volume");
     const char *id = strstr(pattern, "/jobs/")     ? job
+                     : is_solid                    ? solid
                      : strstr(pattern, "/fields/") ? field
                                                    : dataset;
     const char *open = strchr(pattern, '{');
@@ -247,6 +252,8 @@ static void make_path(const char *pattern, char *out, size_t size)
              open ? strchr(pattern, '}') + 1 : "");
     if (strstr(pattern, "/value"))
         snprintf(out + strlen(out), size - strlen(out), "?x=1&y=1");
+    if (strstr(pattern, "/mesh"))
+        snprintf(out + strlen(out), size - strlen(out), "?resolution=8&level=0.5");
 }
 
 static void every_route_has_its_head_and_its_options(void **state)

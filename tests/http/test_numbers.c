@@ -517,23 +517,6 @@ static void fit(const char *dataset_id, char job[ID_TEXT], char field_id[ID_TEXT
     json_decref(done);
 }
 
-static void fit_solid(void)
-{
-    static const uint8_t voxels[4 * 5 * 6] = {1, 2, 255};
-    char job[ID_TEXT], id[ID_TEXT];
-    struct bytes npy = make_npy("|u1", "4, 5, 6", voxels, sizeof(voxels));
-    json_t *d =
-        answer_json(service_send(&service, &(struct request){.method = "POST",
-                                                             .path = "/v1/datasets?kind=volume",
-                                                             .body = npy.data,
-                                                             .n_body = npy.n}),
-                    201);
-    snprintf(id, sizeof(id), "%s", member_text(d, "id"));
-    fit(id, job, solid);
-    json_decref(d);
-    bytes_free(&npy);
-}
-
 static int start(void **state)
 {
     char path[128];
@@ -542,7 +525,7 @@ static int start(void **state)
     api = answer_json(service_get(&service, "/openapi.json"), 200);
     upload_picture(&service, 16, 1, dataset);
     fit(dataset, done_job, field);
-    fit_solid();
+    make_solid(&service, solid);
     /* The only worker is busy from now on: what is accepted waits, and is cancelled at once. */
     start_job(&service, dataset, 10000000, "", path);
     wait_for_step(&service, path, 1);
