@@ -41,10 +41,14 @@ static void a_thread_that_had_to_wait_knows_it(void **state)
         if (CPU_ISSET(i, &all))
             CPU_SET(i, &one);
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); /* the new one inherits it */
-    assert_int_equal(pthread_create(&thread, NULL, run_once, &rival), 0);
-    while (!atomic_load(&rival.has_run)) {
+    /* Where others take this processor at the wrong moment it does not wait: then another one. */
+    for (size_t i = 0; i < 1000 && !(rival.delay > 0.0); i++) {
+        atomic_store(&rival.has_run, false);
+        assert_int_equal(pthread_create(&thread, NULL, run_once, &rival), 0);
+        while (!atomic_load(&rival.has_run)) {
+        }
+        pthread_join(thread, NULL);
     }
-    pthread_join(thread, NULL);
     assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
     assert_true(rival.delay > 0.0);
     const double mine = thread_run_delay();
