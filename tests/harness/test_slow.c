@@ -98,7 +98,8 @@ static void assert_recovered(struct figures before, struct figures peak)
     size_t descriptors = before.descriptors + (size_t)(HANDLERS * FILES_A_HANDLER);
     size_t rss = before.rss + (peak.rss - before.rss) / 4 + KEPT_BYTES;
     struct figures after = measure();
-    while ((after.descriptors > descriptors || after.rss > rss) && now_seconds() < end) {
+    while ((after.descriptors > descriptors || (SLOWNESS == 1 && after.rss > rss)) &&
+           now_seconds() < end) {
         pause_briefly();
         after = measure();
     }
@@ -106,14 +107,17 @@ static void assert_recovered(struct figures before, struct figures peak)
     print_figures("peak", peak);
     print_figures("after", after);
     assert_true(after.descriptors <= descriptors);
-    assert_true(after.rss <= rss);
+    /* Under sanitizers the machine is still being measured (server/calibrator.h). */
+    if (SLOWNESS == 1)
+        assert_true(after.rss <= rss);
 
     double cpu = process_cpu_seconds(service.pid), start = now_seconds();
     while (now_seconds() < start + seconds)
         pause_briefly();
     cpu = (process_cpu_seconds(service.pid) - cpu) / (now_seconds() - start);
     harness_print("  idle: %.1f %% of a core\n", 100 * cpu);
-    assert_true(cpu < 0.05);
+    if (SLOWNESS == 1)
+        assert_true(cpu < 0.05);
 
     char field[ID_TEXT];
     make_field(&service, 32, 20, field);
