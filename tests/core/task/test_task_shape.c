@@ -383,7 +383,7 @@ static void on_progress(void *context, double done)
     p->last = done;
     p->n++;
     if (p->stop)
-        *p->stop = true;
+        __atomic_store_n(p->stop, true, __ATOMIC_RELAXED); /* others read it meanwhile */
 }
 
 static void making_tells_its_progress_and_can_be_stopped(void **state)
