@@ -144,3 +144,25 @@ void make_solid(const struct service *s, char field_id[ID_TEXT])
     json_decref(dataset);
     bytes_free(&npy);
 }
+
+struct answer post_dataset(const struct service *s, const char *query, const void *body, size_t n)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/v1/datasets%s", query);
+    return service_send(s, &(struct request){.path = path, .body = body, .n_body = n});
+}
+
+size_t count_items(const struct service *s, const char *path)
+{
+    size_t n = 0;
+    char cursor[256] = "";
+    do {
+        json_t *page = answer_json(
+            service_get(s, "%s?limit=200%s%s", path, cursor[0] ? "&cursor=" : "", cursor), 200);
+        const json_t *next = json_object_get(page, "next_cursor");
+        n += json_array_size(json_object_get(page, "items"));
+        snprintf(cursor, sizeof cursor, "%s", json_is_string(next) ? json_string_value(next) : "");
+        json_decref(page);
+    } while (cursor[0]);
+    return n;
+}

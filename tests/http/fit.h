@@ -36,7 +36,13 @@ void wait_for_step(const struct service *s, const char *id, int64_t step);
 /* Upload, fit, wait: a finished field. */
 void make_field(const struct service *s, size_t size, unsigned steps, char field_id[ID_TEXT]);
 
-/* The same of three dimensions: of a volume of 6 x 5 x 4 voxels. */
+/* Post a file; query: "?kind=volume", or "".  The answer is the caller's. */
+struct answer post_dataset(const struct service *s, const char *query, const void *body, size_t n);
+
+/* Items of a whole list, page by page: of "/v1/datasets", "/v1/jobs". */
+size_t count_items(const struct service *s, const char *path);
+
+/* A finished field of three dimensions: of a volume of 6 x 5 x 4 voxels. */
 void make_solid(const struct service *s, char field_id[ID_TEXT]);
 
 #endif

@@ -110,22 +110,6 @@ static void upload(void *context, const char *name, const uint8_t *bytes, size_t
     answer_free(&a);
 }
 
-static size_t count_datasets(void)
-{
-    size_t n = 0;
-    char cursor[256] = "";
-    do {
-        json_t *page = answer_json(service_get(&service, "/v1/datasets?limit=200%s%s",
-                                               cursor[0] ? "&cursor=" : "", cursor),
-                                   200);
-        const json_t *next = json_object_get(page, "next_cursor");
-        n += json_array_size(json_object_get(page, "items"));
-        snprintf(cursor, sizeof(cursor), "%s", json_is_string(next) ? json_string_value(next) : "");
-        json_decref(page);
-    } while (cursor[0]);
-    return n;
-}
-
 /* Rows and files are those of what was taken, and nothing is under way. */
 static void must_have_left_nothing(void)
 {
@@ -134,7 +118,7 @@ static void must_have_left_nothing(void)
         pause_briefly();
     assert_int_equal(service_files(&service, "tmp"), 0);
     assert_int_equal(service_files(&service, "blobs"), n_datasets);
-    assert_int_equal(count_datasets(), n_datasets);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n_datasets);
 }
 
 static void upload_folder(const char *folder, enum expected (*expect)(const char *name), size_t n)

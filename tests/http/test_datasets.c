@@ -46,14 +46,6 @@ static json_t *upload_known(void)
     return answer_json(a, a.status == 200 ? 200 : 201);
 }
 
-static size_t count_datasets(void)
-{
-    json_t *list = answer_json(service_get(&service, "/v1/datasets?limit=200"), 200);
-    size_t n = json_array_size(member_get(list, "items"));
-    json_decref(list);
-    return n;
-}
-
 static void upload_answers_201_and_describes_the_picture(void **state)
 {
     (void)state;
@@ -86,13 +78,13 @@ static void same_bytes_again_answer_200_with_the_same_dataset(void **state)
 {
     (void)state;
     json_t *first = upload_known();
-    size_t n = count_datasets();
+    size_t n = count_items(&service, "/v1/datasets");
     json_t *second =
         answer_json(upload("?kind=image&name=other", NULL, picture.data, picture.n), 200);
     json_t *third = answer_json(upload("", NULL, picture.data, picture.n), 200);
     assert_true(json_equal(first, second));
     assert_true(json_equal(first, third));
-    assert_int_equal(count_datasets(), n);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n);
     json_decref(first);
     json_decref(second);
     json_decref(third);
@@ -134,7 +126,7 @@ static void bad_uploads_are_refused_and_nothing_is_kept(void **state)
     (void)state;
     static const float not_finite[4] = {0, 1, (float)(1e300 * 1e300), 0.5F};
     struct bytes npy = make_npy("<f4", "2, 2", not_finite, sizeof(not_finite));
-    size_t n = count_datasets();
+    size_t n = count_items(&service, "/v1/datasets");
     const struct {
         const char *query;
         const void *body;
@@ -155,7 +147,7 @@ static void bad_uploads_are_refused_and_nothing_is_kept(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         answer_problem(upload(cases[i].query, NULL, cases[i].body, cases[i].n), 422,
                        cases[i].pointer);
-    assert_int_equal(count_datasets(), n);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n);
     bytes_free(&npy);
 }
 

@@ -329,32 +329,16 @@ static size_t try_bodies(const char *template, const char *path, const char *dat
     return t.n_numbers;
 }
 
-static size_t count_jobs(void)
-{
-    size_t n = 0;
-    char cursor[256] = "";
-    do {
-        json_t *page = answer_json(
-            service_get(&service, "/v1/jobs?limit=200%s%s", cursor[0] ? "&cursor=" : "", cursor),
-            200);
-        const json_t *next = json_object_get(page, "next_cursor");
-        n += json_array_size(json_object_get(page, "items"));
-        snprintf(cursor, sizeof(cursor), "%s", json_is_string(next) ? json_string_value(next) : "");
-        json_decref(page);
-    } while (cursor[0]);
-    return n;
-}
-
 /* --- tests --- */
 
 static void numbers_of_a_job_are_refused_by_name_and_begin_nothing(void **state)
 {
     (void)state;
-    const size_t before = count_jobs();
+    const size_t before = count_items(&service, "/v1/jobs");
     n_jobs = 0;
     const size_t n = try_bodies("/v1/jobs", "/v1/jobs", dataset);
     assert_true(n >= 25); /* as many as there were when this was written */
-    assert_int_equal(count_jobs(), before + n_jobs);
+    assert_int_equal(count_items(&service, "/v1/jobs"), before + n_jobs);
     harness_print("numbers: %zu of a job, %zu jobs accepted and cancelled\n", n, n_jobs);
 }
 
@@ -362,11 +346,11 @@ static void numbers_of_a_resume_are_refused_by_name_and_begin_nothing(void **sta
 {
     (void)state;
     char path[128];
-    const size_t before = count_jobs();
+    const size_t before = count_items(&service, "/v1/jobs");
     n_jobs = 0;
     snprintf(path, sizeof(path), "/v1/jobs/%s/resume", done_job);
     assert_int_equal(try_bodies("/v1/jobs/{id}/resume", path, NULL), 1);
-    assert_int_equal(count_jobs(), before + n_jobs);
+    assert_int_equal(count_items(&service, "/v1/jobs"), before + n_jobs);
 }
 
 static void numbers_of_a_query_are_refused_by_name(void **state)

@@ -28,17 +28,7 @@ static int stop(void **state)
 
 static struct answer upload(const char *query, const void *body, size_t n)
 {
-    char path[256];
-    snprintf(path, sizeof(path), "/v1/datasets%s", query);
-    return service_send(&service, &(struct request){.path = path, .body = body, .n_body = n});
-}
-
-static size_t count_datasets(void)
-{
-    json_t *list = answer_json(service_get(&service, "/v1/datasets?limit=200"), 200);
-    size_t n = json_array_size(member_get(list, "items"));
-    json_decref(list);
-    return n;
+    return post_dataset(&service, query, body, n);
 }
 
 static const char tetrahedron[] = "v 9 19 29\nv 11 19 29\nv 9 21 29\nv 9 19 31\n"
@@ -97,7 +87,7 @@ static void broken_meshes_are_refused_with_words_and_nothing_is_kept(void **stat
         {"?kind=shape", "hello", "the bytes are no shape: OBJ, PLY, STL and OFF can be read"},
         {"?kind=image", tetrahedron, "the bytes are no image"},
     };
-    const size_t n = count_datasets();
+    const size_t n = count_items(&service, "/v1/datasets");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         json_t *problem =
             answer_json(upload(cases[i].query, cases[i].body, strlen(cases[i].body)), 422);
@@ -106,7 +96,7 @@ static void broken_meshes_are_refused_with_words_and_nothing_is_kept(void **stat
             fail_msg("case %zu: %s", i, detail);
         json_decref(problem);
     }
-    assert_int_equal(count_datasets(), n);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n);
 }
 
 static void send_file(void *context, const char *name, const uint8_t *bytes, size_t n)

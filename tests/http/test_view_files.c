@@ -31,17 +31,7 @@ static int stop(void **state)
 
 static struct answer upload(const char *query, const void *body, size_t n)
 {
-    char path[256];
-    snprintf(path, sizeof(path), "/v1/datasets%s", query);
-    return service_send(&service, &(struct request){.path = path, .body = body, .n_body = n});
-}
-
-static size_t count_datasets(void)
-{
-    json_t *list = answer_json(service_get(&service, "/v1/datasets?limit=200"), 200);
-    size_t n = json_array_size(member_get(list, "items"));
-    json_decref(list);
-    return n;
+    return post_dataset(&service, query, body, n);
 }
 
 static struct buffer sample(void)
@@ -156,7 +146,7 @@ static void archives_that_are_no_scene_are_refused_with_words_and_nothing_is_kep
         {"?kind=views", "images.npy", "not an array", "NPY header"},
         {"?kind=image", "transforms.json", FRAME("a"), "no image"},
     };
-    const size_t n = count_datasets();
+    const size_t n = count_items(&service, "/v1/datasets");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct small_scene s;
         small_scene_init(&s);
@@ -177,7 +167,7 @@ static void archives_that_are_no_scene_are_refused_with_words_and_nothing_is_kep
     problem = answer_json(upload("?kind=views", "hello", 5), 422);
     assert_non_null(strstr(member_text(problem, "detail"), "the bytes are no views"));
     json_decref(problem);
-    assert_int_equal(count_datasets(), n);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n);
 }
 
 /* Eight pictures of SIDE x SIDE from around. */
@@ -306,7 +296,7 @@ static void every_bad_archive_is_refused(void **state)
 {
     (void)state;
     static const char *const folders[] = {"bad/zip", "bad/made", "bad/npy"};
-    const size_t n_before = count_datasets();
+    const size_t n_before = count_items(&service, "/v1/datasets");
     size_t n = 0;
     for (size_t i = 0; i < 3; i++) {
         char *path = data_path(folders[i]);
@@ -316,7 +306,7 @@ static void every_bad_archive_is_refused(void **state)
         free(path);
     }
     assert_int_equal(n, 98 + 62 + 5);
-    assert_int_equal(count_datasets(), n_before);
+    assert_int_equal(count_items(&service, "/v1/datasets"), n_before);
 }
 
 int main(void)

@@ -223,13 +223,14 @@ static void transforms_hold_as_many_frames_as_the_limit(void **state)
     char *text = malloc((LIMIT_VIEWS + 2) * sizeof(FRAME ","));
     for (size_t n = LIMIT_VIEWS; n <= LIMIT_VIEWS + 1; n++) {
         struct transforms t = {0};
-        strcpy(text, "{\"frames\": [");
-        char *at = text + strlen(text);
+        static const char begin[] = "{\"frames\": [", end[] = "]}";
+        char *at = text + sizeof begin - 1;
+        memcpy(text, begin, sizeof begin - 1);
         for (size_t i = 0; i < n; i++) {
             memcpy(at, FRAME ",", sizeof(FRAME ",") - 1);
             at += sizeof(FRAME ",") - 1;
         }
-        strcpy(at - 1, "]}");
+        memcpy(at - 1, end, sizeof end);
         assert_int_equal(parse(text, &t, NULL), n == LIMIT_VIEWS ? STATUS_OK : STATUS_TOO_LARGE);
         assert_int_equal(t.n_frames, n == LIMIT_VIEWS ? n : 0);
         transforms_deinit(&t);
