@@ -63,7 +63,7 @@ harnesses := crash crashpoints oom enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench benches bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -142,6 +142,7 @@ demo: all
 install: all
 	install -D $O/farfield $(DESTDIR)$(PREFIX)/bin/farfield
 tests: $(tests)
+benches: $(benches) $(bench_precision)
 test: all $(tests)
 	tests/run.sh $O $(patsubst $O/%,%,$(tests))
 # The same program that `make test` runs as a sample; it reads how often, and from which seed on.
@@ -167,8 +168,8 @@ fuzz-run: $(if $T,$O/tests/fuzz/fuzz_$T,$(fuzzers))
 	tests/fuzz/run.sh $^
 
 check: check-format check-headers
-	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all tests
-	$(MAKE) CC=clang O=build/check-clang STRICT=1 all tests
+	$(MAKE) CC=gcc   O=build/check-gcc   STRICT=1 all tests benches
+	$(MAKE) CC=clang O=build/check-clang STRICT=1 all tests benches
 	$(MAKE) lint
 check-format:
 	@clang-format --dry-run -Werror $(sort $(ours)) && echo "formatted"

@@ -19,6 +19,7 @@
 #include "core/field/calibration.h"
 #include "core/nn/encoding.h"
 #include "core/nn/kernel.h"
+#include "core/task/task_image.h"
 #include "server/fields/compute.h"
 #include "tests/http/lone_fit.h"
 #include "tests/http/timed_fit.h"
