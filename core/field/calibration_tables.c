@@ -16,6 +16,7 @@ enum {
     LEVELS = 16, /* whole lanes … */
     FEW_LEVELS = 4,
     BATCH = 4096,
+    SMALL_BATCH = 512,
     STEPS = 5,
     JET_POINTS = MLP_TILE, /* of each member: they take long */
     MANY_FEATURES = 8,
@@ -44,7 +45,8 @@ struct walk {
     const struct measuring *m;
     struct encoding *encoding;
     size_t n_members, n_table, n_scratch, n_features, n_levels;
-    uint64_t step;
+    size_t batch_size;         /* BATCH or SMALL_BATCH */
+    uint64_t step, first_step; /* of this size of batches */
     float *numbers;   /* [n_table] each: the table, two moments, the gradient; then the rest */
     uint8_t *touched; /* [n_table / GRID_LINE] */
     float *coords;    /* [BATCH, D] */
@@ -52,7 +54,7 @@ struct walk {
     float *scratch;   /* of each member: features of a jet's tile in all planes; targets */
     size_t n_lines[LEVELS]; /* touched in this step */
     double begin;           /* of a lap, by member 0, and its seconds; of a line */
-    double took[N_PARTS][STEPS], line[STEPS];
+    double took[N_PARTS][STEPS], line[STEPS], density[STEPS];
 };
 
 static void begin_lap(struct walk *w, size_t member)
@@ -68,19 +70,21 @@ static void end_lap(struct walk *w, size_t member, enum part part)
     if (member > 0)
         return;
     const double seconds = monotonic_seconds() - w->begin;
-    w->took[part][w->step] = seconds;
+    const size_t i = w->step - w->first_step;
+    w->took[part][i] = seconds;
     if (part != PART_LINES)
         return;
     size_t n_lines = 0;
     for (size_t l = 0; l < w->n_levels; l++)
         n_lines += w->n_lines[l];
-    w->line[w->step] = seconds / (double)n_lines;
+    w->line[i] = seconds / (double)n_lines;
+    w->density[i] = (double)(n_lines * GRID_LINE) / (double)w->n_table;
 }
 
 static void draw(const struct walk *w, size_t first, float *scratch)
 {
     struct task_tile tile = {.step = w->step,
-                             .batch_size = BATCH,
+                             .batch_size = w->batch_size,
                              .first = first,
                              .n = MLP_TILE,
                              .coords = w->coords + first * D,
@@ -107,7 +111,7 @@ static void jet(const struct walk *w, size_t first, float *features)
 static void scatter(const struct walk *w, size_t l)
 {
     const struct encoding_level level = encoding_level(w->encoding, l);
-    encoding_scatter(w->encoding, w->m->kernel, l, BATCH, w->coords,
+    encoding_scatter(w->encoding, w->m->kernel, l, w->batch_size, w->coords,
                      w->kept + l * BATCH * w->n_features, w->numbers + 3 * w->n_table + level.first,
                      w->touched + level.first / GRID_LINE);
 }
@@ -143,7 +147,7 @@ static void walk_member(void *context, size_t member)
     struct walk *w = context;
     float *scratch = w->scratch + member * w->n_scratch;
     size_t first, count;
-    team_share(BATCH, MLP_TILE, w->n_members, member, &first, &count);
+    team_share(w->batch_size, MLP_TILE, w->n_members, member, &first, &count);
     const size_t end = first + count;
     for (size_t i = first; i < end; i += MLP_TILE)
         draw(w, i, scratch);
@@ -169,6 +173,8 @@ static void walk_member(void *context, size_t member)
         if (is_mine(w, member, l))
             update(w, l);
     end_lap(w, member, PART_LINES);
+    if (w->batch_size < BATCH)
+        return;
     begin_lap(w, member);
     jet(w, first, scratch);
     end_lap(w, member, PART_JET);
@@ -214,9 +220,22 @@ static void walk_deinit(struct walk *w)
     encoding_free(w->encoding);
 }
 
+static void walk_steps(struct walk *w, size_t batch_size)
+{
+    w->batch_size = batch_size;
+    for (w->first_step = w->step; w->step < w->first_step + STEPS; w->step++)
+        team_run(w->m->team, walk_member, w);
+}
+
 static double part_seconds(struct walk *w, enum part part)
 {
     return calibration_low(STEPS, w->took[part]);
+}
+
+static void put_lines(struct cost_tables *out, size_t i, struct walk *w)
+{
+    out->density[i] = calibration_low(STEPS, w->density);
+    out->line[i] = calibration_low(STEPS, w->line) * (double)w->n_members;
 }
 
 static enum status walk(struct cost_tables *out, double *a_jet, const struct measuring *m,
@@ -224,19 +243,20 @@ static enum status walk(struct cost_tables *out, double *a_jet, const struct mea
 {
     struct walk w;
     enum status status = walk_init(&w, m, size, err);
-    for (; status == STATUS_OK && w.step < STEPS; w.step++)
-        team_run(m->team, walk_member, &w);
     if (status == STATUS_OK) {
+        walk_steps(&w, BATCH);
         /* of one thread */
         const double a_point = (double)w.n_members / ((double)BATCH * (double)w.n_levels);
         *out = (struct cost_tables){.n = (double)w.n_table,
                                     .lookup = part_seconds(&w, PART_LOOKUP) * a_point,
                                     .keep = part_seconds(&w, PART_KEEP) * a_point,
-                                    .scatter = part_seconds(&w, PART_SCATTER) * a_point,
-                                    .line = calibration_low(STEPS, w.line) * (double)w.n_members};
+                                    .scatter = part_seconds(&w, PART_SCATTER) * a_point};
         const double jet_point =
             part_seconds(&w, PART_JET) / ((double)JET_POINTS * (double)w.n_levels);
         *a_jet = fmax(0.0, jet_point - out->lookup) / (1 + D);
+        put_lines(out, 1, &w);
+        walk_steps(&w, SMALL_BATCH);
+        put_lines(out, 0, &w);
     }
     walk_deinit(&w);
     return status;

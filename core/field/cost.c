@@ -103,21 +103,32 @@ static struct outline outline_of(const struct encoding *e)
 /* Past the largest tables that are measured caches still hold a part, and pages' addresses. */
 static const double beyond_caches = 0.25;
 
-static double of_tables(const struct costs *c, size_t offset, const struct outline *o)
+static double of_tables(const struct costs *c, size_t offset, const struct outline *o, double power)
 {
     double x[COST_TABLES], y[COST_TABLES];
     for (size_t i = 0; i < COST_TABLES; i++) {
         x[i] = c->tables[i].n;
         y[i] = *(const double *)((const char *)&c->tables[i] + offset);
     }
-    return between(COST_TABLES, x, y, o->n_table, beyond_caches);
+    return between(COST_TABLES, x, y, o->n_table, power);
+}
+
+/* A line of tables of which a step touches such a share. */
+static double line_of(const struct costs *c, const struct outline *o, double density)
+{
+    double share[COST_DENSITIES], line[COST_DENSITIES];
+    for (size_t i = 0; i < COST_DENSITIES; i++) {
+        share[i] = of_tables(c, offsetof(struct cost_tables, density[i]), o, 0.0);
+        line[i] = of_tables(c, offsetof(struct cost_tables, line[i]), o, beyond_caches);
+    }
+    return between(COST_DENSITIES, share, line, density, 0.0);
 }
 
 /* A point at a level. */
 static double level_point(const struct costs *c, size_t offset, double a_feature,
                           const struct outline *o)
 {
-    const double seconds = of_tables(c, offset, o);
+    const double seconds = of_tables(c, offset, o, beyond_caches);
     return o->n_levels > 0 ? o->corners * (seconds + a_feature * o->more_features) : 0.0;
 }
 
@@ -143,14 +154,18 @@ static double scatter(const struct costs *c, const struct outline *o)
 
 /* --- steps --- */
 
-/* Lines of a level that n points touch: with others they share some.  A cell's corners lie in
- * 2^(D-1) rows of two entries. */
-static double lines_touched(const struct encoding_level *level, size_t n_dims, double n)
+static double n_lines(const struct encoding_level *level)
 {
-    const double n_lines = (double)level->count / GRID_LINE;
+    return (double)level->count / GRID_LINE;
+}
+
+/* What share of a level's lines n points touch: with others they share some.  A cell's corners lie
+ * in 2^(D-1) rows of two entries. */
+static double touched(const struct encoding_level *level, size_t n_dims, double n)
+{
     const double a_row = 1.0 + (double)level->n_columns / GRID_LINE;
     const double asked = n * (double)(1 << (n_dims - 1)) * a_row;
-    return n_lines * -expm1(-asked / n_lines);
+    return -expm1(-asked / n_lines(level));
 }
 
 /* All levels, the last first, each by the thread that is free first, as tables.c deals them out. */
@@ -158,8 +173,7 @@ static double tables_step(const struct costs *c, const struct encoding *e, doubl
                           size_t n_threads)
 {
     const struct outline o = outline_of(e);
-    const double point = scatter(c, &o),
-                 line = of_tables(c, offsetof(struct cost_tables, line), &o);
+    const double point = scatter(c, &o);
     double busy[LIMIT_THREADS] = {0}, last = 0.0;
     for (size_t l = o.n_levels; l-- > 0;) {
         const struct encoding_level level = encoding_level(e, l);
@@ -167,7 +181,8 @@ static double tables_step(const struct costs *c, const struct encoding *e, doubl
         for (size_t i = 1; i < n_threads; i++)
             if (busy[i] < busy[first])
                 first = i;
-        busy[first] += n * point + line * lines_touched(&level, o.n_dims, n);
+        const double share = touched(&level, o.n_dims, n);
+        busy[first] += n * point + share * n_lines(&level) * line_of(c, &o, share);
         last = fmax(last, busy[first]);
     }
     return last;

@@ -25,6 +25,7 @@
 enum {
     COST_WIDTHS = 5,        /* of networks that are measured */
     COST_TABLES = 4,        /* sizes of tables */
+    COST_DENSITIES = 2,     /* shares of their lines that a step touches */
     COST_INPUTS = 32,       /* features that a measured network reads */
     COST_OUTPUTS = 3,       /* numbers that it gives */
     COST_TABLE_FEATURES = 2 /* of a level that is measured, in two dimensions */
@@ -51,7 +52,9 @@ struct cost_tables {
     double lookup;  /* of a point at a level; in training, with its gradient kept, … */
     double keep;    /* … so much more */
     double scatter; /* of a point at a level */
-    double line;    /* of an update: GRID_LINE numbers */
+    /* of an update: GRID_LINE numbers, where a step touches such a share of all lines, few first:
+     * the fewer, the less often is the next one near */
+    double density[COST_DENSITIES], line[COST_DENSITIES];
 };
 
 /* What lookup, keep and scatter take for each feature of a level beyond COST_TABLE_FEATURES. */

@@ -75,9 +75,12 @@ static void print_costs(const struct costs *c, double seconds)
                n->derive * 1e9);
     }
     for (size_t i = 0; i < COST_TABLES; i++)
-        printf("# tables of %.0f: lookup %.2f keep %.2f scatter %.2f line %.2f ns\n",
-               c->tables[i].n, c->tables[i].lookup * 1e9, c->tables[i].keep * 1e9,
-               c->tables[i].scatter * 1e9, c->tables[i].line * 1e9);
+        printf(
+            "# tables of %.0f: lookup %.2f keep %.2f scatter %.2f ns, line %.2f (%.3f of all) %.2f "
+            "(%.3f)\n",
+            c->tables[i].n, c->tables[i].lookup * 1e9, c->tables[i].keep * 1e9,
+            c->tables[i].scatter * 1e9, c->tables[i].line[0] * 1e9, c->tables[i].density[0],
+            c->tables[i].line[1] * 1e9, c->tables[i].density[1]);
     printf(
         "# sines %.2f backward %.2f jet %.2f, table jet %.2f, draw %.1f, update %.2f, fetch %.2f, "
         "average %.2f, meet %.0f ns; a feature %.2f %.2f %.2f, lanes %.1f\n",

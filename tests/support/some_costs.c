@@ -33,6 +33,7 @@ struct costs some_costs(size_t n_threads)
                                            .lookup = (2 + (double)i) * ns,
                                            .keep = 1 * ns,
                                            .scatter = (4 + 2 * (double)i) * ns,
-                                           .line = 20 * ns};
+                                           .density = {0.05, 0.5},
+                                           .line = {20 * ns, 20 * ns}};
     return c;
 }

@@ -72,7 +72,11 @@ static void every_part_has_a_time_with_every_kernel_on_one_thread_and_more(void 
                 assert_time(c.tables[i].lookup);
                 assert_time(c.tables[i].keep);
                 assert_time(c.tables[i].scatter);
-                assert_time(c.tables[i].line);
+                for (size_t s = 0; s < COST_DENSITIES; s++) {
+                    assert_time(c.tables[i].line[s]);
+                    assert_true(c.tables[i].density[s] > 0 && c.tables[i].density[s] <= 1);
+                }
+                assert_true(c.tables[i].density[0] <= c.tables[i].density[1]);
             }
             assert_time(c.sines);
             assert_time(c.sines_backward);

@@ -60,7 +60,7 @@ static struct costs only_points(void)
     for (size_t p = 0; p < COST_N_PASSES; p++)
         c.network[p].derive = 0;
     for (size_t i = 0; i < COST_TABLES; i++)
-        c.tables[i].line = 0;
+        c.tables[i].line[0] = c.tables[i].line[1] = 0;
     return c;
 }
 
@@ -110,7 +110,7 @@ static void points_of_grids_take_what_their_levels_take(void **state)
     (void)state;
     struct costs c = only_points();
     for (size_t i = 0; i < COST_TABLES; i++)
-        c.tables[i] = (struct cost_tables){c.tables[i].n, 3e-9, 1e-9, 5e-9, 0};
+        c.tables[i] = (struct cost_tables){c.tables[i].n, 3e-9, 1e-9, 5e-9, {0}, {0}};
     const struct train_spec train = training(1000);
     struct field_spec spec = hashgrid(16, 10, 512);
     assert_near(cost_step(&c, &spec, &train), 1000 * (20 + 10 + 16 * (3 + 1 + 5)) * 1e-9);
@@ -129,7 +129,8 @@ static void lines_are_updated_once_however_many_points_touch_them(void **state)
     (void)state;
     struct costs c = {.n_threads = 1};
     for (size_t i = 0; i < COST_TABLES; i++)
-        c.tables[i] = (struct cost_tables){.n = some_costs(1).tables[i].n, .line = 20e-9};
+        c.tables[i] = (struct cost_tables){
+            .n = some_costs(1).tables[i].n, .density = {0.05, 0.5}, .line = {20e-9, 20e-9}};
     const struct field_spec spec = hashgrid(1, 10, 16);
     /* one level: its vertices, 17 x 17 of 2 numbers, in lines of 16 */
     const double n_lines = ceil(17.0 * 17.0 * 2.0 / GRID_LINE);
@@ -140,8 +141,30 @@ static void lines_are_updated_once_however_many_points_touch_them(void **state)
     const double few = cost_step(&c, &spec, &train);
     assert_true(few > 2 * 20e-9 && few < 2.25 * 20e-9);
     /* without update of a line there is none for the optimizer either */
-    c.tables[0].line = 0;
+    c.tables[0].line[0] = c.tables[0].line[1] = 0;
     assert_true(cost_step(&c, &spec, &train) == 0);
+}
+
+static void lines_that_few_points_touch_cost_more(void **state)
+{
+    (void)state;
+    struct costs c = {.n_threads = 1};
+    for (size_t i = 0; i < COST_TABLES; i++)
+        c.tables[i] = (struct cost_tables){
+            .n = some_costs(1).tables[i].n, .density = {0.01, 1}, .line = {40e-9, 20e-9}};
+    /* one level of 1025 x 1025 vertices: all its lines, a few, and a share between */
+    struct field_spec spec = hashgrid(1, 22, 1024);
+    spec.encoding.base_resolution = 1024;
+    const double n_lines = ceil(1025.0 * 1025.0 * 2.0 / GRID_LINE);
+    struct train_spec train = training(1 << 24);
+    assert_near(cost_step(&c, &spec, &train), n_lines * 20e-9);
+    train = training(1);
+    assert_near(cost_step(&c, &spec, &train), n_lines * -expm1(-2.25 / n_lines) * 40e-9);
+    train = training(16384);
+    const double share = -expm1(-16384 * 2.25 / n_lines);
+    assert_true(share > 0.1 && share < 0.5);
+    assert_near(cost_step(&c, &spec, &train),
+                n_lines * share * 40e-9 * pow(0.5, log(share / 0.01) / log(100)));
 }
 
 static void larger_tables_cost_more(void **state)
@@ -241,6 +264,7 @@ int main(void)
         cmocka_unit_test(bf16_is_what_was_measured_of_it),
         cmocka_unit_test(points_of_grids_take_what_their_levels_take),
         cmocka_unit_test(lines_are_updated_once_however_many_points_touch_them),
+        cmocka_unit_test(lines_that_few_points_touch_cost_more),
         cmocka_unit_test(larger_tables_cost_more),
         cmocka_unit_test(threads_share_points_levels_and_updates),
         cmocka_unit_test(a_short_step_goes_to_one_thread_where_meeting_takes_longer),
