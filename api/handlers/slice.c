@@ -5,7 +5,8 @@
  * stands across the voxel axis nearest to it, where the middle of the plane has `pos` along the
  * named axis.  In unit coordinates the two axes are one.  Rows and columns run along the two other
  * voxel axes as in an array [z, y, x]: axis z shows y down and x to the right, axis y shows z and
- * x, axis x shows z and y.
+ * x, axis x shows z and y.  With `orientation` upright each of them is turned so that source
+ * coordinates grow to the right and upwards, as a body stands whose head they lead to.
  *
  * Pixel (i, j) of W x H is at ((i + 0.5) / W, (j + 0.5) / H) of the plane.  Its point is computed
  * in double and rounded to float32 once, in the frame that was asked for, then as any other point
@@ -32,6 +33,8 @@ enum slice_format { SLICE_PNG, SLICE_JPEG, SLICE_NPY };
 static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
 static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
 static const char *const axis_names[] = {"x", "y", "z", NULL};
+enum slice_orientation { SLICE_ARRAY, SLICE_UPRIGHT };
+static const char *const orientation_names[] = {"array", "upright", NULL};
 
 enum {
     SLICE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
@@ -43,9 +46,10 @@ enum {
 struct slice_query {
     enum query_frame frame;
     enum slice_format format;
-    size_t across;      /* the voxel axis that the plane stands across */
-    size_t column, row; /* those that columns and rows run along */
-    double unit;        /* where it stands, in unit coordinates */
+    size_t across;       /* the voxel axis that the plane stands across */
+    size_t column, row;  /* those that columns and rows run along … */
+    bool is_mirrored[3]; /* … from their ends on */
+    double unit;         /* where it stands, in unit coordinates */
     uint64_t width, height;
     double source_from_unit[3][4];
 };
@@ -98,6 +102,16 @@ static void find_plane(const struct spec_facts *data, size_t named, double pos,
     q->unit = fmin(fmax(q->unit, 0.0), 1.0);
 }
 
+/* Whether the source coordinate that a voxel axis leads along most grows with it. */
+static bool leads_up(const struct spec_facts *data, size_t c)
+{
+    double most = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        if (fabs(data->source_from_unit[r][c]) > fabs(most))
+            most = data->source_from_unit[r][c];
+    return most > 0.0;
+}
+
 /* Length of a side of the domain in source coordinates. */
 static double side_of(const struct spec_facts *data, size_t c)
 {
@@ -131,10 +145,10 @@ static bool read_slice_query_or_reply(const struct service *service,
                                       struct http_response *response, const struct spec_facts *data,
                                       struct slice_query *q)
 {
-    static const char *const known[] = {"axis",  "pos",    "width", "height",
-                                        "frame", "format", "v",     NULL};
+    static const char *const known[] = {"axis",   "pos",         "width", "height", "frame",
+                                        "format", "orientation", "v",     NULL};
     const uint64_t max = service->config->render_pixels;
-    size_t frame = FRAME_SOURCE, format = SLICE_PNG, axis = 2;
+    size_t frame = FRAME_SOURCE, format = SLICE_PNG, axis = 2, orientation = SLICE_ARRAY;
     double pos = NAN; /* not given */
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
@@ -144,11 +158,16 @@ static bool read_slice_query_or_reply(const struct service *service,
     codec_args_integer(request, "height", 1, max, &q->height, &problems);
     codec_args_name(request, "frame", query_frames, &frame, &problems);
     codec_args_name(request, "format", format_names, &format, &problems);
+    codec_args_name(request, "orientation", orientation_names, &orientation, &problems);
     q->frame = (enum query_frame)frame;
     q->format = (enum slice_format)format;
     q->across = q->frame == FRAME_UNIT ? axis : nearest_axis(data, axis);
     q->column = q->across == 0 ? 1 : 0;
     q->row = q->across == 2 ? 1 : 2;
+    if (orientation == SLICE_UPRIGHT) {
+        q->is_mirrored[q->column] = !leads_up(data, q->column);
+        q->is_mirrored[q->row] = leads_up(data, q->row);
+    }
     memcpy(q->source_from_unit, data->source_from_unit, sizeof q->source_from_unit);
     find_plane(data, axis, pos, q, &problems);
     if (problems.status != STATUS_OK)
@@ -172,9 +191,9 @@ static bool read_slice_query_or_reply(const struct service *service,
 static void make_slice_etag(const struct slice_query *q, const char *sha256, char etag[ETAG_SIZE])
 {
     char text[256];
-    snprintf(text, sizeof text, "slice %s %s %s %.17g %llu %llu", format_names[q->format],
+    snprintf(text, sizeof text, "slice %s %s %s %.17g %llu %llu %d %d", format_names[q->format],
              query_frames[q->frame], axis_names[q->across], q->unit, (unsigned long long)q->width,
-             (unsigned long long)q->height);
+             (unsigned long long)q->height, q->is_mirrored[q->column], q->is_mirrored[q->row]);
     reply_make_etag(etag, sha256, SLICE_VERSION, text);
 }
 
@@ -192,8 +211,10 @@ static void slice_points(const void *context, size_t first, size_t n, float *coo
 {
     const struct slice_query *q = ((const struct slice *)context)->query;
     for (size_t k = 0; k < n; k++) {
-        const size_t i = (first + k) % q->width, j = (first + k) / q->width;
+        size_t i = (first + k) % q->width, j = (first + k) / q->width;
         double unit[3];
+        i = q->is_mirrored[q->column] ? q->width - 1 - i : i;
+        j = q->is_mirrored[q->row] ? q->height - 1 - j : j;
         unit[q->across] = q->unit;
         unit[q->column] = ((double)i + 0.5) / (double)q->width;
         unit[q->row] = ((double)j + 0.5) / (double)q->height;

@@ -311,6 +311,42 @@ static void slices_are_planes_of_voxels(void **state)
     }
 }
 
+/* Whether the source coordinate that a voxel axis leads along most grows with it. */
+static bool leads_up(size_t axis)
+{
+    double most = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        most = fabs(affine[r][axis]) > fabs(most) ? affine[r][axis] : most;
+    return most > 0.0;
+}
+
+static void slices_stand_upright_when_asked(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x", "y", "z"};
+    static const size_t size[] = {X, Y, Z};
+    size_t n_mirrored = 0;
+    for (size_t across = 0; across < 3; across++) {
+        const size_t column = across == 0 ? 1 : 0, row = across == 2 ? 1 : 2;
+        const size_t width = size[column], height = size[row], shape[] = {height, width};
+        const char *path = "/v1/fields/%s/slice?frame=unit&format=npy&axis=%s&pos=0.3%s";
+        float *as_stored =
+            read_npy(service_get(&service, path, field, names[across], ""), 2, shape);
+        float *upright = read_npy(
+            service_get(&service, path, field, names[across], "&orientation=upright"), 2, shape);
+        for (size_t j = 0; j < height; j++)
+            for (size_t i = 0; i < width; i++) {
+                const size_t from_i = leads_up(column) ? i : width - 1 - i;
+                const size_t from_j = leads_up(row) ? height - 1 - j : j;
+                assert_true(upright[j * width + i] == as_stored[from_j * width + from_i]);
+                n_mirrored += upright[j * width + i] != as_stored[j * width + i];
+            }
+        free(as_stored);
+        free(upright);
+    }
+    assert_true(n_mirrored > N);
+}
+
 static void slices_have_any_size(void **state)
 {
     (void)state;
@@ -407,10 +443,15 @@ static void volumes_lead_back_to_the_source(void **state)
 static void slices_and_volumes_have_strong_entity_tags(void **state)
 {
     (void)state;
-    static const char *const what[] = {"slice?pos=0.5&frame=unit", "slice?pos=0.4&frame=unit",
-                                       "slice?format=npy", "volume", "volume?format=npy"};
-    char tags[5][100];
-    for (size_t i = 0; i < 5; i++) {
+    enum { N_TAGS = 6 };
+    static const char *const what[N_TAGS] = {"slice?pos=0.5&frame=unit",
+                                             "slice?pos=0.4&frame=unit",
+                                             "slice?orientation=upright",
+                                             "slice?format=npy",
+                                             "volume",
+                                             "volume?format=npy"};
+    char tags[N_TAGS][100];
+    for (size_t i = 0; i < N_TAGS; i++) {
         char header[160], path[160];
         struct answer a = service_get(&service, "/v1/fields/%s/%s", field, what[i]);
         snprintf(tags[i], sizeof tags[i], "%s", answer_header(&a, "ETag"));
@@ -485,6 +526,7 @@ int main(void)
         cmocka_unit_test(what_is_no_volume_is_refused_in_words),
         cmocka_unit_test(a_field_of_a_volume_describes_its_domain),
         cmocka_unit_test(slices_are_planes_of_voxels),
+        cmocka_unit_test(slices_stand_upright_when_asked),
         cmocka_unit_test(slices_have_any_size),
         cmocka_unit_test(volumes_lead_back_to_the_source),
         cmocka_unit_test(slices_and_volumes_have_strong_entity_tags),
