@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/float_mode.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
@@ -85,6 +86,7 @@ static void *member_main(void *argument)
 {
     const struct member *m = argument;
     struct team *t = m->team;
+    float_mode_flush();
     for (uint64_t run = 0;; run++) {
         wait_for_change(t, &t->run, run);
         if (t->ends)
@@ -98,10 +100,12 @@ void team_run(struct team *t, team_function f, void *context)
 {
     t->function = f;
     t->context = context;
+    const uint64_t mode = float_mode_flush();
     if (t->n_members > 1)
         advance(t, &t->run);
     f(context, 0);
     team_barrier(t);
+    float_mode_restore(mode);
 }
 
 /* End members 1 … n_started and release everything. */

@@ -27,7 +27,8 @@ void team_free(struct team *t);
 
 size_t team_size(const struct team *t);
 
-/* Run f(context, member) on every member and return when all have returned. */
+/* Run f(context, member) on every member and return when all have returned.  Subnormal numbers are
+ * zero in it (core/base/float_mode.h). */
 void team_run(struct team *t, team_function f, void *context);
 
 /* Inside a run: wait until every member is here. */

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "core/base/float_mode.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/nn/kernel.h"
@@ -191,6 +192,7 @@ static void run_slice(struct compute *c)
 static void *thread_main(void *argument)
 {
     struct compute *c = argument;
+    float_mode_flush();
     pthread_mutex_lock(&c->lock);
     for (;;) {
         while (!c->first && !c->stopping)

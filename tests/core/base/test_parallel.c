@@ -4,6 +4,7 @@
 
 #include "core/base/limits.h"
 
+#include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,6 +77,34 @@ static void team_run_calls_every_member_once(void **state)
     team_free(team);
 }
 
+/* Half of the least normal number. */
+static float subnormal(void)
+{
+    volatile float least = FLT_MIN;
+    return least * 0.5f;
+}
+
+static void halve(void *context, size_t member)
+{
+    ((float *)context)[member] = subnormal();
+}
+
+static void a_run_takes_subnormal_numbers_for_zero(void **state)
+{
+    (void)state;
+    struct team *t = NULL;
+    float halves[3] = {1, 1, 1};
+    assert_int_equal(team_create(&t, 3, NULL), STATUS_OK);
+    team_run(t, halve, halves);
+#if defined(__x86_64__) || defined(__aarch64__)
+    for (size_t i = 0; i < 3; i++)
+        assert_true(halves[i] == 0.0f);
+#endif
+    /* and leaves the caller as it was */
+    assert_true(subnormal() > 0.0f);
+    team_free(t);
+}
+
 static void team_create_refuses_impossible_sizes(void **state)
 {
     (void)state;
@@ -121,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(team_barrier_separates_writes_from_reads),
         cmocka_unit_test(team_run_calls_every_member_once),
+        cmocka_unit_test(a_run_takes_subnormal_numbers_for_zero),
         cmocka_unit_test(team_create_refuses_impossible_sizes),
         cmocka_unit_test(team_share_covers_everything_once_and_evenly),
     };
