@@ -13,6 +13,8 @@
 #include "core/base/mem.h"
 #include "core/field/metrics.h"
 #include "core/field/task.h"
+#include "core/task/least_squares.h"
+#include "core/task/sample_sets.h"
 
 enum {
     BAND_ROWS = 16,
@@ -24,10 +26,6 @@ enum {
     WORD_CENTRE = BASELINE_REACH, /* bit of the pixel itself in a row's word */
 };
 _Static_assert(2 * BASELINE_REACH + 1 < 64, "a row of a square is one word");
-
-/* What is left of a pivot that is a sum of others, of its part: far above rounding, far below what
- * samples on whole pixels can give. */
-static const double least_pivot = 1e-9;
 
 struct sums {
     double squared_error[N_BASELINES];
@@ -219,44 +217,10 @@ static void add_sample(struct normal *s, struct offset o, double scale, size_t c
     }
 }
 
-/* a = L L^T in place.  Returns how many terms, from the first on, the samples determine. */
-static size_t factor(double a[N_TERMS][N_TERMS])
-{
-    for (size_t i = 0; i < N_TERMS; i++) {
-        const double whole = a[i][i];
-        for (size_t j = 0; j <= i; j++) {
-            for (size_t k = 0; k < j; k++)
-                a[i][j] -= a[i][k] * a[j][k];
-            if (j < i)
-                a[i][j] /= a[j][j];
-        }
-        if (!(a[i][i] > least_pivot * whole))
-            return i;
-        a[i][i] = sqrt(a[i][i]);
-    }
-    return N_TERMS;
-}
-
-/* How the constant term of the solution depends on the right side: L L^T z = (1, 0, …). */
-static void solve(double l[N_TERMS][N_TERMS], size_t n, double *z)
-{
-    for (size_t i = 0; i < n; i++) {
-        z[i] = i == 0;
-        for (size_t k = 0; k < i; k++)
-            z[i] -= l[i][k] * z[k];
-        z[i] /= l[i][i];
-    }
-    for (size_t i = n; i-- > 0;) {
-        for (size_t k = i + 1; k < n; k++)
-            z[i] -= l[k][i] * z[k];
-        z[i] /= l[i][i];
-    }
-}
-
 static void fit_value(struct normal *s, size_t n_terms, size_t channels, float *out)
 {
     double z[N_TERMS];
-    solve(s->a, n_terms, z);
+    least_squares_solve(N_TERMS, s->a[0], n_terms, z);
     for (size_t c = 0; c < channels; c++) {
         double value = 0.0;
         for (size_t i = 0; i < n_terms; i++)
@@ -287,7 +251,7 @@ static void predict_scattered(const struct measurement *m, size_t x, size_t y, s
         read_sample(image, x, y, list[i], value);
         add_sample(&sums, list[i], 1.0 / (double)*r, channels, value);
     }
-    const size_t n_terms = factor(sums.a);
+    const size_t n_terms = least_squares_factor(N_TERMS, sums.a[0]);
     const size_t n_plane = n_terms >= N_PLANE_TERMS ? N_PLANE_TERMS : 1;
     fit_value(&sums, n_plane, channels, prediction[BASELINE_BILINEAR]);
     fit_value(&sums, n_terms == N_TERMS ? N_TERMS : n_plane, channels,
@@ -302,7 +266,7 @@ static void measure_scattered_row(const struct measurement *m, size_t y, struct 
     size_t r = 1, last = 0; /* the last test pixel's square, and where that was */
     for (size_t x = 0; x < width; x++) {
         const size_t pixel = y * width + x;
-        if (!(m->held[pixel / 8] >> pixel % 8 & 1))
+        if (!sample_is_held(m->held, pixel))
             continue;
         float prediction[N_BASELINES][LIMIT_CHANNELS];
         /* A square lies in the one of a pixel d to the left that is d larger. */

@@ -7,14 +7,13 @@
 #include "core/base/mem.h"
 #include "core/field/metrics.h"
 #include "core/field/task.h"
+#include "core/task/least_squares.h"
+#include "core/task/sample_sets.h"
 
 enum {
     N_TERMS = 4, /* 1, x, y, z */
     PART = 1024, /* voxels that one thread measures at once */
 };
-
-/* What is left of a pivot that is a sum of others, of its part: far above rounding. */
-static const double least_pivot = 1e-9;
 
 struct sums {
     double squared_error[N_VOLUME_BASELINES];
@@ -102,7 +101,7 @@ static bool next_sample(const struct measurement *m, const struct cube *c, struc
             }
         }
         const size_t voxel = voxel_at(m->volume, here);
-        if (!(m->held[voxel / 8] >> voxel % 8 & 1)) {
+        if (!sample_is_held(m->held, voxel)) {
             *sample = here;
             return true;
         }
@@ -157,40 +156,6 @@ static bool find_nearest(const struct measurement *m, struct place p, ptrdiff_t 
     return true;
 }
 
-/* a = L L^T in place; false where the samples do not determine all terms. */
-static bool factor(double a[N_TERMS][N_TERMS])
-{
-    for (size_t i = 0; i < N_TERMS; i++) {
-        const double whole = a[i][i];
-        for (size_t j = 0; j <= i; j++) {
-            for (size_t k = 0; k < j; k++)
-                a[i][j] -= a[i][k] * a[j][k];
-            if (j < i)
-                a[i][j] /= a[j][j];
-        }
-        if (!(a[i][i] > least_pivot * whole))
-            return false;
-        a[i][i] = sqrt(a[i][i]);
-    }
-    return true;
-}
-
-/* How the constant term of the solution depends on the right side: L L^T z = (1, 0, …). */
-static void solve(double l[N_TERMS][N_TERMS], double z[N_TERMS])
-{
-    for (size_t i = 0; i < N_TERMS; i++) {
-        z[i] = i == 0;
-        for (size_t k = 0; k < i; k++)
-            z[i] -= l[i][k] * z[k];
-        z[i] /= l[i][i];
-    }
-    for (size_t i = N_TERMS; i-- > 0;) {
-        for (size_t k = i + 1; k < N_TERMS; k++)
-            z[i] -= l[k][i] * z[k];
-        z[i] /= l[i][i];
-    }
-}
-
 /* The fitted polynomial's value at the centre of a cube that holds a sample. */
 static void fit_cube(const struct measurement *m, const struct cube *c, float *out)
 {
@@ -214,8 +179,8 @@ static void fit_cube(const struct measurement *m, const struct cube *c, float *o
     }
     const double weight = a[0][0];
     double z[N_TERMS] = {1.0 / weight};
-    if (factor(a))
-        solve(a, z);
+    if (least_squares_factor(N_TERMS, a[0]) == N_TERMS)
+        least_squares_solve(N_TERMS, a[0], N_TERMS, z);
     for (size_t k = 0; k < channels; k++) {
         double value = 0.0;
         for (size_t i = 0; i < N_TERMS; i++)

@@ -1,6 +1,5 @@
 #include "core/task/task_image.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "core/base/limits.h"
@@ -9,17 +8,15 @@
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
 #include "core/task/baseline.h"
+#include "core/task/sample_sets.h"
 #include "core/task/visit.h"
 
 enum {
-    QUICK_SAMPLES = 16384, /* of each set, while training (contract) */
     SLAB_POINTS = 65536,   /* points that are evaluated at once */
     MAX_BAND_ROWS = 64,    /* rows that one thread measures at once; fewer … */
     BAND_PIXELS = 1 << 20, /* … where they have more pixels than this */
     SSIM_REACH = 10,       /* rows that a band reads beyond its own: the window is 11 */
 };
-
-enum set { SET_TRAIN, SET_TEST, N_SETS };
 
 struct task_image {
     struct task task; /* first: a struct task * is cast back */
@@ -41,14 +38,14 @@ static const struct task_image *of(const struct task *t)
 
 /* --- sets: sample -> pixel --- */
 
-static size_t set_size(const struct task_image *t, enum set set)
+static size_t set_size(const struct task_image *t, enum sample_set set)
 {
     return set == SET_TRAIN ? t->task.n_samples : t->n_test;
 }
 
 /* Pixel number (row-major) of sample i of a set.  Of a fraction, the first n_test of a fixed
  * permutation of all pixels are the test set. */
-static size_t pixel_of(const struct task_image *t, enum set set, uint64_t i)
+static size_t pixel_of(const struct task_image *t, enum sample_set set, uint64_t i)
 {
     const size_t width = t->image->width;
     const uint64_t n_pixels = (uint64_t)width * t->image->height;
@@ -86,15 +83,9 @@ static enum status divide(struct task_image *t, struct error *err)
         t->task.n_samples = t->lattice.width * t->lattice.height;
         break;
     case HOLDOUT_FRACTION: {
-        const double fraction = t->spec.holdout_fraction;
-        if (!(fraction > 0.0 && fraction < 1.0))
-            return error_set(err, STATUS_INVALID, "/train/holdout_fraction",
-                             "'holdout_fraction' must be between 0 and 1, got %g", fraction);
-        t->n_test = (size_t)llround(fraction * (double)n_pixels);
-        if (t->n_test == 0)
-            t->n_test = 1;
-        if (t->n_test >= n_pixels)
-            t->n_test = n_pixels - 1;
+        enum status status = sample_set_hold(n_pixels, t->spec.holdout_fraction, &t->n_test, err);
+        if (status != STATUS_OK)
+            return status;
         t->task.n_samples = n_pixels - t->n_test;
         t->lattice = (struct lattice){t->task.n_samples, 1};
         break;
@@ -106,11 +97,6 @@ static enum status divide(struct task_image *t, struct error *err)
     return STATUS_OK;
 }
 
-static bool is_held(const struct task_image *t, size_t pixel)
-{
-    return t->held[pixel / 8] >> pixel % 8 & 1;
-}
-
 /* Draw the test set of a fraction. */
 static enum status draw_sets(struct task_image *t, struct error *err)
 {
@@ -120,15 +106,13 @@ static enum status draw_sets(struct task_image *t, struct error *err)
     t->kept = mem_alloc_array(t->task.n_samples, sizeof *t->kept);
     if (!t->held || !t->kept)
         return error_status(err, STATUS_NO_MEMORY);
-    for (size_t i = 0; i < t->n_test; i++) {
-        const size_t pixel = pixel_of(t, SET_TEST, i);
-        t->held[pixel / 8] |= (uint8_t)(1u << pixel % 8);
-    }
+    for (size_t i = 0; i < t->n_test; i++)
+        sample_hold(t->held, pixel_of(t, SET_TEST, i));
     size_t n_kept = 0;
     for (size_t i = 0; i < n_pixels; i++) {
         const struct visit v = visit_on_path(&pixels, (uint32_t)i);
         const size_t pixel = v.y * pixels.width + v.x;
-        if (!is_held(t, pixel))
+        if (!sample_is_held(t->held, pixel))
             t->kept[n_kept++] = (uint32_t)pixel;
     }
     return STATUS_OK;
@@ -195,29 +179,21 @@ static void draw(const struct task *task, struct task_tile *tile)
 static double loss(const struct task *task, const struct task_tile *tile)
 {
     const struct task_image *t = of(task);
-    const size_t channels = task->n_outputs;
-    return loss_evaluate(t->spec.loss, t->spec.output_activation, tile->n * channels, tile->raw,
-                         tile->values, tile->targets,
-                         1.0 / ((double)tile->batch_size * (double)channels), tile->d_raw);
+    return sample_loss(task, tile, t->spec.loss, t->spec.output_activation);
 }
 
 /* --- evaluation --- */
 
-static const char *psnr_key(enum set set)
+static size_t quick_size(const struct task_image *t, enum sample_set set)
 {
-    return set == SET_TRAIN ? "psnr" : "test_psnr";
-}
-
-static size_t quick_size(const struct task_image *t, enum set set)
-{
-    const size_t n = set_size(t, set);
-    return n < QUICK_SAMPLES ? n : QUICK_SAMPLES;
+    return sample_set_quick_size(set_size(t, set));
 }
 
 /* PSNR over a fixed, spread-out part of a set. */
-static enum status evaluate_quickly(const struct task_image *t, enum set set, const struct field *f,
-                                    struct team *team, const volatile bool *stop,
-                                    struct task_metrics *out, struct error *err)
+static enum status evaluate_quickly(const struct task_image *t, enum sample_set set,
+                                    const struct field *f, struct team *team,
+                                    const volatile bool *stop, struct task_metrics *out,
+                                    struct error *err)
 {
     const size_t channels = t->image->channels, n_set = set_size(t, set);
     const size_t n = quick_size(t, set);
@@ -239,7 +215,7 @@ static enum status evaluate_quickly(const struct task_image *t, enum set set, co
     status = task_query(f, team, n, coords, values, stop, err);
     if (status == STATUS_OK)
         task_metrics_add(
-            out, psnr_key(set),
+            out, sample_set_psnr_key(set),
             metrics_psnr(metrics_squared_error(n * channels, values, targets), n * channels));
 out:
     mem_free(coords);
@@ -266,7 +242,7 @@ size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels,
 
 size_t task_image_bytes(size_t width, size_t height, enum holdout holdout)
 {
-    return holdout == HOLDOUT_FRACTION ? width * height / 8 + width * height * sizeof(uint32_t) : 0;
+    return sample_sets_bytes(width * height, holdout);
 }
 
 /* What is measured on one band. */
@@ -333,7 +309,7 @@ static void band_bounds(const struct evaluation *e, size_t i, size_t *first, siz
 }
 
 /* The set of a pixel; false if it is of none. */
-static bool find_set(const struct evaluation *e, size_t x, size_t y, enum set *set)
+static bool find_set(const struct evaluation *e, size_t x, size_t y, enum sample_set *set)
 {
     const size_t pixel = y * e->task->image->width + x;
     switch (e->task->spec.holdout) {
@@ -344,7 +320,7 @@ static bool find_set(const struct evaluation *e, size_t x, size_t y, enum set *s
         *set = x % 2 ? SET_TEST : SET_TRAIN;
         return x % 2 == y % 2;
     case HOLDOUT_FRACTION:
-        *set = is_held(e->task, pixel) ? SET_TEST : SET_TRAIN;
+        *set = sample_is_held(e->task->held, pixel) ? SET_TEST : SET_TRAIN;
         return true;
     }
     *set = SET_TRAIN;
@@ -371,7 +347,7 @@ static void measure_band(struct evaluation *e, size_t i)
     for (size_t y = first; y < end; y++)
         for (size_t x = 0; x < width; x++) {
             float target[LIMIT_CHANNELS];
-            enum set set;
+            enum sample_set set;
             if (!find_set(e, x, y, &set))
                 continue;
             write_target(e->task, y * width + x, target);
@@ -478,9 +454,10 @@ static enum status evaluate_fully(const struct task_image *t, const struct field
             sum.squared_error[s] += e.band[i].squared_error[s];
     }
     for (int s = 0; s < N_SETS; s++) {
-        const size_t n = set_size(t, (enum set)s) * t->image->channels;
+        const size_t n = set_size(t, (enum sample_set)s) * t->image->channels;
         if (n > 0)
-            task_metrics_add(out, psnr_key((enum set)s), metrics_psnr(sum.squared_error[s], n));
+            task_metrics_add(out, sample_set_psnr_key((enum sample_set)s),
+                             metrics_psnr(sum.squared_error[s], n));
     }
     task_metrics_add(out, "ssim", sum.ssim / (double)e.n_windows);
     if (t->n_test > 0)

@@ -8,14 +8,12 @@
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
 #include "core/task/baseline_volume.h"
+#include "core/task/sample_sets.h"
 #include "core/task/visit.h"
 
 enum {
-    QUICK_SAMPLES = 16384, /* of each set, while training (contract) */
-    SLAB_POINTS = 65536,   /* points that are evaluated at once */
+    SLAB_POINTS = 65536, /* points that are evaluated at once */
 };
-
-enum set { SET_TRAIN, SET_TEST, N_SETS };
 
 struct task_volume {
     struct task task; /* first: a struct task * is cast back */
@@ -47,14 +45,14 @@ static size_t voxel_at(const struct volume *v, size_t x, size_t y, size_t z)
 
 /* --- sets: sample -> voxel --- */
 
-static size_t set_size(const struct task_volume *t, enum set set)
+static size_t set_size(const struct task_volume *t, enum sample_set set)
 {
     return set == SET_TRAIN ? t->task.n_samples : t->n_test;
 }
 
 /* Voxel number (x fastest) of sample i of a set.  Of a fraction, the first n_test of a fixed
  * permutation of all voxels are the test set. */
-static size_t voxel_of(const struct task_volume *t, enum set set, uint64_t i)
+static size_t voxel_of(const struct task_volume *t, enum sample_set set, uint64_t i)
 {
     const struct volume *v = t->volume;
     const size_t parity = set == SET_TEST;
@@ -93,15 +91,9 @@ static enum status divide(struct task_volume *t, struct error *err)
         t->task.n_samples = t->lattice.width * t->lattice.height * t->lattice.depth;
         break;
     case HOLDOUT_FRACTION: {
-        const double fraction = t->spec.holdout_fraction;
-        if (!(fraction > 0.0 && fraction < 1.0))
-            return error_set(err, STATUS_INVALID, "/train/holdout_fraction",
-                             "'holdout_fraction' must be between 0 and 1, got %g", fraction);
-        t->n_test = (size_t)llround(fraction * (double)n_voxels);
-        if (t->n_test == 0)
-            t->n_test = 1;
-        if (t->n_test >= n_voxels)
-            t->n_test = n_voxels - 1;
+        enum status status = sample_set_hold(n_voxels, t->spec.holdout_fraction, &t->n_test, err);
+        if (status != STATUS_OK)
+            return status;
         t->task.n_samples = n_voxels - t->n_test;
         break;
     }
@@ -113,11 +105,6 @@ static enum status divide(struct task_volume *t, struct error *err)
     return STATUS_OK;
 }
 
-static bool is_held(const struct task_volume *t, size_t voxel)
-{
-    return t->held[voxel / 8] >> voxel % 8 & 1;
-}
-
 /* Draw the test set of a fraction. */
 static enum status draw_sets(struct task_volume *t, struct error *err)
 {
@@ -126,15 +113,13 @@ static enum status draw_sets(struct task_volume *t, struct error *err)
     t->kept = mem_alloc_array(t->task.n_samples, sizeof *t->kept);
     if (!t->held || !t->kept)
         return error_status(err, STATUS_NO_MEMORY);
-    for (size_t i = 0; i < t->n_test; i++) {
-        const size_t voxel = voxel_of(t, SET_TEST, i);
-        t->held[voxel / 8] |= (uint8_t)(1u << voxel % 8);
-    }
+    for (size_t i = 0; i < t->n_test; i++)
+        sample_hold(t->held, voxel_of(t, SET_TEST, i));
     size_t n_kept = 0;
     for (size_t i = 0; i < n_voxels; i++) {
         const struct visit3 at = visit3_on_path(&t->lattice, (uint32_t)i);
         const size_t voxel = voxel_at(t->volume, at.x, at.y, at.z);
-        if (!is_held(t, voxel))
+        if (!sample_is_held(t->held, voxel))
             t->kept[n_kept++] = (uint32_t)voxel;
     }
     return STATUS_OK;
@@ -200,27 +185,18 @@ static void draw(const struct task *task, struct task_tile *tile)
 static double loss(const struct task *task, const struct task_tile *tile)
 {
     const struct task_volume *t = of(task);
-    const size_t channels = task->n_outputs;
-    return loss_evaluate(t->spec.loss, t->spec.output_activation, tile->n * channels, tile->raw,
-                         tile->values, tile->targets,
-                         1.0 / ((double)tile->batch_size * (double)channels), tile->d_raw);
+    return sample_loss(task, tile, t->spec.loss, t->spec.output_activation);
 }
 
 /* --- evaluation --- */
 
-static const char *psnr_key(enum set set)
+static size_t quick_size(const struct task_volume *t, enum sample_set set)
 {
-    return set == SET_TRAIN ? "psnr" : "test_psnr";
-}
-
-static size_t quick_size(const struct task_volume *t, enum set set)
-{
-    const size_t n = set_size(t, set);
-    return n < QUICK_SAMPLES ? n : QUICK_SAMPLES;
+    return sample_set_quick_size(set_size(t, set));
 }
 
 /* Voxel i of those of a set that are spread over it. */
-static size_t spread_voxel(const struct task_volume *t, enum set set, size_t i)
+static size_t spread_voxel(const struct task_volume *t, enum sample_set set, size_t i)
 {
     return voxel_of(
         t, set,
@@ -265,8 +241,8 @@ static enum status slab_query(const struct task_volume *t, struct slab *s, size_
 }
 
 /* PSNR over a fixed, spread-out part of a set. */
-static enum status evaluate_quickly(const struct task_volume *t, enum set set, struct slab *s,
-                                    const struct field *f, struct team *team,
+static enum status evaluate_quickly(const struct task_volume *t, enum sample_set set,
+                                    struct slab *s, const struct field *f, struct team *team,
                                     const volatile bool *stop, struct task_metrics *out,
                                     struct error *err)
 {
@@ -276,7 +252,7 @@ static enum status evaluate_quickly(const struct task_volume *t, enum set set, s
     enum status status = slab_query(t, s, n, f, team, stop, err);
     if (status == STATUS_OK)
         task_metrics_add(
-            out, psnr_key(set),
+            out, sample_set_psnr_key(set),
             metrics_psnr(metrics_squared_error(n_values, s->values, s->targets), n_values));
     return status;
 }
@@ -289,7 +265,7 @@ static size_t count_odd(const struct volume *v, size_t voxel)
 }
 
 /* The set of a voxel; false if it is of none. */
-static bool find_set(const struct task_volume *t, size_t voxel, enum set *set)
+static bool find_set(const struct task_volume *t, size_t voxel, enum sample_set *set)
 {
     size_t n_odd;
     switch (t->spec.holdout) {
@@ -301,7 +277,7 @@ static bool find_set(const struct task_volume *t, size_t voxel, enum set *set)
         *set = n_odd ? SET_TEST : SET_TRAIN;
         return n_odd == 0 || n_odd == 3;
     case HOLDOUT_FRACTION:
-        *set = is_held(t, voxel) ? SET_TEST : SET_TRAIN;
+        *set = sample_is_held(t->held, voxel) ? SET_TEST : SET_TRAIN;
         return true;
     }
     *set = SET_TRAIN;
@@ -355,7 +331,7 @@ static enum status evaluate_fully(const struct task_volume *t, struct slab *s,
         if (status != STATUS_OK)
             return status;
         for (size_t i = 0; i < n; i++) {
-            enum set set;
+            enum sample_set set;
             if (find_set(t, voxel + i, &set))
                 squared_error[set] += metrics_squared_error(channels, s->values + i * channels,
                                                             s->targets + i * channels);
@@ -365,9 +341,10 @@ static enum status evaluate_fully(const struct task_volume *t, struct slab *s,
             how->progress(how->context, (double)voxel / (double)n_voxels);
     }
     for (int set = 0; set < N_SETS; set++) {
-        const size_t n = set_size(t, (enum set)set) * channels;
+        const size_t n = set_size(t, (enum sample_set)set) * channels;
         if (n > 0)
-            task_metrics_add(out, psnr_key((enum set)set), metrics_psnr(squared_error[set], n));
+            task_metrics_add(out, sample_set_psnr_key((enum sample_set)set),
+                             metrics_psnr(squared_error[set], n));
     }
     return t->n_test > 0 ? add_baselines(t, team, how->stop, out, err) : STATUS_OK;
 }
@@ -397,7 +374,7 @@ size_t task_volume_evaluation_bytes(size_t channels)
 
 size_t task_volume_bytes(size_t n_voxels, enum holdout holdout)
 {
-    return holdout == HOLDOUT_FRACTION ? n_voxels / 8 + n_voxels * sizeof(uint32_t) : 0;
+    return sample_sets_bytes(n_voxels, holdout);
 }
 
 /* --- life --- */
