@@ -19,17 +19,10 @@
 #include "api/handlers/evaluation.h"
 #include "api/handlers/field_facts.h"
 #include "api/handlers/handlers.h"
+#include "api/handlers/pixel_file.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/representation.h"
 #include "api/service.h"
-#include "core/base/mem.h"
-#include "core/format/jpeg.h"
-#include "core/format/npy.h"
-#include "core/format/pixels.h"
-#include "core/format/png.h"
-
-enum image_format { IMAGE_PNG, IMAGE_JPEG, IMAGE_NPY };
-static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
-static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
 
 enum image_channel { CHANNEL_VALUE, CHANNEL_GRADIENT_NORM, CHANNEL_LAPLACIAN };
 static const char *const channel_names[] = {"value", "gradient_norm", "laplacian", NULL};
@@ -40,14 +33,12 @@ static const double channel_ranges[][2] = {{0, 1}, {0, 0.5}, {-0.5, 0.5}};
 
 enum {
     IMAGE_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
-    JPEG_QUALITY = 92,
-    FILE_OVERHEAD = 1 << 20,
 };
 
 /* What is asked for, complete. */
 struct image_query {
     enum query_frame frame;
-    enum image_format format;
+    enum pixel_format format;
     enum image_channel channel;
     double range[2]; /* of derivatives: black, white */
     uint64_t width, height;
@@ -109,7 +100,7 @@ static void read_range(const struct http_request *request, struct image_query *q
     if (q->channel == CHANNEL_VALUE)
         problem_add(problems, STATUS_INVALID, "/range",
                     "'range' needs channel=gradient_norm or channel=laplacian");
-    else if (q->format == IMAGE_NPY)
+    else if (q->format == PIXEL_NPY)
         problem_add(problems, STATUS_INVALID, "/range",
                     "'range' is for png and jpeg: npy holds the numbers themselves");
     else if (!(q->range[1] > q->range[0]) || fabs(q->range[0]) > number_limit ||
@@ -127,16 +118,16 @@ static bool read_image_query_or_reply(const struct service *service,
     static const char *const known[] = {"width",   "height", "bbox", "frame", "format",
                                         "channel", "range",  "v",    NULL};
     uint64_t max = service->config->render_pixels;
-    size_t frame = FRAME_SOURCE, format = IMAGE_PNG, channel = CHANNEL_VALUE;
+    size_t frame = FRAME_SOURCE, format = PIXEL_PNG, channel = CHANNEL_VALUE;
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
     codec_args_integer(request, "width", 1, max, &q->width, &problems);
     codec_args_integer(request, "height", 1, max, &q->height, &problems);
     codec_args_name(request, "frame", query_frames, &frame, &problems);
-    codec_args_name(request, "format", format_names, &format, &problems);
+    codec_args_name(request, "format", pixel_format_names, &format, &problems);
     codec_args_name(request, "channel", channel_names, &channel, &problems);
     q->frame = (enum query_frame)frame;
-    q->format = (enum image_format)format;
+    q->format = (enum pixel_format)format;
     q->channel = (enum image_channel)channel;
     read_range(request, q, &problems);
     read_bbox(request, data, q, &problems);
@@ -149,7 +140,7 @@ static bool read_image_query_or_reply(const struct service *service,
                     "the image must have at most %llu pixels, got %llu x %llu",
                     (unsigned long long)max, (unsigned long long)q->width,
                     (unsigned long long)q->height);
-    if (q->format == IMAGE_JPEG && q->channel == CHANNEL_VALUE && data->channels != 1 &&
+    if (q->format == PIXEL_JPEG && q->channel == CHANNEL_VALUE && data->channels != 1 &&
         data->channels != 3)
         problem_add(&problems, STATUS_UNSUPPORTED, "/format",
                     "JPEG has no alpha channel: ask for png or npy");
@@ -160,8 +151,9 @@ static void make_image_etag(const struct image_query *q, const char *sha256, cha
 {
     char text[384];
     int n = snprintf(text, sizeof(text), "image %s %s %llu %llu %.17g %.17g %.17g %.17g",
-                     format_names[q->format], query_frames[q->frame], (unsigned long long)q->width,
-                     (unsigned long long)q->height, q->bbox[0], q->bbox[1], q->bbox[2], q->bbox[3]);
+                     pixel_format_names[q->format], query_frames[q->frame],
+                     (unsigned long long)q->width, (unsigned long long)q->height, q->bbox[0],
+                     q->bbox[1], q->bbox[2], q->bbox[3]);
     if (q->channel != CHANNEL_VALUE)
         snprintf(text + n, sizeof(text) - (size_t)n, " %s %.17g %.17g", channel_names[q->channel],
                  q->range[0], q->range[1]);
@@ -170,13 +162,11 @@ static void make_image_etag(const struct image_query *q, const char *sha256, cha
 
 /* --- rendering --- */
 
-/* A picture that is being rendered: each pixel goes into its place as it is to be sent. */
+/* A picture that is being rendered: of C channels, or of 1 for derivatives. */
 struct picture {
     const struct image_query *query;
     size_t n_outputs; /* C of the field */
-    size_t channels;  /* of the picture: C, or 1 for derivatives */
-    uint8_t *pixels;  /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
-    uint8_t *floats;  /* the same as floats, for NPY: a place in the body */
+    struct pixel_file file;
 };
 
 static void pixel_points(const void *context, size_t first, size_t n, float *coords)
@@ -191,18 +181,10 @@ static void pixel_points(const void *context, size_t first, size_t n, float *coo
     }
 }
 
-static void put_pixels(const struct picture *p, size_t first, size_t n, const float *values)
-{
-    if (p->pixels)
-        pixels_quantize(values, n * p->channels, p->pixels + first * p->channels);
-    else
-        memcpy(p->floats + first * p->channels * sizeof(float), values,
-               n * p->channels * sizeof(float));
-}
-
 static void take_pixels(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
-    put_pixels(context, first, n, out->values);
+    const struct picture *p = context;
+    pixel_file_put(&p->file, first, n, out->values);
 }
 
 /* The one number of point i. */
@@ -226,31 +208,9 @@ static void take_derivatives(void *context, size_t first, size_t n, const struct
     const double low = p->query->range[0], high = p->query->range[1];
     for (size_t i = 0; i < n; i++) {
         const double number = derivative_of(p, i, out);
-        const float shown = (float)(p->pixels ? (number - low) / (high - low) : number);
-        put_pixels(p, first + i, 1, &shown);
+        const float shown = (float)(p->file.pixels ? (number - low) / (high - low) : number);
+        pixel_file_put(&p->file, first + i, 1, &shown);
     }
-}
-
-/* Room for the pixels: of their own, or in the body. */
-static enum status make_room(struct picture *p, struct buffer *body, struct error *err)
-{
-    const struct image_query *q = p->query;
-    const size_t shape[3] = {q->height, q->width, p->channels};
-    const size_t n = shape[0] * shape[1] * shape[2];
-    if (q->format != IMAGE_NPY) {
-        p->pixels = mem_alloc_array(n, 1);
-        return p->pixels ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    }
-    enum status st = npy_encode_header(shape, p->channels == 1 ? 2 : 3, body, err);
-    return st == STATUS_OK ? buffer_extend(body, n * sizeof(float), &p->floats, err) : st;
-}
-
-static enum status encode_pixels(const struct picture *p, struct buffer *body, struct error *err)
-{
-    const struct image_query *q = p->query;
-    if (q->format == IMAGE_JPEG)
-        return jpeg_encode(p->pixels, q->width, q->height, p->channels, JPEG_QUALITY, body, err);
-    return png_encode(p->pixels, q->width, q->height, p->channels, PNG_FAST, body, err);
 }
 
 /* What was rendered belongs to the weights that entry holds, which may be newer than those the
@@ -262,37 +222,43 @@ static void render(const struct service *service, const struct http_request *req
     struct error err = {0};
     struct buffer body;
     const bool is_value = q->channel == CHANNEL_VALUE;
-    struct picture picture = {.query = q, .n_outputs = field_n_outputs(entry->field)};
-    picture.channels = is_value ? picture.n_outputs : 1;
+    const size_t n_outputs = field_n_outputs(entry->field);
+    struct picture picture = {
+        .query = q,
+        .n_outputs = n_outputs,
+        .file = {.format = q->format,
+                 .width = q->width,
+                 .height = q->height,
+                 .channels = is_value ? n_outputs : 1},
+    };
     const struct evaluation e = {
         .entry = entry,
         .frame = q->frame,
         .use = channel_uses[q->channel],
         .derivative_frame = FRAME_SOURCE,
-        .for_bytes = is_value && q->format != IMAGE_NPY,
+        .for_bytes = is_value && q->format != PIXEL_NPY,
         .n_points = q->width * q->height,
         .points = pixel_points,
         .take = is_value ? take_pixels : take_derivatives,
         .context = &picture,
     };
-    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * picture.channels * sizeof(float));
+    buffer_init(&body, pixel_file_max(&picture.file));
     enum status st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
-        st = make_room(&picture, &body, &err);
+        st = pixel_file_begin(&picture.file, &body, &err);
     if (st == STATUS_OK)
         st = evaluation_run(&e, service, request, &err);
-    if (st == STATUS_OK && picture.pixels)
-        st = encode_pixels(&picture, &body, &err);
+    if (st == STATUS_OK)
+        st = pixel_file_end(&picture.file, &body, &err);
     if (st == STATUS_OK) {
         char etag[ETAG_SIZE];
         make_image_etag(q, entry->weights_sha256, etag);
-        http_response_take(response, 200, format_types[q->format], &body);
-        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+        representation_send(response, entry, etag, pixel_format_types[q->format], &body);
     } else {
         reply_error(request, response, &err);
     }
     buffer_deinit(&body);
-    mem_free(picture.pixels);
+    pixel_file_deinit(&picture.file);
 }
 
 /* Not every field has a Laplacian. */
@@ -330,8 +296,7 @@ void fields_image(void *context, const struct http_request *request, struct http
         !read_image_query_or_reply(service, request, response, &facts.data, &query))
         return;
     make_image_etag(&query, facts.weights_sha256, etag);
-    if (reply_not_modified(request, response, etag,
-                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+    if (representation_not_modified(request, response, &facts, etag))
         return;
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;

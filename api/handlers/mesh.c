@@ -14,6 +14,7 @@
 #include "api/handlers/field_facts.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/representation.h"
 #include "api/handlers/space.h"
 #include "api/handlers/surface.h"
 #include "api/service.h"
@@ -137,12 +138,10 @@ static void mesh_and_reply(const struct service *service, const struct http_requ
     if (status == STATUS_OK)
         status = make_file(q, &m, normals, &body, &err);
     if (status == STATUS_OK) {
-        char etag[ETAG_SIZE], name[64];
+        char etag[ETAG_SIZE];
         make_mesh_etag(q, entry->weights_sha256, etag);
-        snprintf(name, sizeof name, "%s.%s", request->params[0], format_names[q->format]);
-        http_response_take(response, 200, format_types[q->format], &body);
-        reply_attachment(response, name, name);
-        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+        representation_send_file(request, response, entry, etag, format_types[q->format],
+                                 format_names[q->format], &body);
     } else {
         reply_error(request, response, &err);
     }
@@ -164,8 +163,7 @@ void fields_mesh(void *context, const struct http_request *request, struct http_
         !read_mesh_query_or_reply(service, request, response, &query))
         return;
     make_mesh_etag(&query, facts.weights_sha256, etag);
-    if (reply_not_modified(request, response, etag,
-                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+    if (representation_not_modified(request, response, &facts, etag))
         return;
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;

@@ -21,6 +21,7 @@
 #include "api/handlers/field_facts.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/representation.h"
 #include "api/service.h"
 #include "api/tasks/tasks.h"
 #include "core/base/mem.h"
@@ -254,9 +255,8 @@ static void render_and_reply(const struct service *service, const struct http_re
     if (status == STATUS_OK) {
         char etag[ETAG_SIZE];
         make_etag(r, entry->weights_sha256, etag);
-        http_response_take(response, 200,
-                           r->format == RENDER_PNG ? "image/png" : "application/x-npz", &body);
-        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+        representation_send(response, entry, etag,
+                            r->format == RENDER_PNG ? "image/png" : "application/x-npz", &body);
     } else {
         reply_error(request, response, &err);
     }
@@ -278,8 +278,7 @@ void fields_render(void *context, const struct http_request *request,
         !read_body_or_reply(service, request, response, &r))
         return;
     make_etag(&r, facts.weights_sha256, etag);
-    if (reply_not_modified(request, response, etag,
-                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+    if (representation_not_modified(request, response, &facts, etag))
         return;
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;

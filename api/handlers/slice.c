@@ -20,32 +20,24 @@
 #include "api/handlers/evaluation.h"
 #include "api/handlers/field_facts.h"
 #include "api/handlers/handlers.h"
+#include "api/handlers/pixel_file.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/representation.h"
 #include "api/handlers/space.h"
 #include "api/service.h"
-#include "core/base/mem.h"
-#include "core/format/jpeg.h"
-#include "core/format/npy.h"
-#include "core/format/pixels.h"
-#include "core/format/png.h"
 
-enum slice_format { SLICE_PNG, SLICE_JPEG, SLICE_NPY };
-static const char *const format_names[] = {"png", "jpeg", "npy", NULL};
-static const char *const format_types[] = {"image/png", "image/jpeg", "application/x-npy"};
 static const char *const axis_names[] = {"x", "y", "z", NULL};
 enum slice_orientation { SLICE_ARRAY, SLICE_UPRIGHT };
 static const char *const orientation_names[] = {"array", "upright", NULL};
 
 enum {
     SLICE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
-    JPEG_QUALITY = 92,
-    FILE_OVERHEAD = 1 << 20,
 };
 
 /* What is asked for, complete. */
 struct slice_query {
     enum query_frame frame;
-    enum slice_format format;
+    enum pixel_format format;
     size_t across;       /* the voxel axis that the plane stands across */
     size_t column, row;  /* those that columns and rows run along … */
     bool is_mirrored[3]; /* … from their ends on */
@@ -148,7 +140,7 @@ static bool read_slice_query_or_reply(const struct service *service,
     static const char *const known[] = {"axis",   "pos",         "width", "height", "frame",
                                         "format", "orientation", "v",     NULL};
     const uint64_t max = service->config->render_pixels;
-    size_t frame = FRAME_SOURCE, format = SLICE_PNG, axis = 2, orientation = SLICE_ARRAY;
+    size_t frame = FRAME_SOURCE, format = PIXEL_PNG, axis = 2, orientation = SLICE_ARRAY;
     double pos = NAN; /* not given */
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
@@ -157,10 +149,10 @@ static bool read_slice_query_or_reply(const struct service *service,
     codec_args_integer(request, "width", 1, max, &q->width, &problems);
     codec_args_integer(request, "height", 1, max, &q->height, &problems);
     codec_args_name(request, "frame", query_frames, &frame, &problems);
-    codec_args_name(request, "format", format_names, &format, &problems);
+    codec_args_name(request, "format", pixel_format_names, &format, &problems);
     codec_args_name(request, "orientation", orientation_names, &orientation, &problems);
     q->frame = (enum query_frame)frame;
-    q->format = (enum slice_format)format;
+    q->format = (enum pixel_format)format;
     q->across = q->frame == FRAME_UNIT ? axis : nearest_axis(data, axis);
     q->column = q->across == 0 ? 1 : 0;
     q->row = q->across == 2 ? 1 : 2;
@@ -179,10 +171,10 @@ static bool read_slice_query_or_reply(const struct service *service,
                     "the slice must have at most %llu pixels, got %llu x %llu",
                     (unsigned long long)max, (unsigned long long)q->width,
                     (unsigned long long)q->height);
-    if (q->format == SLICE_JPEG && data->channels != 1 && data->channels != 3)
+    if (q->format == PIXEL_JPEG && data->channels != 1 && data->channels != 3)
         problem_add(&problems, STATUS_UNSUPPORTED, "/format",
                     "JPEG has no alpha channel: ask for png or npy");
-    if (q->format != SLICE_NPY && data->channels > LIMIT_CHANNELS)
+    if (q->format != PIXEL_NPY && data->channels > LIMIT_CHANNELS)
         problem_add(&problems, STATUS_UNSUPPORTED, "/format",
                     "a picture has at most %d channels: ask for npy", LIMIT_CHANNELS);
     return problems.status == STATUS_OK || reply_problems(request, response, &problems);
@@ -191,20 +183,18 @@ static bool read_slice_query_or_reply(const struct service *service,
 static void make_slice_etag(const struct slice_query *q, const char *sha256, char etag[ETAG_SIZE])
 {
     char text[256];
-    snprintf(text, sizeof text, "slice %s %s %s %.17g %llu %llu %d %d", format_names[q->format],
-             query_frames[q->frame], axis_names[q->across], q->unit, (unsigned long long)q->width,
-             (unsigned long long)q->height, q->is_mirrored[q->column], q->is_mirrored[q->row]);
+    snprintf(text, sizeof text, "slice %s %s %s %.17g %llu %llu %d %d",
+             pixel_format_names[q->format], query_frames[q->frame], axis_names[q->across], q->unit,
+             (unsigned long long)q->width, (unsigned long long)q->height, q->is_mirrored[q->column],
+             q->is_mirrored[q->row]);
     reply_make_etag(etag, sha256, SLICE_VERSION, text);
 }
 
 /* --- rendering --- */
 
-/* A slice that is being rendered: each pixel goes into its place as it is to be sent. */
 struct slice {
     const struct slice_query *query;
-    size_t channels;
-    uint8_t *pixels; /* [height, width, channels], 8 bits, for PNG and JPEG; owned */
-    uint8_t *floats; /* the same as floats, for NPY: a place in the body */
+    struct pixel_file file;
 };
 
 static void slice_points(const void *context, size_t first, size_t n, float *coords)
@@ -225,33 +215,7 @@ static void slice_points(const void *context, size_t first, size_t n, float *coo
 static void take_pixels(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     const struct slice *s = context;
-    if (s->pixels)
-        pixels_quantize(out->values, n * s->channels, s->pixels + first * s->channels);
-    else
-        memcpy(s->floats + first * s->channels * sizeof(float), out->values,
-               n * s->channels * sizeof(float));
-}
-
-/* Room for the pixels: of their own, or in the body. */
-static enum status make_room(struct slice *s, struct buffer *body, struct error *err)
-{
-    const struct slice_query *q = s->query;
-    const size_t shape[3] = {q->height, q->width, s->channels};
-    const size_t n = shape[0] * shape[1] * shape[2];
-    if (q->format != SLICE_NPY) {
-        s->pixels = mem_alloc_array(n, 1);
-        return s->pixels ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    }
-    enum status st = npy_encode_header(shape, s->channels == 1 ? 2 : 3, body, err);
-    return st == STATUS_OK ? buffer_extend(body, n * sizeof(float), &s->floats, err) : st;
-}
-
-static enum status encode_pixels(const struct slice *s, struct buffer *body, struct error *err)
-{
-    const struct slice_query *q = s->query;
-    if (q->format == SLICE_JPEG)
-        return jpeg_encode(s->pixels, q->width, q->height, s->channels, JPEG_QUALITY, body, err);
-    return png_encode(s->pixels, q->width, q->height, s->channels, PNG_FAST, body, err);
+    pixel_file_put(&s->file, first, n, out->values);
 }
 
 /* The entity tag is that of the weights that entry holds, which may be newer than those the request
@@ -262,35 +226,40 @@ static void render(const struct service *service, const struct http_request *req
 {
     struct error err = {0};
     struct buffer body;
-    struct slice slice = {.query = q, .channels = field_n_outputs(entry->field)};
+    struct slice slice = {
+        .query = q,
+        .file = {.format = q->format,
+                 .width = q->width,
+                 .height = q->height,
+                 .channels = field_n_outputs(entry->field)},
+    };
     const struct evaluation e = {
         .entry = entry,
         .frame = q->frame,
         .use = FIELD_VALUES,
-        .for_bytes = q->format != SLICE_NPY,
+        .for_bytes = q->format != PIXEL_NPY,
         .n_points = q->width * q->height,
         .points = slice_points,
         .take = take_pixels,
         .context = &slice,
     };
-    buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * slice.channels * sizeof(float));
+    buffer_init(&body, pixel_file_max(&slice.file));
     enum status st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
-        st = make_room(&slice, &body, &err);
+        st = pixel_file_begin(&slice.file, &body, &err);
     if (st == STATUS_OK)
         st = evaluation_run(&e, service, request, &err);
-    if (st == STATUS_OK && slice.pixels)
-        st = encode_pixels(&slice, &body, &err);
+    if (st == STATUS_OK)
+        st = pixel_file_end(&slice.file, &body, &err);
     if (st == STATUS_OK) {
         char etag[ETAG_SIZE];
         make_slice_etag(q, entry->weights_sha256, etag);
-        http_response_take(response, 200, format_types[q->format], &body);
-        reply_tag(response, etag, entry->state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE);
+        representation_send(response, entry, etag, pixel_format_types[q->format], &body);
     } else {
         reply_error(request, response, &err);
     }
     buffer_deinit(&body);
-    mem_free(slice.pixels);
+    pixel_file_deinit(&slice.file);
 }
 
 void fields_slice(void *context, const struct http_request *request, struct http_response *response)
@@ -305,8 +274,7 @@ void fields_slice(void *context, const struct http_request *request, struct http
         !read_slice_query_or_reply(service, request, response, &facts.data, &query))
         return;
     make_slice_etag(&query, facts.weights_sha256, etag);
-    if (reply_not_modified(request, response, etag,
-                           facts.state == FIELD_FINAL ? CACHE_IMMUTABLE : CACHE_REVALIDATE, 0))
+    if (representation_not_modified(request, response, &facts, etag))
         return;
     if (!evaluation_field_or_reply(service, request, response, &entry))
         return;
