@@ -41,6 +41,11 @@ static bool is_dicom(const uint8_t *bytes, size_t n)
     return n >= PREAMBLE + 4 && memcmp(bytes + PREAMBLE, "DICM", 4) == 0;
 }
 
+const char *kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said)
+{
+    return is_said && n >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0 ? "application/x-npz" : NULL;
+}
+
 static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)
 {
     if (is_dicom(bytes, n))

@@ -68,6 +68,10 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
                         const char *info_json, struct spec_facts *out,
                         struct error *err) WARN_UNUSED;
 
+/* For kinds that are NPZ archives: which arrays one holds it does not tell at its beginning, so
+ * only where the kind is said. */
+const char *kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said);
+
 /* --- the rows --- */
 extern const struct kind kinds_image;
 extern const struct kind kinds_volume;

@@ -1,17 +1,11 @@
 /* Kind "kspace": NPZ of measured frequencies and their mask. */
 #include <math.h>
-#include <string.h>
 
 #include "api/kinds/image_file.h"
 #include "api/kinds/kinds.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/measured_npz.h"
-
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
-{
-    return is_said && n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0 ? "application/x-npz" : NULL;
-}
 
 static double power_at(const struct kspace *k, size_t i)
 {
@@ -130,7 +124,7 @@ const struct kind kinds_kspace = {
     .kind = DATA_KSPACE,
     .name = "kspace",
     .reads = "NPZ of 'kspace' [H,W] or [D,H,W], complex, and 'mask'",
-    .recognise = recognise,
+    .recognise = kinds_recognise_npz,
     .check = check,
     .decode = decode,
     .picture = picture,

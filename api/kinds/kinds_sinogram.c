@@ -1,17 +1,11 @@
 /* Kind "sinogram": NPZ of projections and their angles. */
 #include <math.h>
-#include <string.h>
 
 #include "api/kinds/image_file.h"
 #include "api/kinds/kinds.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/measured_npz.h"
-
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
-{
-    return is_said && n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0 ? "application/x-npz" : NULL;
-}
 
 static const double pi = 3.14159265358979323846;
 
@@ -107,7 +101,7 @@ const struct kind kinds_sinogram = {
     .kind = DATA_SINOGRAM,
     .name = "sinogram",
     .reads = "NPZ of 'sinogram' [A,W] and 'angles' [A]",
-    .recognise = recognise,
+    .recognise = kinds_recognise_npz,
     .check = check,
     .decode = decode,
     .picture = picture,

@@ -49,17 +49,13 @@ static enum status find(const struct scene *s, const char *name, size_t *out, st
 static enum status read_small(const struct scene *s, const char *name, struct npy_array *a,
                               float **values, struct error *err)
 {
-    size_t i = 0;
+    size_t i = 0, n = 0;
     uint8_t *bytes = NULL;
     float *v = NULL;
     enum status status = find(s, name, &i, err);
     if (status != STATUS_OK)
         return status;
-    const size_t n = zip_archive_size(s->archive, i);
-    if (n > MAX_SMALL)
-        return error_set(err, STATUS_TOO_LARGE, "", "'%s' has %zu bytes, at most %d are read", name,
-                         n, MAX_SMALL);
-    status = zip_archive_read(s->archive, i, &bytes, err);
+    status = zip_archive_read_most(s->archive, i, MAX_SMALL, &bytes, &n, err);
     if (status == STATUS_OK)
         status = npy_parse(bytes, n, a, err);
     if (status == STATUS_OK) {

@@ -108,15 +108,12 @@ static enum status find_files(struct scene *s, struct error *err)
 
 static enum status parse_file(struct scene *s, size_t file, struct error *err)
 {
-    const size_t n = zip_archive_size(s->archive, s->member[file]);
-    const char *name = file_names[file].name;
     uint8_t *bytes = NULL;
-    if (n > LIMIT_TRANSFORMS)
-        return error_set(err, STATUS_TOO_LARGE, "", "'%s' has %zu bytes, at most %d are read", name,
-                         n, LIMIT_TRANSFORMS);
-    enum status status = zip_archive_read(s->archive, s->member[file], &bytes, err);
+    size_t n = 0;
+    enum status status =
+        zip_archive_read_most(s->archive, s->member[file], LIMIT_TRANSFORMS, &bytes, &n, err);
     if (status == STATUS_OK)
-        status = transforms_parse(bytes, n, name, &s->transforms[file], err);
+        status = transforms_parse(bytes, n, file_names[file].name, &s->transforms[file], err);
     mem_free(bytes);
     if (status != STATUS_OK)
         return status;
@@ -213,11 +210,7 @@ static enum status scene_open(struct scene *s, const uint8_t *bytes, size_t n_by
 static enum status read_picture(const struct scene *s, const struct posed *p, uint8_t **bytes,
                                 size_t *n, struct error *err)
 {
-    *n = zip_archive_size(s->archive, p->member);
-    if (*n > LIMIT_PICTURE_FILE)
-        return error_set(err, STATUS_TOO_LARGE, "", "'%.64s' has %zu bytes, at most %d are read",
-                         zip_archive_name(s->archive, p->member), *n, LIMIT_PICTURE_FILE);
-    return zip_archive_read(s->archive, p->member, bytes, err);
+    return zip_archive_read_most(s->archive, p->member, LIMIT_PICTURE_FILE, bytes, n, err);
 }
 
 static enum status of_picture(const struct scene *s, const struct posed *p, enum status status,

@@ -275,6 +275,16 @@ enum status zip_archive_read(struct zip_archive *z, size_t i, uint8_t **out, str
     return status;
 }
 
+enum status zip_archive_read_most(struct zip_archive *z, size_t i, size_t most, uint8_t **out,
+                                  size_t *n, struct error *err)
+{
+    *n = zip_archive_size(z, i);
+    if (*n > most)
+        return error_set(err, STATUS_TOO_LARGE, "", "'%.64s' has %zu bytes, at most %zu are read",
+                         zip_archive_name(z, i), *n, most);
+    return zip_archive_read(z, i, out, err);
+}
+
 /* --- encoding --- */
 
 static enum status cannot_write(zip_error_t *e, const char *what, struct error *err)

@@ -37,6 +37,10 @@ size_t zip_archive_size(const struct zip_archive *z, size_t i);
 enum status zip_archive_read(struct zip_archive *z, size_t i, uint8_t **out,
                              struct error *err) WARN_UNUSED;
 
+/* The same of a member of at most `most` bytes, n of them; TOO_LARGE, with its name, for others. */
+enum status zip_archive_read_most(struct zip_archive *z, size_t i, size_t most, uint8_t **out,
+                                  size_t *n, struct error *err) WARN_UNUSED;
+
 /* Unpack a member piece by piece: open, read, end, close. */
 struct zip_file; /* libzip's */
 struct zip_member {
