@@ -54,7 +54,7 @@ static const struct job_entry *find_key(struct ledger *l, const char *key)
     return NULL;
 }
 
-bool ledger_add_dataset(struct ledger *l, const char *id, const char *sha256)
+bool ledger_add_dataset(struct ledger *l, const char *id, const char *sha256, enum specimen kind)
 {
     pthread_mutex_lock(&l->lock);
     struct dataset_entry *old = find_dataset(l, id);
@@ -62,7 +62,7 @@ bool ledger_add_dataset(struct ledger *l, const char *id, const char *sha256)
     if (holds && !old) {
         l->datasets = grow(l->datasets, l->n_datasets, &l->dataset_capacity, sizeof *l->datasets);
         struct dataset_entry *entry = &l->datasets[l->n_datasets++];
-        *entry = (struct dataset_entry){.fate = FATE_THERE};
+        *entry = (struct dataset_entry){.fate = FATE_THERE, .kind = kind};
         strncat(entry->id, id, sizeof entry->id - 1);
         strncat(entry->sha256, sha256, sizeof entry->sha256 - 1);
     }
@@ -84,13 +84,13 @@ bool ledger_add_job(struct ledger *l, const struct job_entry *job)
     return holds;
 }
 
-void ledger_add_unanswered(struct ledger *l, const char *key, const char *body)
+void ledger_add_unanswered(struct ledger *l, const char *key, const char *body, size_t fit)
 {
     pthread_mutex_lock(&l->lock);
     l->unanswered =
         grow(l->unanswered, l->n_unanswered, &l->unanswered_capacity, sizeof *l->unanswered);
     struct job_entry *entry = &l->unanswered[l->n_unanswered++];
-    *entry = (struct job_entry){.field = FATE_THERE};
+    *entry = (struct job_entry){.field = FATE_THERE, .fit = fit};
     strncat(entry->key, key, sizeof entry->key - 1);
     strncat(entry->body, body, sizeof entry->body - 1);
     pthread_mutex_unlock(&l->lock);

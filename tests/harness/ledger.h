@@ -13,14 +13,22 @@
 #include <stddef.h>
 
 #include "tests/harness/dice.h"
+#include "tests/harness/specimen.h"
 
 enum fate { FATE_THERE, FATE_DOUBTFUL, FATE_GONE };
 
-enum { LEDGER_ID = 32, LEDGER_KEY = 40, LEDGER_BODY = 768, LEDGER_HASH = 65, LEDGER_TIME = 40 };
+enum {
+    LEDGER_ID = 32,
+    LEDGER_KEY = 40,
+    LEDGER_BODY = SPECIMEN_BODY,
+    LEDGER_HASH = 65,
+    LEDGER_TIME = 40
+};
 
 struct dataset_entry {
     char id[LEDGER_ID];
     char sha256[LEDGER_HASH];
+    enum specimen kind;
     enum fate fate;
 };
 
@@ -29,6 +37,7 @@ struct job_entry {
     char field_id[LEDGER_ID];
     char key[LEDGER_KEY];   /* Idempotency-Key, or "" */
     char body[LEDGER_BODY]; /* what was posted with it */
+    size_t fit;             /* of specimen_fits */
     bool cancel_acknowledged;
     enum fate field;            /* of its field; THERE as long as nobody asked */
     char end[16];               /* the end that was seen, or "" */
@@ -51,11 +60,11 @@ void ledger_deinit(struct ledger *l);
 
 /* A dataset or job that was acknowledged: once more changes nothing.  False if an entry with this
  * id has another content, or the key belongs to another job: the service has broken its word. */
-bool ledger_add_dataset(struct ledger *l, const char *id, const char *sha256);
+bool ledger_add_dataset(struct ledger *l, const char *id, const char *sha256, enum specimen kind);
 bool ledger_add_job(struct ledger *l, const struct job_entry *job);
 
 /* A post with a key that was sent and not answered: there may be such a job, but not two. */
-void ledger_add_unanswered(struct ledger *l, const char *key, const char *body);
+void ledger_add_unanswered(struct ledger *l, const char *key, const char *body, size_t fit);
 /* Take one back, for another try; false if there is none. */
 bool ledger_take_unanswered(struct ledger *l, struct job_entry *out);
 

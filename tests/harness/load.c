@@ -13,7 +13,7 @@
 #include "server/store/store.h"
 #include "tests/http/fit.h"
 
-enum { MAX_CLIENTS = 16, MAX_OPEN_JOBS = 12, N_COMMON = 8, SIDE = 16 };
+enum { MAX_CLIENTS = 16, MAX_OPEN_JOBS = 12, N_COMMON = 8 };
 
 struct one_client {
     struct load *load;
@@ -34,25 +34,6 @@ struct load {
     size_t n;
     struct one_client clients[MAX_CLIENTS];
 };
-
-/* --- what is sent --- */
-
-void load_job_body(char out[LEDGER_BODY], const char *dataset_id, const char *key, unsigned steps)
-{
-    snprintf(out, LEDGER_BODY,
-             "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":{\"type\":\"gaussian\","
-             "\"n_frequencies\":8,\"sigma\":4},\"network\":{\"n_hidden_layers\":1,\"width\":8}},"
-             "\"train\":{\"steps\":%u,\"batch_size\":64}%s%s%s}",
-             dataset_id, steps, *key ? ",\"labels\":{\"key\":\"" : "", key, *key ? "\"}" : "");
-}
-
-struct bytes load_picture(struct dice *dice)
-{
-    uint8_t pixels[SIDE * SIDE * 3];
-    for (size_t i = 0; i < sizeof pixels; i++)
-        pixels[i] = (uint8_t)dice_below(dice, 256);
-    return make_npy("|u1", "16, 16, 3", pixels, sizeof pixels);
-}
 
 /* --- what comes back --- */
 
@@ -87,44 +68,53 @@ static const struct service *service_of(const struct one_client *c)
 
 /* --- datasets --- */
 
-static void note_dataset(struct one_client *c, const struct answer *a, const struct bytes *sent)
+static void note_dataset(struct one_client *c, const struct answer *a, enum specimen kind,
+                         const struct bytes *sent)
 {
     char hash[SHA256_TEXT_SIZE];
     json_t *dataset = client_json(a);
     sha256_text(sent->data, sent->n, hash);
-    if (!ledger_add_dataset(c->load->ledger, json_text(dataset, "id"), hash) ||
+    if (!ledger_add_dataset(c->load->ledger, json_text(dataset, "id"), hash, kind) ||
         strcmp(json_text(dataset, "sha256"), hash) != 0)
         blame(c, "an upload", a);
     json_decref(dataset);
 }
 
-static void upload_bytes(struct one_client *c, const struct bytes *bytes, enum sending how)
+static void upload_one(struct one_client *c, enum specimen kind, struct dice *dice,
+                       enum sending how)
 {
+    struct bytes bytes = specimen_file(kind, dice);
     struct answer a = {0};
-    const struct request request = {.path = "/v1/datasets?kind=image",
-                                    .content_type = "application/x-npy",
-                                    .body = bytes->data,
-                                    .n_body = bytes->n};
+    const struct request request = {.path = specimen_path(kind),
+                                    .content_type = "application/octet-stream",
+                                    .body = bytes.data,
+                                    .n_body = bytes.n};
     bool came = client_send(c->client, service_of(c), &request, how, &a);
     if (judge(c, came, "an upload", &a, 201, 200))
-        note_dataset(c, &a, bytes);
+        note_dataset(c, &a, kind, &bytes);
     answer_free(&a);
+    bytes_free(&bytes);
+}
+
+/* Half of them pictures. */
+static enum specimen draw_kind(struct dice *dice)
+{
+    const size_t kind = dice_below(dice, 2 * N_SPECIMENS);
+    return kind < N_SPECIMENS ? (enum specimen)kind : SPECIMEN_IMAGE;
 }
 
 static void upload(struct one_client *c)
 {
-    struct bytes picture = load_picture(&c->dice);
-    upload_bytes(c, &picture, dice_below(&c->dice, 3) == 0 ? SEND_CHUNKED : SEND_WHOLE);
-    bytes_free(&picture);
+    const enum specimen kind = draw_kind(&c->dice);
+    const enum sending how = dice_below(&c->dice, 3) == 0 ? SEND_CHUNKED : SEND_WHOLE;
+    upload_one(c, kind, &c->dice, how);
 }
 
-/* One of a few pictures that all clients send in all rounds, often at the same time. */
+/* One of a few files that all clients send in all rounds, often at the same time. */
 static void upload_common(struct one_client *c)
 {
     struct dice same = {.state = dice_below(&c->dice, N_COMMON)};
-    struct bytes picture = load_picture(&same);
-    upload_bytes(c, &picture, SEND_WHOLE);
-    bytes_free(&picture);
+    upload_one(c, draw_kind(&same), &same, SEND_WHOLE);
 }
 
 /* 409: a job needs it. */
@@ -144,9 +134,9 @@ static void delete_dataset(struct one_client *c)
 /* --- jobs --- */
 
 static void note_job(struct one_client *c, const struct answer *a, const char *key,
-                     const char *body)
+                     const char *body, size_t fit)
 {
-    struct job_entry entry = {.field = FATE_THERE};
+    struct job_entry entry = {.field = FATE_THERE, .fit = fit};
     json_t *job = client_json(a);
     snprintf(entry.id, sizeof entry.id, "%s", json_text(job, "id"));
     snprintf(entry.field_id, sizeof entry.field_id, "%s", json_text(job, "field_id"));
@@ -165,7 +155,7 @@ static bool is_without_dataset(const struct answer *a)
 }
 
 /* true: there was an answer that says what became of it. */
-static bool post_job(struct one_client *c, const char *key, const char *body)
+static bool post_job(struct one_client *c, const char *key, const char *body, size_t fit)
 {
     struct answer a = {0};
     char header[LEDGER_KEY + 24];
@@ -178,9 +168,9 @@ static bool post_job(struct one_client *c, const char *key, const char *body)
     bool came = client_send(c->client, service_of(c), &request, SEND_WHOLE, &a);
     bool is_vain = came && is_without_dataset(&a);
     if (!is_vain && judge(c, came, "a job", &a, 202, 202))
-        note_job(c, &a, key, body);
+        note_job(c, &a, key, body, fit);
     else if (!came && *key)
-        ledger_add_unanswered(c->load->ledger, key, body);
+        ledger_add_unanswered(c->load->ledger, key, body, fit);
     answer_free(&a);
     return came && !is_vain;
 }
@@ -195,9 +185,10 @@ static void start_fit(struct one_client *c)
     if (dice_below(&c->dice, 2) == 0)
         snprintf(key, sizeof key, "key-%llx-%zu-%u", (unsigned long long)c->load->seed, c->number,
                  c->n_keys++);
-    load_job_body(body, dataset.id, key, 100 + (unsigned)dice_below(&c->dice, 900));
-    if (post_job(c, key, body) && *key && dice_below(&c->dice, 2) == 0)
-        post_job(c, key, body); /* at once again: the same job, or the ledger says so */
+    const size_t fit = specimen_fit_of(dataset.kind, dice_roll(&c->dice));
+    specimen_job_body(body, fit, dataset.id, key, 100 + (unsigned)dice_below(&c->dice, 900));
+    if (post_job(c, key, body, fit) && *key && dice_below(&c->dice, 2) == 0)
+        post_job(c, key, body, fit); /* at once again: the same job, or the ledger says so */
 }
 
 static void cancel(struct one_client *c)
@@ -227,7 +218,7 @@ static void resume(struct one_client *c)
     bool came = client_post(c->client, service_of(c), &a, body, "/v1/jobs/%s/resume", job.id);
     if (came && a.status == 202) {
         c->counts.answered++;
-        note_job(c, &a, "", "");
+        note_job(c, &a, "", "", job.fit);
     } else if (!came || a.status != 422) {
         judge(c, came, "a resume", &a, 409, 409);
     }
@@ -251,10 +242,14 @@ static void query(struct one_client *c)
     struct answer a = {0};
     if (!ledger_pick_job(c->load->ledger, &c->dice, 0, &job))
         return;
-    bool came = client_get(c->client, service_of(c), &a, "/v1/fields/%s/image?width=8&height=8",
-                           job.field_id);
+    const struct specimen_fit *fit = &specimen_fits[job.fit];
+    const struct look *look = &fit->looks[dice_below(&c->dice, specimen_n_looks(fit))];
+    bool came = look->body ? client_post(c->client, service_of(c), &a, look->body,
+                                         "/v1/fields/%s/%s", job.field_id, look->below)
+                           : client_get(c->client, service_of(c), &a, "/v1/fields/%s/%s",
+                                        job.field_id, look->below);
     if (!came || (a.status != 404 && a.status != 409))
-        judge(c, came, "a query", &a, 200, 200);
+        judge(c, came, look->below, &a, 200, look->other);
     answer_free(&a);
 }
 

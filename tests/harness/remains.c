@@ -10,7 +10,7 @@
 
 #include "server/store/store.h"
 #include "tests/harness/folder.h"
-#include "tests/harness/load.h"
+#include "tests/harness/specimen.h"
 #include "tests/harness/victim.h"
 #include "tests/http/fit.h"
 #include "tests/support/data_files.h"
@@ -27,7 +27,7 @@ static struct {
 static void upload_one(const struct service *s)
 {
     struct dice dice = {.state = 100};
-    struct bytes picture = load_picture(&dice);
+    struct bytes picture = specimen_file(SPECIMEN_IMAGE, &dice);
     json_t *dataset =
         answer_json(service_send(s, &(struct request){.path = "/v1/datasets?kind=image",
                                                       .content_type = "application/x-npy",
@@ -43,7 +43,7 @@ static void upload_one(const struct service *s)
 static void post_one(const struct service *s, struct job_entry *entry, unsigned steps)
 {
     char body[LEDGER_BODY];
-    load_job_body(body, base.dataset, "", steps);
+    specimen_job_body(body, 0, base.dataset, "", steps);
     json_t *job = answer_json(service_post_json(s, "/v1/jobs", body), 202);
     *entry = (struct job_entry){.field = FATE_THERE};
     snprintf(entry->id, sizeof entry->id, "%s", member_text(job, "id"));
@@ -110,7 +110,7 @@ void remains_lay_out(const char *folder, struct ledger *ledger)
     snprintf(from, sizeof from, "%s/data", base.victim.service.folder);
     snprintf(to, sizeof to, "%s/data", folder);
     folder_copy(from, to);
-    assert_true(ledger_add_dataset(ledger, base.dataset, base.sha256));
+    assert_true(ledger_add_dataset(ledger, base.dataset, base.sha256, SPECIMEN_IMAGE));
     for (size_t i = 0; i < 3; i++)
         assert_true(ledger_add_job(ledger, &base.jobs[i]));
 }

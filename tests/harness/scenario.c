@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "server/store/store.h"
-#include "tests/harness/load.h"
 
 static const char the_key[] = "the-key";
 
@@ -65,21 +64,22 @@ static enum outcome upload(struct scenario *s, uint64_t seed, char id[LEDGER_ID]
     struct dice dice = {.state = seed};
     struct answer a = {0};
     char hash[SHA256_TEXT_SIZE];
-    struct bytes picture = load_picture(&dice);
-    const struct request request = {.path = "/v1/datasets?kind=image",
-                                    .content_type = "application/x-npy",
-                                    .body = picture.data,
-                                    .n_body = picture.n};
+    const enum specimen kind = specimen_fits[s->fit].kind;
+    struct bytes file = specimen_file(kind, &dice);
+    const struct request request = {.path = specimen_path(kind),
+                                    .content_type = "application/octet-stream",
+                                    .body = file.data,
+                                    .n_body = file.n};
     enum outcome outcome = ask(s, &request, 201, 200, &a);
     if (outcome == OUTCOME_THROUGH) {
         json_t *dataset = client_json(&a);
-        sha256_text(picture.data, picture.n, hash);
+        sha256_text(file.data, file.n, hash);
         snprintf(id, LEDGER_ID, "%s", json_text(dataset, "id"));
-        assert_true(ledger_add_dataset(s->ledger, id, hash));
+        assert_true(ledger_add_dataset(s->ledger, id, hash, kind));
         json_decref(dataset);
         answer_free(&a);
     }
-    bytes_free(&picture);
+    bytes_free(&file);
     return outcome;
 }
 
@@ -107,11 +107,11 @@ static enum outcome post_job(struct scenario *s, const char *path, const char *k
                              const char *body, char id[LEDGER_ID], char field_id[LEDGER_ID])
 {
     struct answer a = {0};
-    struct job_entry entry = {.field = FATE_THERE};
+    struct job_entry entry = {.field = FATE_THERE, .fit = s->fit};
     enum outcome outcome = post(s, path, body, key, 202, 202, &a);
     if (outcome != OUTCOME_THROUGH) {
         if (*key)
-            ledger_add_unanswered(s->ledger, key, body);
+            ledger_add_unanswered(s->ledger, key, body, s->fit);
         return outcome;
     }
     json_t *job = client_json(&a);
@@ -223,14 +223,14 @@ static enum outcome upload_again(struct play *p)
 static enum outcome fit(struct play *p)
 {
     int64_t step;
-    load_job_body(p->body, p->first, the_key, SHORT);
+    specimen_job_body(p->body, p->s->fit, p->first, the_key, SHORT);
     enum outcome outcome = post_job(p->s, "/v1/jobs", the_key, p->body, p->fit, p->field);
     return outcome == OUTCOME_THROUGH ? wait_for(p->s, p->fit, "succeeded", SHORT, &step) : outcome;
 }
 
 static enum outcome fit_endlessly(struct play *p)
 {
-    load_job_body(p->endless_body, p->first, "", ENDLESS);
+    specimen_job_body(p->endless_body, p->s->fit, p->first, "", ENDLESS);
     return post_job(p->s, "/v1/jobs", "", p->endless_body, p->endless, p->field);
 }
 

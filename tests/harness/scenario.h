@@ -1,5 +1,6 @@
 /*
- * A scripted life of a service: everything that writes, once each, in a fixed order, by one client.
+ * A scripted life of a service: everything that writes, once each, in a fixed order, by one client,
+ * with datasets and fits of one kind.
  *
  *   upload, the same again ─► fit with a key ─► an endless fit, another waits behind it ─► cancel
  *   both ─► upload and delete ─► resume the canceled ─► delete its field ─► the key again
@@ -31,6 +32,7 @@ struct scenario {
     struct ledger *ledger;
     struct client *client;
     enum faults faults;
+    size_t fit;         /* of specimen_fits: what is uploaded and fitted */
     unsigned n_refused; /* answers 500, 503, 507 */
 };
 

@@ -1,7 +1,7 @@
 /*
- * make crash: kill -9 of the service and all its workers at random moments under a mixed load, over
- * and over the same data folder.  Nothing acknowledged is lost, nothing deleted comes back, nothing
- * ends twice.
+ * make crash: kill -9 of the service and all its workers at random moments under a mixed load of
+ * every kind of dataset and every task, over and over the same data folder.  Nothing acknowledged
+ * is lost, nothing deleted comes back, nothing ends twice.
  */
 #include <setjmp.h>
 #include <signal.h>

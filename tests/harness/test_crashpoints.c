@@ -4,8 +4,8 @@
  * fails.  Then the service is started as usual over what is left, and nothing acknowledged may be
  * lost, nothing half done be visible.
  *
- * Two processes share the points.  A kind is through when the play ends
- * without having been struck.
+ * Two processes share the points; one point after the other plays with another kind of dataset and
+ * another task.  A kind of call is through when the play ends without having been struck.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -203,7 +203,8 @@ static bool run_point(size_t place, enum blow blow, unsigned k)
     r.scenario = (struct scenario){.service = &r.victim.service,
                                    .ledger = &r.ledger,
                                    .client = client_create(),
-                                   .faults = blows[blow].faults};
+                                   .faults = blows[blow].faults,
+                                   .fit = k % N_SPECIMEN_FITS};
     enum strike strike = play(&r);
     check_left(&r);
     count(&tally->n_runs, 1);

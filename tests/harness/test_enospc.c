@@ -83,7 +83,7 @@ static long take_dataset(struct answer a, const struct bytes *picture, char id[I
         json_t *dataset = answer_json(a, status);
         sha256_text(picture->data, picture->n, hash);
         snprintf(id, ID_TEXT, "%s", member_text(dataset, "id"));
-        assert_true(ledger_add_dataset(&c.ledger, id, hash));
+        assert_true(ledger_add_dataset(&c.ledger, id, hash, SPECIMEN_IMAGE));
         json_decref(dataset);
     } else {
         answer_problem(a, 507, NULL);
@@ -178,14 +178,14 @@ static void look_at_logs(void)
 static void expect_recovery(void)
 {
     char dataset[ID_TEXT], job[ID_TEXT], body[LEDGER_BODY];
-    struct bytes picture = load_picture(&c.dice);
+    struct bytes picture = specimen_file(SPECIMEN_IMAGE, &c.dice);
     small_disk_free(&disk);
     double begin = now_seconds(), end = begin + again_seconds * SLOWNESS;
     while (take_dataset(send_picture(&picture), &picture, dataset) != 201) {
         assert_true(now_seconds() < end);
         pause_briefly();
     }
-    load_job_body(body, dataset, "", 10);
+    specimen_job_body(body, 0, dataset, "", 10);
     while (post_job(body, job) != 202) {
         assert_true(now_seconds() < end);
         pause_briefly();
@@ -220,7 +220,7 @@ static void an_upload_without_room_for_its_row(void)
 {
     char id[ID_TEXT];
     for (size_t left = 0; left <= 64; left += 16) {
-        struct bytes picture = load_picture(&c.dice);
+        struct bytes picture = specimen_file(SPECIMEN_IMAGE, &c.dice);
         size_t n_blobs = count_files("blobs");
         small_disk_fill(&disk, left);
         bool is_kept = take_dataset(send_picture(&picture), &picture, id) != 507;
@@ -240,7 +240,7 @@ static size_t post_until_refused(void)
 {
     char body[LEDGER_BODY], id[ID_TEXT];
     size_t n = 0;
-    load_job_body(body, c.dataset, "", ENDLESS);
+    specimen_job_body(body, 0, c.dataset, "", ENDLESS);
     small_disk_fill(&disk, 0);
     while (post_job(body, id) == 202) {
         small_disk_fill(&disk, 0);
@@ -349,7 +349,7 @@ static void a_job_trains_and_ends(void)
 static void a_start(void)
 {
     char body[LEDGER_BODY], id[ID_TEXT], refused[ID_TEXT];
-    load_job_body(body, c.dataset, "", ENDLESS);
+    specimen_job_body(body, 0, c.dataset, "", ENDLESS);
     assert_int_equal(post_job(body, id), 202);
     wait_for_step(&c.victim.service, id, 1);
     switch (c.n_starts++ % 3) {
@@ -383,9 +383,9 @@ static void a_start(void)
 static void make_ground(void)
 {
     char body[LEDGER_BODY], id[ID_TEXT];
-    struct bytes picture = load_picture(&c.dice);
+    struct bytes picture = specimen_file(SPECIMEN_IMAGE, &c.dice);
     assert_int_equal(take_dataset(send_picture(&picture), &picture, c.dataset), 201);
-    load_job_body(body, c.dataset, "", 100);
+    specimen_job_body(body, 0, c.dataset, "", 100);
     assert_int_equal(post_job(body, id), 202);
     json_t *job = wait_for_job(&c.victim.service, id, "succeeded");
     snprintf(c.field, sizeof c.field, "%s", member_text(job, "field_id"));
