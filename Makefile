@@ -4,7 +4,7 @@
 #            make bench      timings, and build/bench.json        make check   what a change must pass
 #            make deps-peers bench-peers    the same work by PyTorch and JAX, and build/bench-peers.json
 #            make fuzz       a minute for each parser (T=png)      make format  lay out the source
-#            make crash N=300 (also crashpoints, oom, enospc, worker, slow): a harness of `make test`, made long
+#            make crash N=300 (also crashpoints, oom, oom_worker, enospc, worker, slow): a harness of `make test`, made long
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
 # Settings of your own (CC, CFLAGS, …) go into config.mak.
 -include config.mak
@@ -59,7 +59,7 @@ bench_peer := $O/tests/bench/peers/farfield_peer
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
-harnesses := crash crashpoints oom enospc worker slow
+harnesses := crash crashpoints oom oom_worker enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
@@ -127,7 +127,7 @@ $(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_h
 # The program with an allocator that fails when told to.
 $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
-$O/tests/harness/test_oom: | $O/tests/oom/farfield-oom
+$O/tests/harness/test_oom $O/tests/harness/test_oom_worker: | $O/tests/oom/farfield-oom
 # A fuzz target runs under libFuzzer, or (a sample, as a test) under replay.c.
 $(foreach t,nifti nrrd,$O/tests/fuzz/fuzz_$t $O/tests/fuzz/replay_$t): $O/tests/support/volume_files.o
 $(fuzzers): $O/%: $O/%.o $O/tests/fuzz/fuzz.o $O/libapi.a $O/libserver.a $O/libcore.a
@@ -146,7 +146,7 @@ benches: $(benches) $(bench_precision)
 test: all $(tests)
 	tests/run.sh $O $(patsubst $O/%,%,$(tests))
 # The same program that `make test` runs as a sample; it reads how often, and from which seed on.
-oom: N = all
+oom oom_worker: N = all
 $(harnesses): %: all $O/tests/harness/test_%
 	HARNESS_N=$(N) HARNESS_SEED=$(SEED) $O/tests/harness/test_$@
 bench: all $(benches)

@@ -28,7 +28,11 @@ void oom_fill_in(const char *template, char *out, size_t size)
                             : at[1] == 'G' ? oom.training
                             : at[1] == 'T' ? oom.own
                             : at[1] == 'N' ? number
-                                           : NULL;
+                            : at[1] == 'v' ? oom.of_kind[SPECIMEN_VIEWS]
+                            : at[1] == 'c' ? oom.of_kind[SPECIMEN_KSPACE]
+                            : at[1] >= '0' && at[1] < '0' + N_SPECIMEN_FITS
+                                ? oom.of_fit[at[1] - '0']
+                                : NULL;
         if (value) {
             n += (size_t)snprintf(out + n, size - n, "%s", value);
             at++;
@@ -88,10 +92,11 @@ static void check_upload(const struct try *try)
     repeat(try, is_there ? 200 : 201);
     json_t *items = oom_get_items(oom_datasets);
     const char *id = member_text(json_array_get(items, 0), "id");
+    const struct bytes *body = try->scenario->bytes, *file = body == &oom.form ? &oom.png : body;
     struct answer a = service_get(&oom.starved.service, "/v1/datasets/%s/content", id);
     assert_int_equal(a.status, 200);
-    assert_int_equal(a.body.n, oom.png.n);
-    assert_memory_equal(a.body.data, oom.png.data, a.body.n);
+    assert_int_equal(a.body.n, file->n);
+    assert_memory_equal(a.body.data, file->data, a.body.n);
     answer_free(&a);
     answer_status(service_delete(&oom.starved.service, "/v1/datasets/%s", id), 204);
     json_decref(items);
@@ -184,6 +189,28 @@ static const char job_text[] =
     "\"schedule\":\"cosine\"},\"labels\":{\"try\":\"$N\",\"of\":\"oom\"}}";
 static const char form_type[] = "multipart/form-data; boundary=oom-7d1f";
 
+#define UPLOAD(kind_, words)                                                                       \
+    {                                                                                              \
+        .name = "upload_" words, .path = "/v1/datasets?kind=" words,                               \
+        .type = "application/octet-stream", .bytes = &oom.files[kind_], .good = 201,               \
+        .check = check_upload,                                                                     \
+    }
+#define FIT(number, words)                                                                         \
+    {                                                                                              \
+        .name = "job_create_" words, .path = "/v1/jobs", .type = "application/json",               \
+        .text = oom.fits[number], .good = 202, .check = check_job,                                 \
+    }
+#define GET(words, path_)                                                                          \
+    {                                                                                              \
+        .name = words, .path = path_, .good = 200, .is_stable = true,                              \
+    }
+#define RENDER(words, path_, members)                                                              \
+    {                                                                                              \
+        .name = words, .path = path_, .type = "application/json", .good = 200, .is_stable = true,  \
+        .text = "{\"width\":12,\"height\":10,\"camera\":{\"look_at\":{\"eye\":[3,2.5,2],"          \
+                "\"target\":[0,0,0]},\"fov_degrees\":45}" members "}",                             \
+    }
+
 const struct scenario oom_scenarios[] = {
     /* the service */
     {.name = "healthz", .path = "/healthz", .good = 200, .is_stable = true},
@@ -219,6 +246,14 @@ const struct scenario oom_scenarios[] = {
      .headers = {"Transfer-Encoding: chunked"},
      .good = 201,
      .check = check_upload},
+    UPLOAD(SPECIMEN_VOLUME, "volume"),
+    UPLOAD(SPECIMEN_SHAPE, "shape"),
+    UPLOAD(SPECIMEN_VIEWS, "views"),
+    UPLOAD(SPECIMEN_SINOGRAM, "sinogram"),
+    UPLOAD(SPECIMEN_KSPACE, "kspace"),
+    GET("dataset_get_views", "/v1/datasets/$v"),
+    GET("dataset_preview_views", "/v1/datasets/$v/preview?width=16"),
+    GET("dataset_preview_kspace", "/v1/datasets/$c/preview?width=16"),
     {.name = "dataset_list", .path = "/v1/datasets?limit=1", .good = 200, .is_stable = true},
     {.name = "dataset_get", .path = "/v1/datasets/$D", .good = 200, .is_stable = true},
     {.name = "dataset_preview",
@@ -251,6 +286,14 @@ const struct scenario oom_scenarios[] = {
      .headers = {"Idempotency-Key: oom-$N"},
      .good = 202,
      .check = check_keyed_job},
+    FIT(1, "grid"),
+    FIT(2, "ct"),
+    FIT(3, "mri"),
+    FIT(4, "volume"),
+    FIT(5, "shape"),
+    FIT(6, "views"),
+    FIT(7, "ct_measured"),
+    FIT(8, "mri_measured"),
     {.name = "job_invalid",
      .path = "/v1/jobs",
      .type = "application/json",
@@ -348,6 +391,38 @@ const struct scenario oom_scenarios[] = {
      .good = 206,
      .is_stable = true},
     {.name = "weights", .path = "/v1/fields/$H/weights", .good = 200, .is_stable = true},
+    /* fields of grids, and of three dimensions */
+    GET("image_grid", "/v1/fields/$1/image?width=48"),
+    GET("field_get_views", "/v1/fields/$6"),
+    GET("field_evaluate_volume", "/v1/fields/$4/evaluate"),
+    GET("value_volume", "/v1/fields/$4/value?x=1&y=2&z=3"),
+    {.name = "query_volume",
+     .path = "/v1/fields/$4/query",
+     .type = "application/json",
+     .text = "{\"coords\":[[1,2,3],[3.5,4.5,0]],\"outputs\":[\"value\",\"gradient\"]}",
+     .good = 200,
+     .is_stable = true},
+    GET("slice_png", "/v1/fields/$4/slice?axis=y&width=40"),
+    GET("slice_npy", "/v1/fields/$4/slice?axis=x&width=40&format=npy"),
+    GET("slice_views", "/v1/fields/$6/slice?axis=z&width=24&format=npy"),
+    GET("volume_nifti", "/v1/fields/$4/volume?shape=9,10,11"),
+    GET("volume_npy", "/v1/fields/$5/volume?shape=9,10,11&format=npy"),
+    GET("mesh_glb", "/v1/fields/$4/mesh?resolution=12"),
+    GET("mesh_ply", "/v1/fields/$5/mesh?resolution=12&format=ply"),
+    RENDER("render_shape", "/v1/fields/$5/render", ""),
+    RENDER("render_views", "/v1/fields/$6/render", ""),
+    RENDER("render_views_npz", "/v1/fields/$6/render",
+           ",\"outputs\":[\"color\",\"depth\",\"normal\",\"opacity\"],\"format\":\"npz\""),
+    {.name = "render_invalid",
+     .path = "/v1/fields/$6/render",
+     .type = "application/json",
+     .text = "{\"width\":0,\"camera\":{\"look_at\":{\"eye\":[0,0,0],\"target\":[0,0,0]}}}",
+     .good = 422,
+     .is_stable = true},
+    {.name = "mesh_without_surface",
+     .path = "/v1/fields/$4/mesh?resolution=12&level=1e20",
+     .good = 422,
+     .is_stable = true},
     /* what is refused anyway */
     {.name = "malformed_json",
      .path = "/v1/jobs",

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "tests/harness/specimen.h"
 #include "tests/harness/starved.h"
 #include "tests/http/fit.h"
 
@@ -17,8 +18,12 @@ struct oom_scene {
     char done[ID_TEXT], running[ID_TEXT];                  /* jobs */
     char training[ID_TEXT];                                /* the running job's field */
     char own[ID_TEXT];                                     /* made for this try */
+    char of_kind[N_SPECIMENS][ID_TEXT];                    /* datasets of every kind */
+    char of_fit[N_SPECIMEN_FITS][ID_TEXT];                 /* fields of some of specimen_fits */
     unsigned n_tries;
     struct bytes png, form, npy_points, raw_points, large; /* bodies */
+    struct bytes files[N_SPECIMENS];                       /* other ones than those of of_kind */
+    char fits[N_SPECIMEN_FITS][SPECIMEN_BODY];             /* jobs */
     size_t n_datasets;                                     /* when no try is under way */
 };
 extern struct oom_scene oom;
@@ -34,7 +39,8 @@ try {
     struct answer answer;
 };
 
-/* In path, text and headers stand for ids: $D $F $H $J $R $G $T as in the scene, $N the try's
+/* In path, text and headers stand for ids: $D $F $H $J $R $G $T as in the scene, $0 … $8 the field
+ * of this number in specimen_fits, $v $c the datasets of views and of frequencies, $N the try's
  * number.
  */
 struct scenario {

@@ -70,22 +70,34 @@ void starved_fail(const struct starved *s, const char *format, ...)
 
 /* --- life --- */
 
-static void make_control(struct starved *s)
+static struct failing_alloc *make_control(const char *variable)
 {
     char path[] = "/tmp/farfield-oom-XXXXXX";
+    struct failing_alloc *control;
     int file = mkstemp(path);
     assert_true(file >= 0);
-    assert_int_equal(ftruncate(file, sizeof(*s->control)), 0);
-    s->control = mmap(NULL, sizeof(*s->control), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    assert_true(s->control != MAP_FAILED);
+    assert_int_equal(ftruncate(file, sizeof *control), 0);
+    control = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    assert_true(control != MAP_FAILED);
     close(file);
-    assert_int_equal(setenv(FAILING_ALLOC_FILE, path, 1), 0);
+    assert_int_equal(setenv(variable, path, 1), 0);
+    return control;
+}
+
+static void remove_control(const char *variable, struct failing_alloc *control)
+{
+    const char *path = getenv(variable);
+    if (path)
+        unlink(path);
+    unsetenv(variable);
+    munmap(control, sizeof *control);
 }
 
 void starved_start(struct starved *s, const char *const *settings)
 {
     char path[128], final[128];
-    make_control(s);
+    s->control = make_control(FAILING_ALLOC_FILE);
+    s->workers = make_control(FAILING_ALLOC_WORKERS);
     snprintf(path, sizeof(path), "/tmp/farfield-oom-log-%d", (int)getpid());
     int ours = begin_log(path);
     service_start_program(&s->service, program, settings);
@@ -105,19 +117,44 @@ bool starved_try_restart(struct starved *s, const char *const *settings, enum fa
     return is_up;
 }
 
+static void arm(struct failing_alloc *control, enum failing how, long nth)
+{
+    atomic_store(&control->how, FAIL_NONE);
+    atomic_store(&control->nth, nth);
+    atomic_store(&control->n_seen, 0);
+    atomic_store(&control->n_failed, 0);
+    atomic_store(&control->how, how);
+}
+
+static long disarm(struct failing_alloc *control)
+{
+    atomic_store(&control->how, FAIL_NONE);
+    return atomic_load(&control->n_failed);
+}
+
 void starved_arm(struct starved *s, enum failing how, long nth)
 {
-    atomic_store(&s->control->how, FAIL_NONE);
-    atomic_store(&s->control->nth, nth);
-    atomic_store(&s->control->n_seen, 0);
-    atomic_store(&s->control->n_failed, 0);
-    atomic_store(&s->control->how, how);
+    arm(s->control, how, nth);
 }
 
 long starved_disarm(struct starved *s)
 {
-    atomic_store(&s->control->how, FAIL_NONE);
-    return atomic_load(&s->control->n_failed);
+    return disarm(s->control);
+}
+
+void starved_arm_workers(struct starved *s, enum failing how, long nth)
+{
+    arm(s->workers, how, nth);
+}
+
+long starved_disarm_workers(struct starved *s)
+{
+    return disarm(s->workers);
+}
+
+long starved_seen_by_workers(const struct starved *s)
+{
+    return atomic_load(&s->workers->n_seen);
 }
 
 long starved_seen(const struct starved *s)
@@ -175,14 +212,11 @@ void starved_stop(struct starved *s)
 void starved_remove(struct starved *s)
 {
     char path[128];
-    const char *control = getenv(FAILING_ALLOC_FILE);
     log_path(s, path);
     if (s->service.pid > 0)
         service_kill(&s->service);
     service_remove(&s->service);
     unlink(path);
-    if (control)
-        unlink(control);
-    unsetenv(FAILING_ALLOC_FILE);
-    munmap(s->control, sizeof(*s->control));
+    remove_control(FAILING_ALLOC_FILE, s->control);
+    remove_control(FAILING_ALLOC_WORKERS, s->workers);
 }

@@ -13,6 +13,7 @@
 struct starved {
     struct service service;
     struct failing_alloc *control; /* shared with the service */
+    struct failing_alloc *workers; /* shared with its workers */
 };
 
 /* A new folder, and the service in it. */
@@ -28,6 +29,12 @@ void starved_arm(struct starved *s, enum failing how, long nth);
 
 /* No more failures; how many there were. */
 long starved_disarm(struct starved *s);
+
+/* The same for its workers: from the first allocation of the next one on, all workers together,
+ * with what they did before their main aside. */
+void starved_arm_workers(struct starved *s, enum failing how, long nth);
+long starved_disarm_workers(struct starved *s);
+long starved_seen_by_workers(const struct starved *s);
 
 /* How many allocations were asked for since it was armed last. */
 long starved_seen(const struct starved *s);

@@ -228,6 +228,43 @@ static void fit(const char *more, char job[ID_TEXT], char field[ID_TEXT])
     json_decref(done);
 }
 
+/* A dataset of every kind, a job over it, and another file of its kind for uploads. */
+static void upload_specimens(void)
+{
+    struct dice dice = {.state = 7};
+    for (size_t kind = 0; kind < N_SPECIMENS; kind++) {
+        struct bytes file = specimen_file((enum specimen)kind, &dice);
+        const struct request request = {.path = specimen_path((enum specimen)kind),
+                                        .content_type = "application/octet-stream",
+                                        .body = file.data,
+                                        .n_body = file.n};
+        json_t *made = answer_json(service_send(&oom.starved.service, &request), 201);
+        snprintf(oom.of_kind[kind], ID_TEXT, "%s", member_text(made, "id"));
+        json_decref(made);
+        bytes_free(&file);
+        bytes_free(&oom.files[kind]);
+        oom.files[kind] = specimen_file((enum specimen)kind, &dice);
+    }
+    for (size_t i = 0; i < N_SPECIMEN_FITS; i++)
+        specimen_job_body(oom.fits[i], i, oom.of_kind[specimen_fits[i].kind], "", 100);
+}
+
+/* Fields that the scenarios ask: of a grid, of a volume, a shape and views. */
+static void fit_specimens(void)
+{
+    enum { FIRST_GRID = 1, FIRST_SOLID = 4, LAST_SOLID = 6 };
+    for (size_t i = FIRST_GRID; i <= LAST_SOLID; i++) {
+        if (i > FIRST_GRID && i < FIRST_SOLID)
+            continue;
+        json_t *job =
+            answer_json(service_post_json(&oom.starved.service, "/v1/jobs", oom.fits[i]), 202);
+        json_t *done = wait_for_job(&oom.starved.service, member_text(job, "id"), "succeeded");
+        snprintf(oom.of_fit[i], ID_TEXT, "%s", member_text(done, "field_id"));
+        json_decref(job);
+        json_decref(done);
+    }
+}
+
 static void wait_for_snapshot(const char *field)
 {
     double end = now_seconds() + 20 * SLOWNESS;
@@ -276,6 +313,8 @@ static int set_up(void **state)
     while (oom.large.n <= 1 << 20)
         bytes_append(&oom.large, blanks, sizeof(blanks));
     upload_picture(&oom.starved.service, 32, 1, oom.dataset);
+    upload_specimens();
+    fit_specimens();
     oom.n_datasets = oom_count_items(oom_datasets);
     fit("\"field\":{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":32,\"sigma\":4},"
         "\"network\":{\"n_hidden_layers\":2,\"width\":32,\"activation\":\"tanh\"}},"
@@ -298,6 +337,8 @@ static int tear_down(void **state)
     bytes_free(&oom.npy_points);
     bytes_free(&oom.raw_points);
     bytes_free(&oom.large);
+    for (size_t kind = 0; kind < N_SPECIMENS; kind++)
+        bytes_free(&oom.files[kind]);
     return 0;
 }
 
@@ -373,19 +414,35 @@ static void check_log(const char *id)
     answer_free(&a);
 }
 
+/* Of a picture, or a specimen. */
+static void start_fit(bool is_picture, size_t fit, char id[ID_TEXT])
+{
+    char body[SPECIMEN_BODY];
+    if (is_picture) {
+        start_job(&oom.starved.service, oom.dataset, 3000 / SLOWNESS, "", id);
+        return;
+    }
+    specimen_job_body(body, fit, oom.of_kind[specimen_fits[fit].kind], "", 1000 / SLOWNESS);
+    json_t *job = answer_json(service_post_json(&oom.starved.service, "/v1/jobs", body), 202);
+    snprintf(id, ID_TEXT, "%s", member_text(job, "id"));
+    json_decref(job);
+}
+
 static void fit_ends_well_while_allocations_fail(void **state)
 {
     (void)state;
-    enum { ALL = 20 };
+    enum { SAMPLE = 2, ALL = 4 * N_SPECIMEN_FITS };
     long n_failed = 0;
-    size_t n = sample_size == 0 ? ALL : 1;
+    const size_t n = sample_size == 0 ? ALL : SAMPLE, first = next_random() % N_SPECIMEN_FITS;
     for (size_t i = 0; i < n; i++) {
         char id[ID_TEXT];
-        start_job(&oom.starved.service, oom.dataset, 3000 / SLOWNESS, "", id);
+        const size_t fit = (first + i / 2) % N_SPECIMEN_FITS;
+        start_fit(i % 2 == 0, fit, id);
         n_failed += starve(id);
         json_t *job = wait_for_job(&oom.starved.service, id, "succeeded");
-        answer_status(service_get(&oom.starved.service, "/v1/fields/%s/value?x=1&y=1",
-                                  member_text(job, "field_id")),
+        answer_status(service_get(&oom.starved.service, "/v1/fields/%s/%s",
+                                  member_text(job, "field_id"),
+                                  i % 2 == 0 ? "value?x=1&y=1" : specimen_fits[fit].looks[0].below),
                       200);
         json_decref(job);
         check_log(id);
@@ -459,12 +516,13 @@ static int set_up_life(void **state)
     starved_remove(&oom.starved);
     starved_start(&oom.starved, settings);
     upload_picture(&oom.starved.service, 32, 1, oom.dataset);
+    upload_specimens();
     return 0;
 }
 
 int main(void)
 {
-    enum { MAX = 64 };
+    enum { MAX = 128 };
     static const struct CMUnitTest life[] = {
         cmocka_unit_test(service_that_ran_out_of_memory_stops_without_a_leak),
         cmocka_unit_test_setup(fit_ends_well_while_allocations_fail, set_up_life),

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -30,9 +32,29 @@ void REAL(free)(void *p);
 static struct failing_alloc alone; /* until there is a file, or where there is none */
 static struct failing_alloc *control = &alone;
 
+/* What the program that started this one had in its environment; NULL: nothing.  Nothing here
+ * allocates. */
+static const char *parent_variable(const char *name)
+{
+    static char text[1 << 16];
+    char path[32];
+    const size_t n_name = strlen(name);
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)getppid());
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        close(file);
+    for (ssize_t at = 0; at < n; at += (ssize_t)strlen(text + at) + 1)
+        if (strncmp(text + at, name, n_name) == 0 && text[at + (ssize_t)n_name] == '=')
+            return text + at + n_name + 1;
+    return NULL;
+}
+
 __attribute__((constructor)) static void map_control(void)
 {
     const char *path = getenv(FAILING_ALLOC_FILE);
+    if (!path)
+        path = parent_variable(FAILING_ALLOC_WORKERS);
     int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (file < 0)
         return;

@@ -4,17 +4,19 @@
  * `farfield-oom` is the program with malloc, calloc, realloc, free and their kin of its own, which
  * stand before libc's (or the sanitizer's): allocations inside every library and inside libc count
  * too.  What fails is said in a file that the program maps at its start and a test maps as well.
- * The file's path stands in the environment; a program that finds none there (a worker: it gets a
- * chosen environment) allocates as any other.
+ * The file's path stands in the environment; a program that finds none there allocates as any
+ * other.  A worker gets a chosen environment: it looks into the service's for a file of its own.
  *
- * Threads: all of the program's count together.
+ * Threads: all of the program's count together; so do workers.
  */
 #ifndef TESTS_OOM_FAILING_ALLOC_H
 #define TESTS_OOM_FAILING_ALLOC_H
 
 #include <stdatomic.h>
 
-#define FAILING_ALLOC_FILE "FARFIELD_FAILING_ALLOC" /* the variable that has the path */
+/* The variables that have the paths. */
+#define FAILING_ALLOC_FILE "FARFIELD_FAILING_ALLOC"
+#define FAILING_ALLOC_WORKERS "FARFIELD_FAILING_ALLOC_WORKERS"
 
 /* None, the n-th alone, or the n-th and all after it. */
 enum failing { FAIL_NONE, FAIL_ONCE, FAIL_ON };
