@@ -10,17 +10,46 @@
 
 enum { MAX_DEPTH = 32, PARENT_STEP = 100 };
 
-/* A picture, and one of a single pixel, of which nothing can be held out. */
-static char picture_info[] = "{\"shape\":[5,7,3]}", pixel_info[] = "{\"shape\":[1,1,1]}";
-static const struct dataset_row picture = {.id = DATASET,
-                                           .kind = "image",
-                                           .media_type = "image/png",
-                                           .info_json = picture_info},
-                                pixel = {.id = DATASET,
-                                         .kind = "image",
-                                         .media_type = "image/png",
-                                         .info_json = pixel_info};
+/* Datasets: a picture, one of a single pixel, of which nothing can be held out, and one of every
+ * other kind. */
+enum { PICTURE, PIXEL, VOLUME, SHAPE, VIEWS, SINOGRAM, KSPACE, N_DATASETS };
+static char infos[N_DATASETS][384] = {
+    [PICTURE] = "{\"shape\":[5,7,3]}",
+    [PIXEL] = "{\"shape\":[1,1,1]}",
+    [VOLUME] = "{\"shape\":[4,5,6,1],\"affine\":[[2,0,0,-9],[0,0,3,1],[0,-1,0,7]],"
+               "\"units\":\"mm\",\"value_range\":[-5,250],\"kept_bits_per_channel\":8}",
+    [SHAPE] = "{\"n_vertices\":6,\"n_triangles\":8,\"centre\":[10,20,30],\"reach\":3.3,"
+              "\"area\":60,\"bbox\":[7,17,27,13,23,33]}",
+    [VIEWS] = "{\"shape\":[4,8,9,4],\"decoded_bytes\":1152,\"largest_bytes\":400,"
+              "\"bbox\":[-1,-1,-1,1,1,1],\"surroundings\":{\"distance\":4,\"near\":2.5,"
+              "\"far\":5.5,\"backdrop\":\"alpha\"}}",
+    [SINOGRAM] = "{\"n_angles\":8,\"width\":16}",
+    [KSPACE] = "{\"width\":6,\"height\":5,\"depth\":4,\"n_measured\":77}",
+};
+#define ROW(i, words) [i] = {.id = DATASET, .kind = words, .media_type = "", .info_json = infos[i]}
+static const struct dataset_row datasets[N_DATASETS] = {
+    ROW(PICTURE, "image"), ROW(PIXEL, "image"),       ROW(VOLUME, "volume"), ROW(SHAPE, "shape"),
+    ROW(VIEWS, "views"),   ROW(SINOGRAM, "sinogram"), ROW(KSPACE, "kspace"),
+};
 static char *parent_spec; /* of a job to resume */
+
+/* The dataset that a body is tried with: of the task it names, else a picture. */
+static const struct dataset_row *dataset_of(const json_t *body, size_t n_bytes)
+{
+    static const struct {
+        const char *task;
+        size_t one, other;
+    } rows[] = {{"volume", VOLUME, VOLUME},
+                {"shape", SHAPE, SHAPE},
+                {"views", VIEWS, VIEWS},
+                {"ct", SINOGRAM, PICTURE},
+                {"mri", KSPACE, VOLUME}};
+    const char *task = json_string_value(json_object_get(body, "task"));
+    for (size_t i = 0; task && i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(task, rows[i].task) == 0)
+            return &datasets[n_bytes % 4 == 3 ? rows[i].other : rows[i].one];
+    return &datasets[n_bytes % 8 == 7 ? PIXEL : PICTURE];
+}
 
 /* The resolved spec as a row keeps it (mem_free). */
 static char *text_of(const json_t *spec)
@@ -32,20 +61,41 @@ static char *text_of(const json_t *spec)
 
 void fuzz_seeds(void)
 {
-    struct problem_list problems = {.status = STATUS_OK};
-    json_t *spec, *labels, *body = json_pack("{s:s}", "dataset_id", DATASET);
-    REQUIRE(codec_spec_resolve(body, &picture, 0, &spec, &labels, NULL, &problems) == STATUS_OK);
-    parent_spec = text_of(spec);
-    const char *const texts[] = {
-        parent_spec,
+    static const char *const own[] = {
         "{\"train\":{\"steps\":101}}",
         "{\"train\":{\"steps\":100}}",
         "{\"dataset_id\":\"" DATASET "\",\"train\":{\"steps\":null,\"time_limit_seconds\":null}}",
     };
+    enum { N_OWN = sizeof own / sizeof *own };
+    const char *texts[N_DATASETS + N_OWN];
+    char *resolved[N_DATASETS];
+    json_t *body = json_pack("{s:s}", "dataset_id", DATASET);
+    for (size_t i = 0; i < N_DATASETS; i++) {
+        struct problem_list problems = {.status = STATUS_OK};
+        json_t *spec, *labels;
+        REQUIRE(codec_spec_resolve(body, &datasets[i], 0, &spec, &labels, NULL, &problems) ==
+                STATUS_OK);
+        texts[i] = resolved[i] = text_of(spec);
+        json_decref(spec);
+        json_decref(labels);
+    }
+    memcpy(texts + N_DATASETS, own, sizeof own);
     fuzz_seed_texts(texts, sizeof texts / sizeof *texts);
+    parent_spec = resolved[PICTURE];
+    for (size_t i = PIXEL; i < N_DATASETS; i++)
+        mem_free(resolved[i]);
     json_decref(body);
-    json_decref(spec);
-    json_decref(labels);
+}
+
+static void check_measure(const struct spec_measure *a, const struct spec_measure *b)
+{
+    REQUIRE(a->views.near == b->views.near && a->views.far == b->views.far);
+    REQUIRE(a->views.n_samples == b->views.n_samples && a->views.downscale == b->views.downscale);
+    REQUIRE(a->views.view_degree == b->views.view_degree && a->views.density == b->views.density);
+    REQUIRE(a->shape.target == b->shape.target && a->shape.pool == b->shape.pool);
+    REQUIRE(a->shape.near_sigma == b->shape.near_sigma && a->shape.softness == b->shape.softness);
+    REQUIRE(a->ct.n_angles == b->ct.n_angles && a->ct.normalize == b->ct.normalize);
+    REQUIRE(a->mri.mask_sigma == b->mri.mask_sigma && a->mri.n_draws == b->mri.n_draws);
 }
 
 /* The row's text is read back as the same spec, and a field can say what it is. */
@@ -66,6 +116,7 @@ static void check_stored(const char *text, const struct spec *s, const struct sp
     REQUIRE(stored.train.target_psnr == s->train.target_psnr && stored.loss == s->loss);
     REQUIRE(stored.train.early_stop == s->train.early_stop);
     REQUIRE(s->train.early_stop == 0 || s->holdout != HOLDOUT_NONE);
+    check_measure(&stored.measure, &s->measure);
     json_t *summary = codec_spec_summary(&stored, facts);
     char *summary_text = text_of(summary);
     REQUIRE(json_integer_value(json_object_get(summary, "n_parameters")) > 0);
@@ -111,7 +162,7 @@ static void check_resume(const json_t *body)
     struct spec s = {.numbers = {NULL}};
     json_t *spec = NULL;
     uint64_t steps = 0;
-    REQUIRE(codec_spec_facts(&picture, &facts, NULL) == STATUS_OK);
+    REQUIRE(codec_spec_facts(&datasets[PICTURE], &facts, NULL) == STATUS_OK);
     const enum status status = codec_spec_resume(body, &parent, &spec, &steps, &problems);
     fuzz_check_problems(status, &problems);
     REQUIRE((status == STATUS_OK) == (spec != NULL));
@@ -125,7 +176,7 @@ static void check_resume(const json_t *body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    const struct dataset_row *dataset = n_bytes % 8 == 7 ? &pixel : &picture;
+    const struct dataset_row *dataset = NULL;
     struct problem_list problems = {.status = STATUS_OK};
     struct spec s = {.numbers = {NULL}};
     json_t *body = NULL, *spec = NULL, *labels = NULL;
@@ -133,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     enum status status = codec_json_parse_object(bytes, n_bytes, MAX_DEPTH, &body, &problems);
     if (status == STATUS_OK) {
         check_resume(body);
+        dataset = dataset_of(body, n_bytes);
         if (codec_spec_dataset_id(body, id, &problems) == STATUS_OK)
             REQUIRE(id_is(ID_DATASET, id));
         problems = (struct problem_list){.status = STATUS_OK};
