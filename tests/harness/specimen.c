@@ -1,14 +1,16 @@
 #include "tests/harness/specimen.h"
 
-#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+
 #include "core/format/npy.h"
 #include "core/format/png.h"
 #include "core/format/zip_archive.h"
-#include "tests/http/fit.h"
 #include "tests/support/small_views.h"
 
 enum { SIDE = 16, MAX_BYTES = 1 << 20 };
@@ -242,4 +244,24 @@ void specimen_job_body(char out[SPECIMEN_BODY], size_t fit, const char *dataset_
                  *key ? ",\"labels\":{\"key\":\"" : "", key, *key ? "\"}" : "");
     if (n < 0 || n >= SPECIMEN_BODY)
         abort();
+}
+
+void specimen_make_field(const struct service *s, size_t fit, unsigned steps,
+                         char field_id[ID_TEXT])
+{
+    struct dice dice = {.state = fit};
+    char body[SPECIMEN_BODY];
+    const enum specimen kind = specimen_fits[fit].kind;
+    struct bytes file = specimen_file(kind, &dice);
+    const struct request request = {
+        .path = specimen_path(kind), .body = file.data, .n_body = file.n};
+    json_t *made = answer_json(service_send(s, &request), 201);
+    specimen_job_body(body, fit, member_text(made, "id"), "", steps);
+    json_t *job = answer_json(service_post_json(s, "/v1/jobs", body), 202);
+    json_t *done = wait_for_job(s, member_text(job, "id"), "succeeded");
+    snprintf(field_id, ID_TEXT, "%s", member_text(done, "field_id"));
+    json_decref(made);
+    json_decref(job);
+    json_decref(done);
+    bytes_free(&file);
 }

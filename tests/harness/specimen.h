@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "tests/harness/dice.h"
-#include "tests/http/answer.h"
+#include "tests/http/fit.h"
 
 enum specimen {
     SPECIMEN_IMAGE,
@@ -24,7 +24,7 @@ enum specimen {
 const char *specimen_path(enum specimen kind);
 
 /* A file of a kind, of some hundred bytes to some thousand (bytes_free): other dice, other bytes.
- * Nothing here asserts but what cannot fail: any thread may use it.  Ends the program when out of
+ * Any thread may use it.  Ends the program when out of
  * memory. */
 struct bytes specimen_file(enum specimen kind, struct dice *dice);
 
@@ -58,5 +58,9 @@ size_t specimen_n_looks(const struct specimen_fit *fit);
 enum { SPECIMEN_BODY = 768 };
 void specimen_job_body(char out[SPECIMEN_BODY], size_t fit, const char *dataset_id, const char *key,
                        unsigned steps);
+
+/* Upload a specimen of a fit's kind, fit it: a finished field.  Asserts (cmocka). */
+void specimen_make_field(const struct service *s, size_t fit, unsigned steps,
+                         char field_id[ID_TEXT]);
 
 #endif

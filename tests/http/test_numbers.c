@@ -15,9 +15,10 @@
 #include <cmocka.h>
 
 #include "tests/harness/harness.h"
+#include "tests/harness/specimen.h"
 #include "tests/http/fit.h"
 
-enum { PLACE_SIZE = 96, TOKEN_SIZE = 48, MAX_TOKENS = 40 };
+enum { PLACE_SIZE = 96, TOKEN_SIZE = 48, MAX_TOKENS = 40, SHAPE_FIT = 5 };
 
 /* Where a number goes, in bodies that are dumped and then filled. */
 static const char mark[] = "@number@";
@@ -26,6 +27,7 @@ static struct service service;
 static json_t *api;
 static char dataset[ID_TEXT], done_job[ID_TEXT], field[ID_TEXT];
 static char solid[ID_TEXT];              /* a field of three dimensions */
+static char shape[ID_TEXT];              /* one that a camera can see */
 static size_t n_sent, n_refused, n_jobs; /* n_jobs: accepted by POST /v1/jobs or resume */
 static double slowest;
 
@@ -361,6 +363,52 @@ static void numbers_of_a_query_are_refused_by_name(void **state)
     assert_int_equal(try_bodies("/v1/fields/{id}/query", path, NULL), 1);
 }
 
+/* Of a camera, too, each number in its place: it has parts of which one excludes the other. */
+static void numbers_of_a_render_are_refused_by_name(void **state)
+{
+    (void)state;
+#define SIZE "\"width\":6,\"height\":5"
+#define NUMBER "\"@number@\""
+#define LOOK "\"look_at\":{\"eye\":[4,3,2],\"target\":[0,0,0]}"
+#define COORDINATE "Camera.properties.c2w.items.items"
+    static const struct {
+        const char *schema, *pointer, *body;
+    } rows[] = {
+        {"Render.properties.width", "/width",
+         "{\"width\":" NUMBER ",\"height\":1,\"camera\":{" LOOK ",\"focal\":9}}"},
+        {"Render.properties.height", "/height",
+         "{\"width\":1,\"height\":" NUMBER ",\"camera\":{" LOOK ",\"focal\":9}}"},
+        {"Camera.properties.fov_degrees", "/camera/fov_degrees",
+         "{" SIZE ",\"camera\":{" LOOK ",\"fov_degrees\":" NUMBER "}}"},
+        {"Camera.properties.focal", "/camera/focal",
+         "{" SIZE ",\"camera\":{" LOOK ",\"focal\":" NUMBER "}}"},
+        {COORDINATE, "/camera/c2w/1/3",
+         "{" SIZE ",\"camera\":{\"focal\":9,\"c2w\":[[1,0,0,0],[0,1,0," NUMBER "],[0,0,1,4]]}}"},
+        {COORDINATE, "/camera/look_at/eye/0",
+         "{" SIZE ",\"camera\":{\"focal\":9,\"look_at\":{\"eye\":[" NUMBER ",3,2],"
+         "\"target\":[0,0,0]}}}"},
+        {COORDINATE, "/camera/look_at/up/1",
+         "{" SIZE ",\"camera\":{\"focal\":9,\"look_at\":{\"eye\":[4,3,2],"
+         "\"target\":[0,0,0],\"up\":[0," NUMBER ",1]}}}"},
+    };
+#undef COORDINATE
+#undef SIZE
+#undef NUMBER
+#undef LOOK
+    char path[128];
+    snprintf(path, sizeof(path), "/v1/fields/%s/render", shape);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char schema[96];
+        snprintf(schema, sizeof(schema), "components.schemas.%s", rows[i].schema);
+        const json_t *number = member_get(api, schema);
+        const struct tokens tokens = tokens_for(number);
+        const struct target t = {path, NULL, 0};
+        for (size_t k = 0; k < tokens.n; k++)
+            send_body(&t, rows[i].body, tokens.text[k], allows(number, tokens.text[k]),
+                      rows[i].pointer);
+    }
+}
+
 /* Anything but the letters of numbers, escaped. */
 static void escape(const char *text, char out[3 * TOKEN_SIZE])
 {
@@ -510,6 +558,7 @@ static int start(void **state)
     upload_picture(&service, 16, 1, dataset);
     fit(dataset, done_job, field);
     make_solid(&service, solid);
+    specimen_make_field(&service, SHAPE_FIT, 20, shape);
     /* The only worker is busy from now on: what is accepted waits, and is cancelled at once. */
     start_job(&service, dataset, 10000000, "", path);
     wait_for_step(&service, path, 1);
@@ -532,6 +581,7 @@ int main(void)
         cmocka_unit_test(numbers_of_a_job_are_refused_by_name_and_begin_nothing),
         cmocka_unit_test(numbers_of_a_resume_are_refused_by_name_and_begin_nothing),
         cmocka_unit_test(numbers_of_a_query_are_refused_by_name),
+        cmocka_unit_test(numbers_of_a_render_are_refused_by_name),
         cmocka_unit_test(numbers_in_queries_are_refused_by_name),
         cmocka_unit_test(the_four_numbers_of_a_region_are_checked),
         cmocka_unit_test(event_ids_are_checked),
