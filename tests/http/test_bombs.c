@@ -13,11 +13,13 @@
 
 #include <cmocka.h>
 
+#include "core/format/zip_archive.h"
 #include "tests/harness/harness.h"
 #include "tests/http/bomb_files.h"
 #include "tests/http/fit.h"
 #include "tests/http/footprint.h"
 #include "tests/support/small_scene.h"
+#include "tests/support/volume_files.h"
 #include "tests/support/zip_bomb.h"
 
 enum {
@@ -268,6 +270,115 @@ static void archives_that_would_explode_are_refused_at_once(void **state)
                201);
 }
 
+/* A NIfTI file of bytes that are zero, packed by gzip, more zeros behind what its header counts. */
+static struct bytes make_nifti(const size_t size[3], size_t n_data)
+{
+    struct bytes bytes = {0};
+    struct buffer file, packed;
+    buffer_init(&file, n_data + NIFTI_DATA);
+    buffer_init(&packed, n_data + NIFTI_DATA);
+    nifti_make(&file, false, nifti_datatypes[0].code, 3, size, n_data);
+    gzip_append(&packed, file.data, file.size);
+    bytes_append(&bytes, packed.data, packed.size);
+    buffer_deinit(&file);
+    buffer_deinit(&packed);
+    return bytes;
+}
+
+static void volumes_cost_what_their_limits_say(void **state)
+{
+    (void)state;
+    enum { SIDE = 512, LAYERS = SIDE / SLOWNESS };
+    static const size_t small[3] = {3, 2, 4}, large[3] = {SIDE, SIDE, LAYERS},
+                        larger[3] = {SIDE, SIDE, SIDE + 1}, huge[3] = {32767, 32767, 32767};
+    explode_as("volume", "NIfTI of 128 Mi voxels", make_nifti(large, (size_t)SIDE * SIDE * LAYERS),
+               201);
+    explode_as("volume", "NIfTI of a layer more", make_nifti(larger, 1000), 413);
+    explode_as("volume", "NIfTI of 32,767^3", make_nifti(huge, 1000), 413);
+    explode_as("volume", "NIfTI that ends too soon", make_nifti(large, 1000), 422);
+    explode_as("volume", "NIfTI with zeros behind the voxels", make_nifti(small, ZEROS), 422);
+}
+
+static struct bytes make_text(const char *text, size_t n_zeros)
+{
+    struct bytes bytes = {0};
+    char zeros[4096] = {0};
+    bytes_append(&bytes, text, strlen(text));
+    for (; n_zeros > 0; n_zeros -= sizeof zeros)
+        bytes_append(&bytes, zeros, sizeof zeros);
+    return bytes;
+}
+
+static void headers_that_claim_too_much_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *name, *text;
+        size_t n_zeros;
+        long status;
+    } cases[] = {
+        {"volume", "NRRD of 2^64 voxels",
+         "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 4294967296 4294967296 1\nencoding: raw\n\n",
+         4096, 413},
+        {"volume", "NRRD of 2^27 doubles, not there",
+         "NRRD0004\ntype: double\ndimension: 3\nsizes: 512 512 512\nencoding: raw\nendian: "
+         "little\n\n",
+         4096, 422},
+        {"shape", "PLY of 2^32-1 vertices",
+         "ply\nformat binary_little_endian 1.0\nelement vertex 4294967295\nproperty float x\n"
+         "property float y\nproperty float z\nelement face 4294967295\nproperty list uchar int "
+         "vertex_indices\nend_header\n",
+         4096, 413},
+        {"shape", "PLY of ten million vertices, not there",
+         "ply\nformat binary_little_endian 1.0\nelement vertex 10000000\nproperty float x\n"
+         "property float y\nproperty float z\nelement face 1\nproperty list uchar int "
+         "vertex_indices\nend_header\n",
+         4096, 422},
+        {"shape", "OFF of 2,000,000,000 vertices", "OFF\n2000000000 2000000000 0\n0 0 0\n", 0, 413},
+        {"shape", "STL that is no text", "solid of zeros", 1 << 20, 422},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        explode_as(cases[i].kind, cases[i].name, make_text(cases[i].text, cases[i].n_zeros),
+                   cases[i].status);
+}
+
+/* Two arrays of one number each, whose headers say otherwise. */
+static struct bytes make_measurement(const char *name, const char *shape, const char *other)
+{
+    struct bytes bytes = {0}, one = make_npy("<f4", shape, "\0\0\x80?", 4),
+                 two = make_npy("<f4", shape, "\0\0\x80?", 4);
+    const struct zip_entry entries[] = {{name, one.data, one.n}, {other, two.data, two.n}};
+    struct buffer zip;
+    buffer_init(&zip, 1 << 20);
+    assert_int_equal(zip_archive_encode(entries, 2, "the archive", &zip, NULL), STATUS_OK);
+    bytes_append(&bytes, zip.data, zip.size);
+    buffer_deinit(&zip);
+    bytes_free(&one);
+    bytes_free(&two);
+    return bytes;
+}
+
+static void measurements_that_claim_too_much_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *shape;
+        long status;
+    } cases[] = {
+        {"4294967296, 4294967296", 413},
+        {"100000000, 100000000", 413},
+        {"2000, 2000", 422}, /* not in so few bytes */
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        explode_as("sinogram", cases[i].shape,
+                   make_measurement("sinogram.npy", cases[i].shape, "angles.npy"), cases[i].status);
+        explode_as("kspace", cases[i].shape,
+                   make_measurement("kspace.npy", cases[i].shape, "mask.npy"), cases[i].status);
+    }
+    explode_as("kspace", "k-space of a gibibyte of zeros",
+               make_zip(1, (1U << 30) / SLOWNESS, false), 413);
+}
+
 static void refused_bombs_leave_nothing(void **state)
 {
     (void)state;
@@ -310,6 +421,9 @@ int main(void)
         cmocka_unit_test(jpegs_cost_what_their_limits_say),
         cmocka_unit_test(arrays_that_claim_too_much_are_refused),
         cmocka_unit_test(archives_that_would_explode_are_refused_at_once),
+        cmocka_unit_test(volumes_cost_what_their_limits_say),
+        cmocka_unit_test(headers_that_claim_too_much_are_refused),
+        cmocka_unit_test(measurements_that_claim_too_much_are_refused),
         cmocka_unit_test(refused_bombs_leave_nothing),
     };
     return cmocka_run_group_tests(tests, start, stop);
