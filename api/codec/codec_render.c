@@ -123,7 +123,7 @@ static enum status read_camera(json_t *value, struct render *out, struct problem
         {.name = "look_at", .type = MEMBER_CUSTOM},
         {"fov_degrees", MEMBER_NUMBER, 0.0, 180.0, .is_min_open = true, .is_max_open = true,
          AT(fov_degrees)},
-        {"focal", MEMBER_NUMBER, 0.0, 1e9, .is_min_open = true, AT(focal)},
+        {"focal", MEMBER_NUMBER, 1e-3, 1e9, AT(focal)}, /* least: far from where squares overflow */
     };
 #undef AT
     struct lens lens = {0};

@@ -111,7 +111,7 @@ static void begin(const struct level_set_spec *s, const struct ray *r, struct wa
         w->ray.direction[d] = r->direction[d] / length;
     }
     w->side = 1.0 / scale;
-    if (ray_clip(&w->ray, s->low, s->high, &w->t, &w->end)) {
+    if (length > 0.0 && isfinite(length) && ray_clip(&w->ray, s->low, s->high, &w->t, &w->end)) {
         w->last = w->t;
         return;
     }

@@ -152,7 +152,11 @@ static void begin(struct radiance_eye *e, const struct ray *r, struct way *way)
 {
     struct ray straight = *r;
     *way = (struct way){.sum = {.transmittance = 1.0f}};
-    ray_normalize(straight.direction);
+    const double length = ray_normalize(straight.direction);
+    if (!(length > 0.0 && isfinite(length))) {
+        way->is_over = true; /* it has no direction: nothing is seen */
+        return;
+    }
     volume_basis(e->spec->shading.degree, straight.direction, way->basis);
     if (e->spec->is_walked)
         way->is_over = !radiance_start(e->spec, &straight, 0.5, 1.0, &way->walk);

@@ -29,7 +29,7 @@ fuzz_one() {
     npz | views_npz) others=(bad/zip bad/npy) ;;
     obj | ply | stl | off) others=(bad/mesh) ;;
     views_zip) others=(bad/zip) ;;
-    job | query | transforms) others=(bad/json/test_parsing) ;;
+    job | query | render | transforms) others=(bad/json/test_parsing) ;;
     esac
     for folder in tests/fuzz/seeds/"$name" ${others[@]+"${others[@]/#/$data/}"}; do
         [ ! -d "$folder" ] || arguments+=("$folder")

@@ -106,13 +106,16 @@ static void what_is_not_there_is_not_seen(void **state)
     (void)state;
     static const double up[3] = {0, 0, 1};
     static const struct ray rays[] = {
-        {{0, 0, 5}, {0, 0, 1}},     /* away from it */
-        {{0, 0, 1}, {1, 0, 0}},     /* along it, outside */
-        {{3, 0, 5}, {0, 0, -1}},    /* past the cube */
-        {{0, 0, 1.9}, {1, 0, -0.1}} /* leaves the cube before */
+        {{0, 0, 5}, {0, 0, 1}},      /* away from it */
+        {{0, 0, 1}, {1, 0, 0}},      /* along it, outside */
+        {{3, 0, 5}, {0, 0, -1}},     /* past the cube */
+        {{0, 0, 1.9}, {1, 0, -0.1}}, /* leaves the cube before */
+        {{0, 0, -1}, {0, 0, 0}},     /* inside, and has no direction: it would never leave */
+        {{0, 0, -1}, {NAN, 0, INFINITY}},
+        {{0, 0, 5}, {0, 1e300, -1e300}}, /* the squares of which are not finite */
     };
     for (int is_distance = 0; is_distance < 2; is_distance++)
-        for (size_t k = 0; k < 4; k++) {
+        for (size_t k = 0; k < sizeof rays / sizeof *rays; k++) {
             struct level_set_spec s;
             struct field *f = half_space(is_distance, up, &s);
             const struct sight seen = look(&s, f, rays[k]);

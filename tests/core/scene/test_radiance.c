@@ -101,14 +101,20 @@ static void a_ray_beside_the_cube_sees_the_background(void **state)
                                     .unit = 1,
                                     .background = {0.25f, 0.5f, 0.75f},
                                     .domain = *field_domain(f)};
-    const struct ray r = {{9, 2, 10}, {0, 0, -1}};
+    static const struct ray rays[] = {
+        {{9, 2, 10}, {0, 0, -1}},
+        {{1, 2, 3}, {0, 0, 0}}, /* inside, without a direction */
+        {{1, 2, 3}, {NAN, 0, INFINITY}},
+    };
     (void)state;
-    const struct sight p = look(&s, f, &r, true);
-    assert_float_equal(p.colour[0], 0.25f, 0);
-    assert_float_equal(p.colour[2], 0.75f, 0);
-    assert_float_equal(p.opacity, 0, 0);
-    assert_float_equal(p.depth, 0, 0);
-    assert_float_equal(p.normal[1], 0, 0);
+    for (size_t i = 0; i < sizeof rays / sizeof *rays; i++) {
+        const struct sight p = look(&s, f, &rays[i], true);
+        assert_float_equal(p.colour[0], 0.25f, 0);
+        assert_float_equal(p.colour[2], 0.75f, 0);
+        assert_float_equal(p.opacity, 0, 0);
+        assert_float_equal(p.depth, 0, 0);
+        assert_float_equal(p.normal[1], 0, 0);
+    }
     field_free(f);
 }
 
