@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/codec/codec_json.h"
+#include "core/base/limits.h"
 
 const char *const render_output_names[] = {"color", "depth", "normal", "opacity", NULL};
 static const char *const format_names[] = {"png", "npz", NULL};
@@ -123,7 +124,7 @@ static enum status read_camera(json_t *value, struct render *out, struct problem
         {.name = "look_at", .type = MEMBER_CUSTOM},
         {"fov_degrees", MEMBER_NUMBER, 0.0, 180.0, .is_min_open = true, .is_max_open = true,
          AT(fov_degrees)},
-        {"focal", MEMBER_NUMBER, 1e-3, 1e9, AT(focal)}, /* least: far from where squares overflow */
+        {"focal", MEMBER_NUMBER, LIMIT_LEAST_FOCAL, LIMIT_FOCAL, AT(focal)},
     };
 #undef AT
     struct lens lens = {0};

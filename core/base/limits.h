@@ -58,4 +58,8 @@ enum {
 /* Pixels of all views together: a check decodes each once, about ten seconds as JPEG. */
 #define LIMIT_VIEWS_PIXELS ((size_t)1 << 30)
 
+/* Focal lengths, pixels: the direction of a ray through any pixel stays far from overflow. */
+#define LIMIT_LEAST_FOCAL 1e-3
+#define LIMIT_FOCAL 1e9
+
 #endif

@@ -118,11 +118,11 @@ static enum status check_said(const struct intrinsics *k, struct error *err)
 
 static enum status check_camera(const struct view *v, struct error *err)
 {
-    static const double max_pixels = 1e9, max_coefficient = 1e3;
+    static const double max_pixels = 1e9, max_coefficient = 1e3, least = LIMIT_LEAST_FOCAL;
     if (isnan(v->fx))
         return error_set(err, STATUS_INVALID, "",
                          "no focal length: neither 'fl_x' nor 'camera_angle_x' is there");
-    if (!(v->fx > 0.0 && v->fx <= max_pixels && v->fy > 0.0 && v->fy <= max_pixels))
+    if (!(v->fx >= least && v->fx <= LIMIT_FOCAL && v->fy >= least && v->fy <= LIMIT_FOCAL))
         return error_set(err, STATUS_INVALID, "", "the focal lengths %g and %g are out of range",
                          v->fx, v->fy);
     if (!(fabs(v->cx) <= max_pixels && fabs(v->cy) <= max_pixels))

@@ -119,7 +119,7 @@ static enum status read_focal(struct scene *s, struct error *err)
     }
     for (size_t i = 0; i < s->n && status == STATUS_OK; i++) {
         s->focal[i] = (double)values[a.n_elements == 1 ? 0 : i];
-        if (!(s->focal[i] > 0.0 && s->focal[i] <= 1e9))
+        if (!(s->focal[i] >= LIMIT_LEAST_FOCAL && s->focal[i] <= LIMIT_FOCAL))
             status = error_set(err, STATUS_INVALID, "", "the focal length %g is out of range",
                                s->focal[i]);
     }

@@ -24,14 +24,15 @@ struct camera camera_of_view(const struct view *v)
 bool camera_look_at(struct camera *c, const double eye[3], const double target[3],
                     const double up[3])
 {
+    static const double least = 1e-100; /* squares of less lose their digits */
     double back[3], right[3], above[3];
     for (int d = 0; d < 3; d++)
         back[d] = eye[d] - target[d];
-    if (!(ray_normalize(back) > 0.0))
+    if (!(ray_normalize(back) > least))
         return false;
     ray_cross(up, back, right);
     const double parallel = 1e-9 * sqrt(ray_dot(up, up));
-    if (!(ray_normalize(right) > parallel))
+    if (!(ray_normalize(right) > fmax(parallel, least)))
         return false;
     ray_cross(back, right, above);
     for (int d = 0; d < 3; d++) {
@@ -58,6 +59,7 @@ void camera_distort(const struct camera *c, double x, double y, double *out_x, d
 
 void camera_undistort(const struct camera *c, double x, double y, double *out_x, double *out_y)
 {
+    static const double far = 1e30;
     double a = x, b = y;
     for (int i = 0; i < MAX_STEPS; i++) {
         double seen_x, seen_y;
@@ -79,8 +81,9 @@ void camera_undistort(const struct camera *c, double x, double y, double *out_x,
         if (fabs(step_x) + fabs(step_y) < step_end)
             break;
     }
-    *out_x = a;
-    *out_y = b;
+    const bool is_found = fabs(a) < far && fabs(b) < far; /* outside of the lens it may run away */
+    *out_x = is_found ? a : x;
+    *out_y = is_found ? b : y;
 }
 
 struct ray camera_ray(const struct camera *c, double u, double v)

@@ -43,7 +43,8 @@ double camera_focal(double width, double fov_radians);
  * camera (that of d above): t is depth along it.  c2w may scale: then t is in its units. */
 struct ray camera_ray(const struct camera *c, double u, double v);
 
-/* Where a lens moves (x, y), and where it moved it from: both normalised coordinates, y down. */
+/* Where a lens moves (x, y), and where it moved it from: both normalised coordinates, y down.  What
+ * no lens could have shown stays where it is, or goes somewhere: numbers stay finite. */
 void camera_distort(const struct camera *c, double x, double y, double *out_x, double *out_y);
 void camera_undistort(const struct camera *c, double x, double y, double *out_x, double *out_y);
 

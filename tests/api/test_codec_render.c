@@ -69,6 +69,9 @@ static void what_is_wrong_is_named(void **state)
         {"{\"camera\":{" LOOK ",\"fov_degrees\":180}," SIZE "}", "/camera/fov_degrees"},
         {"{\"camera\":{" LOOK ",\"focal\":0}," SIZE "}", "/camera/focal"},
         {"{\"camera\":{" LOOK ",\"focal\":1e-320}," SIZE "}", "/camera/focal"},
+        {"{\"camera\":{\"look_at\":{\"eye\":[1e-160,0,0],\"target\":[0,0,0]},\"focal\":9}," SIZE
+         "}",
+         "/camera/look_at"},
         {"{\"camera\":{\"focal\":9}," SIZE "}", "/camera"},
         {"{\"camera\":{" LOOK ",\"c2w\":[],\"focal\":9}," SIZE "}", "/camera"},
         {"{\"camera\":{\"c2w\":[[1,0,0,0],[0,1,0,0]],\"focal\":9}," SIZE "}", "/camera/c2w"},

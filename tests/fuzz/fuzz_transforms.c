@@ -2,6 +2,7 @@
 
 #include "core/base/limits.h"
 #include "core/format/transforms.h"
+#include "core/scene/camera.h"
 #include "tests/fuzz/fuzz.h"
 
 void fuzz_seeds(void)
@@ -19,6 +20,17 @@ void fuzz_seeds(void)
         "[[2,0,0,0],[0,2,0,0],[0,0,2,0],[0,0,0,1]]}], \"is_fisheye\": false}",
     };
     fuzz_seed_texts(texts, sizeof texts / sizeof *texts);
+}
+
+/* Every pixel has a ray with a direction. */
+static void check_rays(const struct view *v)
+{
+    const struct camera camera = camera_of_view(v);
+    for (int i = 0; i < 4; i++) {
+        const struct ray r = camera_ray(&camera, i & 1 ? 7.5 : 0.5, i & 2 ? 5.5 : 0.5);
+        const double square = ray_dot(r.direction, r.direction);
+        REQUIRE(isfinite(square) && square > 0.9);
+    }
 }
 
 /* A camera that is given is one: a rotation, a place and a lens that are finite. */
@@ -40,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
         if (camera != STATUS_OK)
             continue;
         REQUIRE(v.fx > 0 && v.fy > 0 && v.fx <= 1e9 && v.fy <= 1e9 && scale > 0);
+        check_rays(&v);
         REQUIRE(isfinite(v.cx) && isfinite(v.cy) && isfinite(v.k1) && isfinite(v.p2));
         for (size_t c = 0; c < 3; c++) {
             const double length = hypot(hypot(v.c2w[0][c], v.c2w[1][c]), v.c2w[2][c]);

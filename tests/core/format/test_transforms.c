@@ -126,6 +126,7 @@ static void transforms_refuse_what_they_cannot_mean(void **state)
          STATUS_INVALID, "3 x 4"},
         {"{\"frames\": [" FRAME "]}", STATUS_INVALID, "no focal length"},
         {"{\"fl_x\": 0, \"frames\": [" FRAME "]}", STATUS_INVALID, "out of range"},
+        {"{\"fl_x\": 1e-300, \"frames\": [" FRAME "]}", STATUS_INVALID, "out of range"},
         {"{\"fl_x\": -5, \"frames\": [" FRAME "]}", STATUS_INVALID, "out of range"},
         {"{\"camera_angle_x\": 3.2, \"frames\": [" FRAME "]}", STATUS_INVALID, "camera_angle_x"},
         {"{\"camera_angle_x\": 0, \"frames\": [" FRAME "]}", STATUS_INVALID, "camera_angle_x"},

@@ -84,6 +84,22 @@ static void a_lens_is_undone(void **state)
             }
 }
 
+/* The worst lenses that files may have, far outside of what they show. */
+static void numbers_of_a_lens_stay_finite(void **state)
+{
+    static const double ends[] = {-1e3, -0.5, 0, 1e3}, places[] = {-1e12, -3, 0.1, 1e7, 1e12};
+    (void)state;
+    for (size_t k = 0; k < 4 * 4 * 4 * 4; k++) {
+        const struct camera c = {
+            .k1 = ends[k % 4], .k2 = ends[k / 4 % 4], .p1 = ends[k / 16 % 4], .p2 = ends[k / 64]};
+        for (size_t i = 0; i < 25; i++) {
+            double x, y;
+            camera_undistort(&c, places[i % 5], places[i / 5], &x, &y);
+            assert_true(isfinite(x * x + y * y));
+        }
+    }
+}
+
 static void a_camera_looks_at_its_target(void **state)
 {
     static const double eye[3] = {4, -3, 2}, target[3] = {1, 1, 1}, up[3] = {0, 0, 5};
@@ -142,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pinhole_sees_along_its_formula),
         cmocka_unit_test(a_lens_is_undone),
+        cmocka_unit_test(numbers_of_a_lens_stay_finite),
         cmocka_unit_test(a_camera_looks_at_its_target),
         cmocka_unit_test(a_view_without_direction_is_refused),
         cmocka_unit_test(the_field_of_view_gives_the_focal_length),
