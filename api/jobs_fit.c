@@ -142,9 +142,10 @@ static enum status load(struct fit *f, struct error *err)
     size_t n;
     const uint8_t *checkpoint = worker_checkpoint(f->worker, &n);
     struct error why = {0};
-    if (checkpoint && trainer_load(f->trainer, checkpoint, n, &why) != STATUS_OK)
-        return error_set(err, STATUS_INTERNAL, "", "the checkpoint cannot be read: %s",
-                         why.message);
+    status = checkpoint ? trainer_load(f->trainer, checkpoint, n, &why) : STATUS_OK;
+    if (status != STATUS_OK) /* ours: no bytes of it are a user's */
+        return error_set(err, status == STATUS_NO_MEMORY ? status : STATUS_INTERNAL, "",
+                         "the checkpoint cannot be read: %s", why.message);
     f->first_step = trainer_get_step(f->trainer);
     f->first_seconds = trainer_get_seconds(f->trainer);
     worker_summary(f->worker, f->summary_text);

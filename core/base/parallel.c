@@ -7,10 +7,12 @@
  */
 #include "core/base/parallel.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/base/float_mode.h"
 #include "core/base/limits.h"
@@ -139,10 +141,11 @@ enum status team_create(struct team **out, size_t n_members, struct error *err)
     pthread_cond_init(&t->changed, NULL);
     for (size_t i = 1; i < n_members; i++) {
         members[i] = (struct member){.team = t, .number = i};
-        if (pthread_create(&members[i].thread, NULL, member_main, &members[i]) != 0) {
+        const int code = pthread_create(&members[i].thread, NULL, member_main, &members[i]);
+        if (code != 0) { /* EAGAIN: no memory for it, or more threads than may be */
             end(t, i - 1);
-            return error_set(err, STATUS_INTERNAL, "", "cannot start thread %zu of %zu", i,
-                             n_members);
+            return error_set(err, code == EAGAIN ? STATUS_NO_MEMORY : STATUS_INTERNAL, "",
+                             "cannot start thread %zu of %zu: %s", i, n_members, strerror(code));
         }
     }
     *out = t;

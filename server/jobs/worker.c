@@ -237,12 +237,12 @@ void worker_result(struct worker *w, const char *stopped_by, uint64_t step,
 
 static enum status send_error(const struct error *error, struct error *err)
 {
-    struct buffer payload;
-    buffer_init(&payload, LINK_MAX_FRAME);
+    /* On the stack, not to be released: that there is no memory is told without any. */
+    uint8_t bytes[2 * sizeof *error];
+    struct buffer payload = {.data = bytes, .capacity = sizeof bytes, .max = sizeof bytes};
     enum status status = message_error_encode(error, &payload, err);
     if (status == STATUS_OK)
         status = link_send(WORKER_SOCKET, LINK_ERROR, payload.data, payload.size, NULL, 0, err);
-    buffer_deinit(&payload);
     return status;
 }
 
