@@ -189,7 +189,7 @@ static const struct look looks_flat[] = {
     {NULL, NULL, 0},
 };
 static const struct look looks_solid[] = {
-    {"slice?axis=y&width=8", NULL, 200},
+    {"slice?axis=y&width=8&orientation=upright", NULL, 200},
     {"volume?shape=3,4,5", NULL, 200},
     {"mesh?resolution=8&format=ply", NULL, 422},
     {NULL, NULL, 0},
@@ -246,22 +246,28 @@ void specimen_job_body(char out[SPECIMEN_BODY], size_t fit, const char *dataset_
         abort();
 }
 
+void specimen_upload(const struct service *s, enum specimen kind, struct dice *dice,
+                     char dataset_id[ID_TEXT])
+{
+    struct bytes file = specimen_file(kind, dice);
+    const struct request request = {
+        .path = specimen_path(kind), .body = file.data, .n_body = file.n};
+    json_t *made = answer_json(service_send(s, &request), 201);
+    snprintf(dataset_id, ID_TEXT, "%s", member_text(made, "id"));
+    json_decref(made);
+    bytes_free(&file);
+}
+
 void specimen_make_field(const struct service *s, size_t fit, unsigned steps,
                          char field_id[ID_TEXT])
 {
     struct dice dice = {.state = fit};
-    char body[SPECIMEN_BODY];
-    const enum specimen kind = specimen_fits[fit].kind;
-    struct bytes file = specimen_file(kind, &dice);
-    const struct request request = {
-        .path = specimen_path(kind), .body = file.data, .n_body = file.n};
-    json_t *made = answer_json(service_send(s, &request), 201);
-    specimen_job_body(body, fit, member_text(made, "id"), "", steps);
+    char body[SPECIMEN_BODY], dataset[ID_TEXT];
+    specimen_upload(s, specimen_fits[fit].kind, &dice, dataset);
+    specimen_job_body(body, fit, dataset, "", steps);
     json_t *job = answer_json(service_post_json(s, "/v1/jobs", body), 202);
     json_t *done = wait_for_job(s, member_text(job, "id"), "succeeded");
     snprintf(field_id, ID_TEXT, "%s", member_text(done, "field_id"));
-    json_decref(made);
     json_decref(job);
     json_decref(done);
-    bytes_free(&file);
 }

@@ -59,7 +59,10 @@ enum { SPECIMEN_BODY = 768 };
 void specimen_job_body(char out[SPECIMEN_BODY], size_t fit, const char *dataset_id, const char *key,
                        unsigned steps);
 
-/* Upload a specimen of a fit's kind, fit it: a finished field.  Asserts (cmocka). */
+/* These two assert (cmocka): upload a new specimen; upload one of a fit's kind and fit it, which
+ * gives a finished field. */
+void specimen_upload(const struct service *s, enum specimen kind, struct dice *dice,
+                     char dataset_id[ID_TEXT]);
 void specimen_make_field(const struct service *s, size_t fit, unsigned steps,
                          char field_id[ID_TEXT]);
 

@@ -233,15 +233,7 @@ static void upload_specimens(void)
 {
     struct dice dice = {.state = 7};
     for (size_t kind = 0; kind < N_SPECIMENS; kind++) {
-        struct bytes file = specimen_file((enum specimen)kind, &dice);
-        const struct request request = {.path = specimen_path((enum specimen)kind),
-                                        .content_type = "application/octet-stream",
-                                        .body = file.data,
-                                        .n_body = file.n};
-        json_t *made = answer_json(service_send(&oom.starved.service, &request), 201);
-        snprintf(oom.of_kind[kind], ID_TEXT, "%s", member_text(made, "id"));
-        json_decref(made);
-        bytes_free(&file);
+        specimen_upload(&oom.starved.service, (enum specimen)kind, &dice, oom.of_kind[kind]);
         bytes_free(&oom.files[kind]);
         oom.files[kind] = specimen_file((enum specimen)kind, &dice);
     }

@@ -174,17 +174,8 @@ static int set_up(void **state)
     sample_size = harness_count(SAMPLE); /* "all" reads as 0 */
     dice.state = harness_seed();
     starved_start(&starved, settings);
-    for (size_t kind = 0; kind < N_SPECIMENS; kind++) {
-        struct bytes file = specimen_file((enum specimen)kind, &dice);
-        const struct request request = {.path = specimen_path((enum specimen)kind),
-                                        .content_type = "application/octet-stream",
-                                        .body = file.data,
-                                        .n_body = file.n};
-        json_t *made = answer_json(service_send(&starved.service, &request), 201);
-        snprintf(datasets[kind], ID_TEXT, "%s", member_text(made, "id"));
-        json_decref(made);
-        bytes_free(&file);
-    }
+    for (size_t kind = 0; kind < N_SPECIMENS; kind++)
+        specimen_upload(&starved.service, (enum specimen)kind, &dice, datasets[kind]);
     return 0;
 }
 

@@ -290,6 +290,7 @@ static const json_t *body_schema(const char *path)
 struct target {
     const char *path;
     const char *dataset; /* of a job's body, or NULL */
+    const char *below;   /* of the body, its numbers alone; NULL: all */
     size_t n_numbers;
 };
 
@@ -314,6 +315,8 @@ static void try_number(const json_t *schema, const char *pointer, json_t *value,
 {
     struct target *t = context;
     const struct tokens tokens = tokens_for(schema);
+    if (t->below && strncmp(pointer, t->below, strlen(t->below)) != 0)
+        return;
     if (t->dataset)
         json_object_set_new(value, "dataset_id", json_string(t->dataset));
     char *text = json_dumps(value, JSON_COMPACT);
@@ -323,9 +326,10 @@ static void try_number(const json_t *schema, const char *pointer, json_t *value,
     free(text);
 }
 
-static size_t try_bodies(const char *template, const char *path, const char *dataset_id)
+static size_t try_bodies(const char *template, const char *path, const char *dataset_id,
+                         const char *below)
 {
-    struct target t = {path, dataset_id, 0};
+    struct target t = {path, dataset_id, below, 0};
     const struct wrap root = {.visit = try_number, .context = &t};
     walk(body_schema(template), "", &root);
     return t.n_numbers;
@@ -338,8 +342,13 @@ static void numbers_of_a_job_are_refused_by_name_and_begin_nothing(void **state)
     (void)state;
     const size_t before = count_items(&service, "/v1/jobs");
     n_jobs = 0;
-    const size_t n = try_bodies("/v1/jobs", "/v1/jobs", dataset);
+    size_t n = try_bodies("/v1/jobs", "/v1/jobs", dataset, NULL);
     assert_true(n >= 25); /* as many as there were when this was written */
+    for (enum specimen kind = SPECIMEN_VOLUME; kind < N_SPECIMENS; kind++) {
+        char id[ID_TEXT];
+        specimen_upload(&service, kind, &(struct dice){.state = 2}, id);
+        n += try_bodies("/v1/jobs", "/v1/jobs", id, "/measure");
+    }
     assert_int_equal(count_items(&service, "/v1/jobs"), before + n_jobs);
     harness_print("numbers: %zu of a job, %zu jobs accepted and cancelled\n", n, n_jobs);
 }
@@ -351,7 +360,7 @@ static void numbers_of_a_resume_are_refused_by_name_and_begin_nothing(void **sta
     const size_t before = count_items(&service, "/v1/jobs");
     n_jobs = 0;
     snprintf(path, sizeof(path), "/v1/jobs/%s/resume", done_job);
-    assert_int_equal(try_bodies("/v1/jobs/{id}/resume", path, NULL), 1);
+    assert_int_equal(try_bodies("/v1/jobs/{id}/resume", path, NULL, NULL), 1);
     assert_int_equal(count_items(&service, "/v1/jobs"), before + n_jobs);
 }
 
@@ -360,7 +369,7 @@ static void numbers_of_a_query_are_refused_by_name(void **state)
     (void)state;
     char path[128];
     snprintf(path, sizeof(path), "/v1/fields/%s/query", field);
-    assert_int_equal(try_bodies("/v1/fields/{id}/query", path, NULL), 1);
+    assert_int_equal(try_bodies("/v1/fields/{id}/query", path, NULL, NULL), 1);
 }
 
 /* Of a camera, too, each number in its place: it has parts of which one excludes the other. */
@@ -402,7 +411,7 @@ static void numbers_of_a_render_are_refused_by_name(void **state)
         snprintf(schema, sizeof(schema), "components.schemas.%s", rows[i].schema);
         const json_t *number = member_get(api, schema);
         const struct tokens tokens = tokens_for(number);
-        const struct target t = {path, NULL, 0};
+        const struct target t = {path, NULL, NULL, 0};
         for (size_t k = 0; k < tokens.n; k++)
             send_body(&t, rows[i].body, tokens.text[k], allows(number, tokens.text[k]),
                       rows[i].pointer);
