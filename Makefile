@@ -126,7 +126,7 @@ $(filter $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_http): $(support
 $(filter $O/tests/api/% $O/tests/http/% $O/tests/harness/%,$(tests)) $(benches_http): $O/libapi.a $O/libserver.a $O/libcore.a
 # The program with an allocator that fails when told to.
 $O/tests/oom/farfield-oom: $O/server/main.o $O/tests/oom/failing_alloc.o $O/libapi.a $O/libserver.a $O/libcore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
+	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=syscall_filter_install -o $@ $^ $(LIBS_api) $(LIBS_server) $(LIBS_core)
 $O/tests/harness/test_oom $O/tests/harness/test_oom_worker: | $O/tests/oom/farfield-oom
 # A fuzz target runs under libFuzzer, or (a sample, as a test) under replay.c.
 $(foreach t,nifti nrrd,$O/tests/fuzz/fuzz_$t $O/tests/fuzz/replay_$t): $O/tests/support/volume_files.o

@@ -156,6 +156,8 @@ enum status syscall_filter_install(enum syscall_filter which, struct error *err)
     if (e == 0)
         e = load(filter);
     seccomp_release(filter);
+    if (e == -ENOMEM)
+        return error_status(err, STATUS_NO_MEMORY);
     return e == 0 ? STATUS_OK
                   : error_set(err, STATUS_INTERNAL, "", "cannot filter the worker's calls: %s",
                               strerror(-e));

@@ -21,8 +21,8 @@ enum syscall_filter {
 };
 
 /* For this process, all its threads, and for good.  Needs no privilege once NO_NEW_PRIVS is set.
- * INTERNAL if the kernel refuses.  Builds with a sanitizer install nothing: its runtime needs calls
- * of its own. */
+ * NO_MEMORY; INTERNAL if the kernel refuses.  Builds with a sanitizer install nothing: its runtime
+ * needs calls of its own. */
 enum status syscall_filter_install(enum syscall_filter which, struct error *err) WARN_UNUSED;
 
 #endif

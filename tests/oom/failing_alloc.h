@@ -7,6 +7,9 @@
  * The file's path stands in the environment; a program that finds none there allocates as any
  * other.  A worker gets a chosen environment: it looks into the service's for a file of its own.
  *
+ * Those that libseccomp makes never fail: it does not survive it.  (A worker that dies of that is
+ * one that crashed: its job is tried again, its upload refused.)
+ *
  * Threads: all of the program's count together; so do workers.
  */
 #ifndef TESTS_OOM_FAILING_ALLOC_H
