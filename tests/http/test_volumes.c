@@ -329,11 +329,11 @@ static void slices_stand_upright_when_asked(void **state)
     for (size_t across = 0; across < 3; across++) {
         const size_t column = across == 0 ? 1 : 0, row = across == 2 ? 1 : 2;
         const size_t width = size[column], height = size[row], shape[] = {height, width};
-        const char *path = "/v1/fields/%s/slice?frame=unit&format=npy&axis=%s&pos=0.3%s";
-        float *as_stored =
-            read_npy(service_get(&service, path, field, names[across], ""), 2, shape);
-        float *upright = read_npy(
-            service_get(&service, path, field, names[across], "&orientation=upright"), 2, shape);
+        char path[160];
+        snprintf(path, sizeof path, "/v1/fields/%s/slice?frame=unit&format=npy&axis=%s&pos=0.3",
+                 field, names[across]);
+        float *as_stored = read_npy(service_get(&service, "%s", path), 2, shape);
+        float *upright = read_npy(service_get(&service, "%s&orientation=upright", path), 2, shape);
         for (size_t j = 0; j < height; j++)
             for (size_t i = 0; i < width; i++) {
                 const size_t from_i = leads_up(column) ? i : width - 1 - i;
