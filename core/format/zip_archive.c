@@ -1,5 +1,7 @@
 #include "core/format/zip_archive.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
@@ -36,11 +38,23 @@ static enum status zip_status(const zip_error_t *e)
     }
 }
 
+/* Where it has no memory libzip may say that an archive is none, or that a member is broken: errno,
+ * which is 0 before it is called (begin_call), still knows. */
+static void begin_call(void)
+{
+    errno = 0;
+}
+
+static bool had_no_memory(void)
+{
+    return errno == ENOMEM;
+}
+
 static enum status zip_failed(zip_error_t *e, const char *what, const char *how, struct error *err)
 {
     enum status status = zip_status(e);
-    if (status == STATUS_NO_MEMORY)
-        return error_status(err, status);
+    if (status == STATUS_NO_MEMORY || had_no_memory())
+        return error_status(err, STATUS_NO_MEMORY);
     return error_set(err, status, "", "%s %s: '%s'", what, how, zip_error_strerror(e));
 }
 
@@ -64,6 +78,7 @@ static enum status open_zip(struct zip_archive *z, const uint8_t *bytes, size_t 
     zip_error_t e;
     zip_error_init(&e);
     enum status status = STATUS_OK;
+    begin_call();
     zip_source_t *source = zip_source_buffer_create(bytes, n_bytes, 0, &e);
     z->zip = source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &e) : NULL;
     if (!z->zip) {
@@ -79,7 +94,11 @@ static enum status read_member(struct zip_archive *z, size_t i, struct error *er
     const zip_uint64_t needed =
         ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     zip_stat_t s;
-    if (zip_stat_index(z->zip, i, 0, &s) != 0 || (s.valid & needed) != needed)
+    begin_call();
+    const bool is_told = zip_stat_index(z->zip, i, 0, &s) == 0;
+    if (!is_told && had_no_memory())
+        return error_status(err, STATUS_NO_MEMORY);
+    if (!is_told || (s.valid & needed) != needed)
         return error_set(err, STATUS_INVALID, "", "%s is broken: entry %zu", z->what, i);
     if (s.encryption_method != ZIP_EM_NONE)
         return error_set(err, STATUS_UNSUPPORTED, "", "%s is encrypted, which is not supported",
@@ -194,6 +213,7 @@ size_t zip_archive_size(const struct zip_archive *z, size_t i)
 enum status zip_member_open(struct zip_member *out, struct zip_archive *z, size_t i,
                             struct error *err)
 {
+    begin_call();
     zip_file_t *file = zip_fopen_index(z->zip, i, 0);
     if (!file)
         return zip_failed(zip_get_error(z->zip), z->what, "has a member that is broken", err);
@@ -217,6 +237,7 @@ static enum status member_broken(const struct zip_member *m, struct error *err)
 enum status zip_member_read(struct zip_member *m, void *out, size_t n, struct error *err)
 {
     uint8_t *at = out;
+    begin_call();
     while (n > 0) {
         zip_int64_t got = zip_fread(m->file, at, n);
         if (got < 0)
@@ -233,6 +254,7 @@ enum status zip_member_read(struct zip_member *m, void *out, size_t n, struct er
 enum status zip_member_end(struct zip_member *m, struct error *err)
 {
     uint8_t next;
+    begin_call();
     zip_int64_t got = zip_fread(m->file, &next, 1); /* the checksum is compared here */
     if (got < 0)
         return member_broken(m, err);
@@ -332,6 +354,7 @@ enum status zip_archive_encode(const struct zip_entry *entries, size_t n, const 
         return error_set(err, STATUS_INVALID, "", "%s cannot be written: it is empty", what);
     const size_t size_before = out->size;
     zip_error_t e;
+    begin_call();
     zip_error_init(&e);
     enum status status = STATUS_OK;
     zip_t *zip = NULL;

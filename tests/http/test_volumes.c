@@ -344,7 +344,7 @@ static void slices_stand_upright_when_asked(void **state)
         free(as_stored);
         free(upright);
     }
-    assert_true(n_mirrored > N);
+    assert_true(n_mirrored > X * Y);
 }
 
 static void slices_have_any_size(void **state)
