@@ -8,8 +8,7 @@ import sys
 import numpy as np
 
 
-def load(path):
-    data = open(path, "rb").read()
+def parse(data):  # of a weights file: the field's spec, its tensors
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     spec = json.loads(header.pop("__metadata__")["spec"])["field"]
@@ -65,4 +64,4 @@ def values(spec, tensors, x):
 
 
 if __name__ == "__main__":
-    np.save(sys.argv[3], values(*load(sys.argv[1]), np.load(sys.argv[2]).astype("f4")).astype("f4"))
+    np.save(sys.argv[3], values(*parse(open(sys.argv[1], "rb").read()), np.load(sys.argv[2]).astype("f4")).astype("f4"))
