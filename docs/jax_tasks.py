@@ -309,7 +309,7 @@ def npy_of(array):
 CELLS = {  # what the body has over the preset `paper`; the rate of shape falls to a hundredth, as the paper's does
     "volume": dict(encoding={**GAUSSIAN, "sigma": 3}, steps=300, learning_rate=2e-3),
     "ct": dict(encoding={**GAUSSIAN, "sigma": 4}, steps=300, learning_rate=1e-3, measure={"n_angles": 20}),
-    "mri": dict(encoding={**GAUSSIAN, "sigma": 3}, steps=200, learning_rate=2e-3, measure={"mask_sigma": 8, "n_draws": 7400}),
+    "mri": dict(encoding={**GAUSSIAN, "sigma": 3}, steps=200, learning_rate=2e-3, measure={"mask_sigma": 4.62, "n_draws": 7400}),
     "shape": dict(encoding={**GAUSSIAN, "sigma": 4}, network={"n_hidden_layers": 7}, steps=1500, batch_size=4096,
                   learning_rate=5e-4, schedule={"type": "exponential", "decay_rate": 0.1, "decay_steps": 750}),
     "views": dict(encoding={**GAUSSIAN, "sigma": 4}, steps=1200, batch_size=512 * 48, learning_rate=5e-4,
