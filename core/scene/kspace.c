@@ -6,9 +6,8 @@
 
 #include "core/base/rng.h"
 
-/* Of the authors' notebook: draws of 96^3 samples, and their variance, bins^2. */
+/* Of the authors' notebook. */
 static const double draws_of_a_volume = 200000.0, side_of_a_volume = 96.0;
-static const double variance_of_a_volume = 192.0;
 
 uint64_t kspace_n_draws(const struct kspace_mask_spec *spec)
 {
@@ -19,15 +18,9 @@ uint64_t kspace_n_draws(const struct kspace_mask_spec *spec)
     return n < 1.0 ? 1 : (uint64_t)llround(n);
 }
 
-/* N draws of d axes with the deviation s n lie as densely at the zero frequency as
- * N / (sqrt(2 pi) s n)^d: what N / n^d is of that is the same in every lattice. */
 double kspace_sigma(const struct kspace_mask_spec *spec, size_t axis_length)
 {
-    if (spec->sigma > 0.0)
-        return spec->sigma;
-    const int n_axes = (spec->width > 1) + (spec->height > 1) + (spec->depth > 1);
-    const double widths = 2.0 * M_PI * variance_of_a_volume / (side_of_a_volume * side_of_a_volume);
-    return pow(widths, 1.5 / (n_axes > 0 ? n_axes : 1)) / sqrt(2.0 * M_PI) * (double)axis_length;
+    return spec->sigma > 0.0 ? spec->sigma : sqrt(2.0 * (double)axis_length);
 }
 
 /* Where a draw falls along an axis of n, the zero frequency first: false outside. */

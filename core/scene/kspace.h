@@ -17,17 +17,13 @@
 /* A random mask of a lattice [D, H, W], depth 1 for a picture. */
 struct kspace_mask_spec {
     size_t width, height, depth;
-    double sigma;     /* standard deviation of the draws, bins; 0: kspace_sigma */
+    double sigma;     /* standard deviation of the draws, bins; 0: sqrt(2 n) along an axis of n */
     uint64_t n_draws; /* 0: 200,000 for each 96^3 samples, at least 1 */
     uint64_t seed;
 };
 
 /* What stands for 0 in a spec. */
 uint64_t kspace_n_draws(const struct kspace_mask_spec *spec);
-/* Along an axis of n: n / sqrt(48) of a volume, the authors' 13.9 of 96; n / 11.5 of a picture.  So
- * whatever the size, 4.8 draws are expected at the zero frequency, and one mask in a hundred
- * misses it.  (sqrt(2 n), which is the same for 96, would leave it out of 40 of a hundred of 32^3:
- * then nobody knows how bright the whole is.) */
 double kspace_sigma(const struct kspace_mask_spec *spec, size_t axis_length);
 
 /* Draw it: mask [D, H, W], zero frequency first, overwritten with 0 and 1.  Each coordinate is

@@ -15,7 +15,7 @@
 #include "core/task/reconstruction.h"
 
 struct task_mri_spec {
-    double mask_sigma; /* bins; 0: kspace_sigma.  Of a simulated measurement, … */
+    double mask_sigma; /* bins; 0: sqrt(2 n) along an axis of n.  Of a simulated measurement, … */
     uint64_t n_draws;  /* … as this: 0 is 200,000 for each 96^3 samples */
     enum normalize normalize;
     uint64_t seed;

@@ -231,29 +231,6 @@ static void the_paper_s_mask_fills_an_eighth(void **state)
     mem_free(mask);
 }
 
-/* Masks of any size: as much is measured, and as seldom the zero frequency is not. */
-static void masks_of_all_sizes_are_alike(void **state)
-{
-    (void)state;
-    enum { N_SEEDS = 100 };
-    const size_t shapes[][3] = {{24, 24, 24}, {32, 16, 40}, {128, 96, 1}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        struct kspace_mask_spec spec = {
-            .width = shapes[i][0], .height = shapes[i][1], .depth = shapes[i][2]};
-        const double n = (double)(spec.width * spec.height * spec.depth);
-        size_t n_with_zero = 0, n_marked = 0;
-        for (spec.seed = 0; spec.seed < N_SEEDS; spec.seed++) {
-            uint8_t *mask;
-            n_marked += draw(&spec, &mask);
-            n_with_zero += mask[0];
-            mem_free(mask);
-        }
-        const double part = (double)n_marked / N_SEEDS / n;
-        assert_true(n_with_zero >= 95);
-        assert_true(fabs(part - (spec.depth > 1 ? 0.1256 : 0.101)) < 0.003);
-    }
-}
-
 /* About the zero frequency, with the deviation that was asked for, on both sides alike. */
 static void draws_are_about_the_zero_frequency(void **state)
 {
@@ -305,7 +282,6 @@ int main(void)
         cmocka_unit_test(a_box_s_transform_is_the_sinc),
         cmocka_unit_test(a_plan_survives_failed_allocations),
         cmocka_unit_test(the_paper_s_mask_fills_an_eighth),
-        cmocka_unit_test(masks_of_all_sizes_are_alike),
         cmocka_unit_test(draws_are_about_the_zero_frequency),
         cmocka_unit_test(a_mask_is_the_seed_s),
     };
