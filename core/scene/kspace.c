@@ -43,8 +43,9 @@ size_t kspace_draw_mask(const struct kspace_mask_spec *spec, uint8_t *mask)
     const double sx = kspace_sigma(spec, width), sy = kspace_sigma(spec, height),
                  sz = kspace_sigma(spec, depth);
     const uint64_t n_draws = kspace_n_draws(spec);
-    size_t n_marked = 0;
+    size_t n_marked = 1;
     memset(mask, 0, width * height * depth);
+    mask[0] = 1;
     for (uint64_t i = 0; i < n_draws; i++) {
         struct rng rng = rng_at(spec->seed, RNG_MASK, i);
         size_t x, y, z;

@@ -145,7 +145,7 @@ static enum status simulate(struct task_mri *t, const struct data *data,
                                           .sigma = spec->mask_sigma,
                                           .n_draws = spec->n_draws,
                                           .seed = spec->seed};
-    if (kspace_draw_mask(&mask, t->mask) == 0)
+    if (kspace_draw_mask(&mask, t->mask) < 2)
         return error_set(err, STATUS_INVALID, "/measure/n_draws",
                          "no draw of the mask falls inside: nothing is measured");
     for (size_t i = 0; i < n; i++)
