@@ -88,8 +88,9 @@ $O/%.a:
 	$(AR) rcs $@ $^
 
 # The kernels of an instruction set are compiled for it; which one runs is decided at start.  Their
-# arrays are registers, or written whole: zeroing them first would cost as much as the work.
-UNZEROED := -O3 -ftrivial-auto-var-init=uninitialized
+# arrays are registers, or written whole: zeroing them first would cost as much as the work.  (With
+# the checks of a fuzzer clang takes ten minutes to optimize them.)
+UNZEROED := $(if $(filter fuzz,$(BUILD)),-O1,-O3) -ftrivial-auto-var-init=uninitialized
 ifeq ($(shell uname -m),x86_64)
 AVX512 := $(UNZEROED) -mprefer-vector-width=512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
 $O/core/nn/kernel_avx512.o $O/core/nn/kernel_grid_avx512.o: ISA := $(AVX512)
