@@ -53,13 +53,16 @@ static enum status picture(const struct data *data, size_t width, struct image *
 /* --- info --- */
 
 /* What is before and behind the cameras: some of the pictures, made small, tell as well as all.
- * Very large ones are not read for it: then only an alpha channel speaks for an object. */
+ * Very large ones are not read for it: then only an alpha channel speaks for an object.  Of an NPZ,
+ * where pictures are reached through all before them, the first ones have to do. */
 static enum status look_around(const uint8_t *bytes, size_t n, const struct views_facts *f,
                                struct surroundings *out, struct error *err)
 {
-    enum { MOST_BYTES = 128 << 20 /* of one picture while it is read */ };
-    const struct views_options few = {
-        .n_most = 24, .max_side = 128, .cameras_only = f->n_largest > MOST_BYTES};
+    enum { MOST_BYTES = 128 << 20 /* of one picture while it is read; that are unpacked */ };
+    const struct views_options few = {.n_most = 24,
+                                      .max_side = 128,
+                                      .cameras_only = f->n_largest > MOST_BYTES,
+                                      .max_unpacked = MOST_BYTES};
     struct views views = {0};
     enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, &few, &views, err)
                                           : views_zip_decode(bytes, n, &few, &views, err);

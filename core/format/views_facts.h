@@ -13,7 +13,9 @@ struct views_options {
     size_t max_side; /* a view with a longer side is divided by the least factor that it takes, as
                         far as its shorter side allows; 0: no limit */
     size_t n_most;   /* take at most so many views, spread evenly; 0: all */
-    bool cameras_only; /* of archives: images have their sizes and no samples */
+    bool cameras_only;   /* images have their sizes and no samples */
+    size_t max_unpacked; /* of an NPZ, which is unpacked from its beginning: views that lie behind
+                          * so many bytes of samples come as with cameras_only; 0: no limit */
 };
 
 enum { VIEWS_MAX_WARNINGS = 8, VIEWS_N_SPLITS = 3 };

@@ -1,6 +1,7 @@
 /*
  * Design.  Poses and focal lengths are small and read whole.  The images are not: their header is
- * parsed, then one view after the other is unpacked, looked at or kept, and let go.
+ * parsed, then one view after the other is unpacked, looked at or kept, and let go: some rows at a
+ * time, since a view may have as many pixels as a picture can.
  */
 #include "core/format/views_npz.h"
 
@@ -18,20 +19,21 @@ enum {
     PREAMBLE = 12,         /* bytes after which a header's length is known, in every version */
     MAX_HEADER = 16 << 10, /* more than npy_header_parse takes */
     MAX_SMALL = 1 << 20,   /* bytes of poses and of focal lengths: 4 x 4 doubles of each view */
+    BAND = 1 << 20,        /* bytes of rows that are unpacked at once; a row may have more */
     N_TINY_NERF = 106,     /* views of tiny_nerf_data.npz */
     N_TINY_NERF_TEST = 6,
 };
 
 struct scene {
     struct zip_archive *archive;
-    size_t n;         /* views */
-    double *matrices; /* [n, 4, 4] */
-    size_t n_rows;    /* of a matrix that are said */
-    double *focal;    /* [n] */
+    size_t n;             /* views */
+    double *matrices;     /* [n, 4, 4] */
+    size_t n_matrix_rows; /* that are said */
+    double *focal;        /* [n] */
     struct zip_member images;
-    struct npy_array shape; /* of all images, without data */
-    uint8_t *packed;        /* one view's numbers as the file has them */
-    size_t n_packed;
+    struct npy_array shape;       /* of all images, without data */
+    size_t n_row, n_rows_of_band; /* bytes of a row, and rows … */
+    uint8_t *packed;              /* … of a band, as the file has them */
 };
 
 static enum status find(const struct scene *s, const char *name, size_t *out, struct error *err)
@@ -87,15 +89,15 @@ static enum status read_poses(struct scene *s, struct error *err)
                            a.shape[0]);
         goto out;
     }
-    s->n_rows = a.shape[1];
+    s->n_matrix_rows = a.shape[1];
     s->matrices = mem_alloc_array(s->n * 16, sizeof *s->matrices);
     if (!s->matrices) {
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
     for (size_t i = 0; i < s->n; i++)
-        for (size_t k = 0; k < s->n_rows * 4; k++)
-            s->matrices[i * 16 + k] = (double)values[i * s->n_rows * 4 + k];
+        for (size_t k = 0; k < s->n_matrix_rows * 4; k++)
+            s->matrices[i * 16 + k] = (double)values[i * s->n_matrix_rows * 4 + k];
 out:
     mem_free(values);
     return status;
@@ -153,11 +155,14 @@ static enum status check_shape(struct scene *s, size_t n_data, struct error *err
     if (status != STATUS_OK)
         return status;
     s->n = a->shape[0];
-    s->n_packed = a->shape[1] * a->shape[2] * a->shape[3] * bytes_of(a->type);
-    if (!mem_mul(&n_all, s->n, s->n_packed) || n_all != n_data)
+    s->n_row = a->shape[2] * a->shape[3] * bytes_of(a->type);
+    s->n_rows_of_band = s->n_row < BAND ? BAND / s->n_row : 1;
+    if (s->n_rows_of_band > a->shape[1])
+        s->n_rows_of_band = a->shape[1];
+    const size_t n_view = a->shape[1] * s->n_row;
+    if (!mem_mul(&n_all, s->n, n_view) || n_all != n_data)
         return error_set(err, STATUS_INVALID, "",
-                         "'images' needs %zu views of %zu bytes, it has %zu", s->n, s->n_packed,
-                         n_data);
+                         "'images' needs %zu views of %zu bytes, it has %zu", s->n, n_view, n_data);
     return STATUS_OK;
 }
 
@@ -190,15 +195,71 @@ static enum status open_images(struct scene *s, struct error *err)
     return status == STATUS_OK ? check_shape(s, n - wanted, err) : status;
 }
 
-/* The next view's numbers as an array [H, W, C] that borrows them. */
-static enum status next_image(struct scene *s, struct npy_array *out, struct error *err)
+static enum sample_type sample_type_of(const struct scene *s)
 {
-    enum status status = zip_member_read(&s->images, s->packed, s->n_packed, err);
-    *out = s->shape;
-    out->n_dims = 3;
-    memcpy(out->shape, s->shape.shape + 1, 3 * sizeof *out->shape);
-    out->n_elements = out->shape[0] * out->shape[1] * out->shape[2];
-    out->data = s->packed;
+    return s->shape.type == NPY_U8 ? SAMPLE_U8 : SAMPLE_FLOAT;
+}
+
+static size_t n_samples_of_row(const struct scene *s)
+{
+    return s->shape.shape[2] * s->shape.shape[3];
+}
+
+/* Rows of the band that begins with row `first` of a view. */
+static size_t n_rows_at(const struct scene *s, size_t first)
+{
+    const size_t left = s->shape.shape[1] - first;
+    return left < s->n_rows_of_band ? left : s->n_rows_of_band;
+}
+
+static enum status check_values(size_t i, size_t n, const float *values, struct error *err)
+{
+    for (size_t k = 0; k < n; k++)
+        if (!(values[k] >= 0.0f && values[k] <= 1.0f))
+            return error_set(err, STATUS_INVALID, "",
+                             "image %zu has the value %g: floats must be in 0..1, or save uint8", i,
+                             (double)values[k]);
+    return STATUS_OK;
+}
+
+/* The next n rows, which are of view i, at most a band: samples [n, W, C] of sample_type_of; NULL:
+ * they are not wanted. */
+static enum status next_rows(struct scene *s, size_t i, size_t n, void *samples, struct error *err)
+{
+    const struct npy_array rows = {.type = s->shape.type,
+                                   .big_endian = s->shape.big_endian,
+                                   .n_dims = 1,
+                                   .shape = {n * n_samples_of_row(s)},
+                                   .n_elements = n * n_samples_of_row(s),
+                                   .data = s->packed};
+    enum status status = zip_member_read(&s->images, s->packed, n * s->n_row, err);
+    if (status != STATUS_OK || !samples)
+        return status;
+    if (s->shape.type == NPY_U8) {
+        memcpy(samples, s->packed, rows.n_elements);
+        return STATUS_OK;
+    }
+    status = npy_to_floats(&rows, samples, err);
+    return status == STATUS_OK ? check_values(i, rows.n_elements, samples, err) : status;
+}
+
+/* The next view, which is number i, at full size; out NULL: it is not wanted. */
+static enum status next_image(struct scene *s, size_t i, struct image *out, struct error *err)
+{
+    const size_t height = s->shape.shape[1], n_row = n_samples_of_row(s);
+    const size_t n_sample = image_sample_size(sample_type_of(s));
+    struct image image = {0};
+    enum status status = STATUS_OK;
+    if (out)
+        status = image_create(&image, sample_type_of(s), s->shape.shape[2], height,
+                              s->shape.shape[3], err);
+    for (size_t row = 0; row < height && status == STATUS_OK; row += s->n_rows_of_band)
+        status = next_rows(s, i, n_rows_at(s, row),
+                           out ? (uint8_t *)image.samples + row * n_row * n_sample : NULL, err);
+    if (status != STATUS_OK)
+        image_deinit(&image);
+    else if (out)
+        *out = image;
     return status;
 }
 
@@ -225,7 +286,7 @@ static enum status scene_open(struct scene *s, const uint8_t *bytes, size_t n_by
         status = read_focal(s, err);
     if (status != STATUS_OK)
         return status;
-    s->packed = mem_alloc(s->n_packed);
+    s->packed = mem_alloc(s->n_rows_of_band * s->n_row);
     return s->packed ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
 }
 
@@ -245,53 +306,19 @@ static enum status camera(const struct scene *s, size_t i, struct view *out, dou
     };
     double matrix[4][4];
     memcpy(matrix, s->matrices + i * 16, sizeof matrix);
-    enum status status = pose_check(matrix, s->n_rows, v.c2w, scale, &inner);
+    enum status status = pose_check(matrix, s->n_matrix_rows, v.c2w, scale, &inner);
     if (status != STATUS_OK)
         return error_set(err, status, "", "pose %zu: %s", i, inner.message);
     *out = v;
     return STATUS_OK;
 }
 
-static enum status check_values(size_t i, const struct image *image, struct error *err)
-{
-    for (size_t k = 0;
-         image->type == SAMPLE_FLOAT && k < image->width * image->height * image->channels; k++)
-        if (!(image->values[k] >= 0.0f && image->values[k] <= 1.0f))
-            return error_set(err, STATUS_INVALID, "",
-                             "image %zu has the value %g: floats must be in 0..1, or save uint8", i,
-                             (double)image->values[k]);
-    return STATUS_OK;
-}
-
-static enum status image_of(const struct npy_array *a, struct image *out, struct error *err)
-{
-    struct image image = {0};
-    enum status status = image_create(&image, a->type == NPY_U8 ? SAMPLE_U8 : SAMPLE_FLOAT,
-                                      a->shape[1], a->shape[0], a->shape[2], err);
-    if (status != STATUS_OK)
-        return status;
-    if (a->type == NPY_U8)
-        memcpy(image.u8, a->data, a->n_elements);
-    else
-        status = npy_to_floats(a, image.values, err);
-    if (status != STATUS_OK)
-        image_deinit(&image);
-    else
-        *out = image;
-    return status;
-}
-
 /* The next view, which is number i, at full size. */
 static enum status next_view(struct scene *s, size_t i, struct view *out, double *scale,
                              struct error *err)
 {
-    struct npy_array a;
     struct image image = {0};
-    enum status status = next_image(s, &a, err);
-    if (status == STATUS_OK)
-        status = image_of(&a, &image, err);
-    if (status == STATUS_OK)
-        status = check_values(i, &image, err);
+    enum status status = next_image(s, i, &image, err);
     if (status == STATUS_OK)
         status = camera(s, i, out, scale, err);
     if (status != STATUS_OK)
@@ -301,22 +328,47 @@ static enum status next_view(struct scene *s, size_t i, struct view *out, double
     return status;
 }
 
-/* Are the corners of a picture nothing: transparent, or all black, or all white? */
-static bool has_plain_corners(const struct image *image)
+/* --- check --- */
+
+/* Of the corners of a picture, premultiplied. */
+struct corners {
+    float low, high;
+};
+
+/* The ends of a row. */
+static void look_at_corners(const struct image *band, size_t row, struct corners *c)
 {
-    const size_t right = image->width - 1, below = (image->height - 1) * image->width;
-    const size_t corners[] = {0, right, below, below + right};
-    float low = 1.0f, high = 0.0f;
-    for (size_t k = 0; k < 4; k++) {
+    const size_t ends[] = {row * band->width, row * band->width + band->width - 1};
+    for (size_t k = 0; k < 2; k++) {
         float pixel[4];
-        image_read(image, corners[k] * image->channels, image->channels, pixel);
-        const float weight = image->channels == 4 ? pixel[3] : 1.0f;
-        for (size_t c = 0; c < 3; c++) {
-            low = fminf(low, pixel[c] * weight);
-            high = fmaxf(high, pixel[c] * weight);
+        image_read(band, ends[k] * band->channels, band->channels, pixel);
+        const float weight = band->channels == 4 ? pixel[3] : 1.0f;
+        for (size_t i = 0; i < 3; i++) {
+            c->low = fminf(c->low, pixel[i] * weight);
+            c->high = fmaxf(c->high, pixel[i] * weight);
         }
     }
-    return high == 0.0f || low == 1.0f;
+}
+
+/* Look at view i, band by band.  *is_plain: its corners are nothing: transparent, or all black, or
+ * all white. */
+static enum status look_at_view(struct scene *s, size_t i, struct image *band, bool *is_plain,
+                                struct error *err)
+{
+    const size_t height = s->shape.shape[1];
+    struct corners c = {1.0f, 0.0f};
+    for (size_t row = 0; row < height; row += s->n_rows_of_band) {
+        const size_t n = n_rows_at(s, row);
+        const enum status status = next_rows(s, i, n, band->samples, err);
+        if (status != STATUS_OK)
+            return status;
+        if (row == 0)
+            look_at_corners(band, 0, &c);
+        if (row + n == height)
+            look_at_corners(band, n - 1, &c);
+    }
+    *is_plain = c.high == 0.0f || c.low == 1.0f;
+    return STATUS_OK;
 }
 
 enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,
@@ -324,6 +376,7 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
 {
     struct scene s;
     struct views_facts facts = {0};
+    struct image band = {0};
     size_t n_scaled = 0, n_plain = 0;
     enum status status = scene_open(&s, bytes, n_bytes, err);
     struct view *cameras = mem_alloc_array(s.n + 1, sizeof *cameras);
@@ -334,25 +387,27 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
+    const struct image_facts picture = {
+        .width = s.shape.shape[2],
+        .height = s.shape.shape[1],
+        .channels = s.shape.shape[3],
+        .bits_per_channel = 8 * (unsigned)image_sample_size(sample_type_of(&s)),
+    };
+    status = image_create(&band, sample_type_of(&s), picture.width, s.n_rows_of_band,
+                          picture.channels, err);
     for (size_t i = 0; i < s.n && status == STATUS_OK; i++) {
-        struct view v;
+        bool is_plain = false;
         double scale = 1.0;
-        status = next_view(&s, i, &v, &scale, err);
+        status = look_at_view(&s, i, &band, &is_plain, err);
+        if (status == STATUS_OK)
+            status = camera(&s, i, &cameras[i], &scale, err);
         if (status != STATUS_OK)
             break;
-        n_plain += has_plain_corners(&v.image);
-        const struct image_facts picture = {
-            .width = v.image.width,
-            .height = v.image.height,
-            .channels = v.image.channels,
-            .bits_per_channel = 8 * (unsigned)image_sample_size(v.image.type),
-        };
-        image_deinit(&v.image);
-        v.image.width = picture.width;
-        v.image.height = picture.height;
-        cameras[i] = v;
+        cameras[i].image.width = picture.width;
+        cameras[i].image.height = picture.height;
+        n_plain += is_plain;
         n_scaled += scale != 1.0;
-        status = views_facts_add(&facts, &v, &picture, s.n_packed, err);
+        status = views_facts_add(&facts, &cameras[i], &picture, s.n_rows_of_band * s.n_row, err);
     }
     if (status == STATUS_OK)
         status = zip_member_end(&s.images, err);
@@ -361,6 +416,7 @@ enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_f
     if (status == STATUS_OK) /* a few may come closer than their object is wide */
         facts.scene = views_box_find(s.n, cameras, n_plain >= s.n - s.n / 8, scratch);
 out:
+    image_deinit(&band);
     mem_free(cameras);
     mem_free(scratch);
     scene_close(&s);
@@ -372,12 +428,35 @@ out:
     return STATUS_OK;
 }
 
+/* --- decoding --- */
+
+/* Views from the first on that may be unpacked. */
+static size_t n_views_read(const struct scene *s, const struct views_options *options)
+{
+    const size_t n_view = s->shape.shape[1] * s->n_row;
+    if (options->cameras_only)
+        return 0;
+    return options->max_unpacked == 0 ? s->n : options->max_unpacked / n_view;
+}
+
+/* View i with the size of its picture, which is not unpacked. */
+static enum status bare_view(const struct scene *s, size_t i, struct view *out, struct error *err)
+{
+    double scale;
+    enum status status = camera(s, i, out, &scale, err);
+    if (status == STATUS_OK)
+        out->image = (struct image){
+            .width = s->shape.shape[2], .height = s->shape.shape[1], .channels = s->shape.shape[3]};
+    return status;
+}
+
 enum status views_npz_decode(const uint8_t *bytes, size_t n_bytes,
                              const struct views_options *options, struct views *out,
                              struct error *err)
 {
     struct scene s;
     struct views views = {0};
+    double scale;
     enum status status = scene_open(&s, bytes, n_bytes, err);
     const size_t n = views_n_taken(options, s.n);
     if (status != STATUS_OK)
@@ -387,20 +466,20 @@ enum status views_npz_decode(const uint8_t *bytes, size_t n_bytes,
         status = error_status(err, STATUS_NO_MEMORY);
         goto out;
     }
-    for (size_t i = 0; i < s.n && views.n_views < n && status == STATUS_OK; i++) {
-        struct npy_array unwanted;
-        double scale;
-        if (i != views_taken(options, s.n, views.n_views)) {
-            status = next_image(&s, &unwanted, err);
-            continue;
-        }
-        struct view *v = &views.view[views.n_views];
-        status = next_view(&s, i, v, &scale, err);
-        views.n_views += status == STATUS_OK;
+    const size_t n_read = n_views_read(&s, options);
+    for (size_t i = 0, next = 0; i < n && status == STATUS_OK; i++) {
+        const size_t wanted = views_taken(options, s.n, i);
+        struct view *v = &views.view[i];
+        for (; next < wanted && wanted < n_read && status == STATUS_OK; next++)
+            status = next_image(&s, next, NULL, err);
         if (status == STATUS_OK)
+            status = wanted < n_read ? next_view(&s, next++, v, &scale, err)
+                                     : bare_view(&s, wanted, v, err);
+        views.n_views += status == STATUS_OK;
+        if (status == STATUS_OK && v->image.samples)
             status = views_shrink(v, views_factor(options, v->image.width, v->image.height), err);
     }
-    if (status == STATUS_OK && n == s.n)
+    if (status == STATUS_OK && n == s.n && n_read == s.n)
         status = zip_member_end(&s.images, err);
 out:
     scene_close(&s);

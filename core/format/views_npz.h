@@ -9,7 +9,7 @@
  * Other arrays are passed over.
  *
  * Both: INVALID, UNSUPPORTED (other types, images in Fortran order), TOO_LARGE, NO_MEMORY.  Memory
- * beside the result is that of one view, unpacked.  Any thread.
+ * beside the result is that of a view's rows, at most a megabyte of them or one.  Any thread.
  */
 #ifndef CORE_FORMAT_VIEWS_NPZ_H
 #define CORE_FORMAT_VIEWS_NPZ_H

@@ -18,6 +18,8 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/npy.h"
+#include "core/format/views_npz.h"
+#include "tests/support/small_scene.h"
 #include "tests/support/zip_bomb.h"
 
 enum { MOST_KIB = 32 << 10 };
@@ -68,7 +70,9 @@ struct outcome {
     char message[sizeof(((struct error *)0)->message)];
 };
 
-static struct outcome read_apart(const uint8_t *bytes, size_t n)
+typedef enum status (*read_function)(const uint8_t *bytes, size_t n, struct error *err);
+
+static struct outcome read_apart(read_function read_it, const uint8_t *bytes, size_t n)
 {
     struct outcome o = {.status = STATUS_OK};
     int ends[2], how;
@@ -79,7 +83,7 @@ static struct outcome read_apart(const uint8_t *bytes, size_t n)
         struct error err = {.status = STATUS_OK};
         set_back_peak();
         const size_t before = peak_kib();
-        o.status = read_all(bytes, n, &err);
+        o.status = read_it(bytes, n, &err);
         o.kib = peak_kib() - before;
         memcpy(o.message, err.message, sizeof o.message);
         _exit(write(ends[1], &o, sizeof o) == sizeof o ? 0 : 1);
@@ -132,7 +136,7 @@ static void archives_that_would_explode_are_refused_cheaply(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n;
         uint8_t *bytes = zip_bomb_make(&cases[i].bomb, &n);
-        const struct outcome o = read_apart(bytes, n);
+        const struct outcome o = read_apart(read_all, bytes, n);
         print_message("%-46s %9zu bytes: %s, %zu KiB (%s)\n", cases[i].name, n,
                       status_name(o.status), o.kib, o.message);
         if (o.status != cases[i].status)
@@ -179,7 +183,7 @@ static void an_archive_in_an_archive_is_no_array(void **state)
     uint8_t *inner = zip_bomb_make(&bomb, &n_inner);
     uint8_t *middle = pack(inner, n_inner, &n_middle);
     uint8_t *bytes = pack(middle, n_middle, &n);
-    const struct outcome o = read_apart(bytes, n);
+    const struct outcome o = read_apart(read_all, bytes, n);
     print_message("%-46s %9zu bytes: %s, %zu KiB (%s)\n", "archives in archives", n,
                   status_name(o.status), o.kib, o.message);
     assert_int_equal(o.status, STATUS_INVALID);
@@ -191,11 +195,60 @@ static void an_archive_in_an_archive_is_no_array(void **state)
     free(bytes);
 }
 
+static enum status check_views(const uint8_t *bytes, size_t n, struct error *err)
+{
+    struct views_facts facts;
+    return views_npz_check(bytes, n, &facts, err);
+}
+
+static void add_array(struct small_scene *s, const char *name, const char *shape,
+                      const float *values, size_t n)
+{
+    const size_t n_head = 128, n_bytes = n_head + n * sizeof *values;
+    char *bytes = calloc(1, n_bytes);
+    memset(bytes, ' ', n_head - 1);
+    memcpy(bytes, "\x93NUMPY\x01\x00\x76\x00", 10);
+    const int used = snprintf(bytes + 10, n_head - 10,
+                              "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", shape);
+    bytes[10 + used] = ' ';
+    bytes[n_head - 1] = '\n';
+    memcpy(bytes + n_head, values, n * sizeof *values);
+    small_scene_bytes(s, name, bytes, n_bytes);
+    free(bytes);
+}
+
+/* A view of 4 Mi pixels, 48 MiB of floats. */
+static void a_view_is_looked_at_some_rows_at_a_time(void **state)
+{
+    (void)state;
+    enum { HEIGHT = 4096, WIDTH = 1024 };
+    static const float pose[16] = {[0] = 1, [5] = 1, [10] = 1, [15] = 1}, focal = 1000;
+    const size_t n = (size_t)HEIGHT * WIDTH * 3;
+    float *pixels = calloc(n, sizeof *pixels);
+    struct small_scene s;
+    small_scene_init(&s);
+    add_array(&s, "images.npy", "1, 4096, 1024, 3", pixels, n);
+    add_array(&s, "poses.npy", "1, 4, 4", pose, 16);
+    add_array(&s, "focal.npy", "", &focal, 1);
+    struct buffer zip = small_scene_zip(&s);
+    const struct outcome o = read_apart(check_views, zip.data, zip.size);
+    print_message("%-46s %9zu bytes: %s, %zu KiB\n", "a large view", zip.size,
+                  status_name(o.status), o.kib);
+    assert_int_equal(o.status, STATUS_OK);
+#ifndef SANITIZED
+    assert_true(o.kib < 8 << 10);
+#endif
+    buffer_deinit(&zip);
+    small_scene_deinit(&s);
+    free(pixels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(archives_that_would_explode_are_refused_cheaply),
         cmocka_unit_test(an_archive_in_an_archive_is_no_array),
+        cmocka_unit_test(a_view_is_looked_at_some_rows_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

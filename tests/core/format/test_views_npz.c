@@ -266,6 +266,77 @@ static void values_that_are_no_colours_are_refused(void **state)
     }
 }
 
+static void floats_of_either_byte_order_are_read(void **state)
+{
+    (void)state;
+    static float turned[N * H * W * 3];
+    struct small_scene s;
+    struct views views;
+    struct views_facts facts;
+    const struct views_options all = {0};
+    for (size_t i = 0; i < sizeof turned / sizeof *turned; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits = __builtin_bswap32(bits);
+        memcpy(&turned[i], &bits, sizeof bits);
+    }
+    small_scene_init(&s);
+    add_array(&s, "images.npy", 1, DICT(">f4", "False", "3, 4, 6, 3"), turned, sizeof turned);
+    add_good(&s, false, true, true);
+    struct buffer zip = small_scene_zip(&s);
+    assert_int_equal(views_npz_check(zip.data, zip.size, &facts, NULL), STATUS_OK);
+    assert_int_equal(views_npz_decode(zip.data, zip.size, &all, &views, NULL), STATUS_OK);
+    for (size_t i = 0; i < N; i++)
+        assert_memory_equal(views.view[i].image.values, values + i * H * W * 3,
+                            sizeof(float) * H * W * 3);
+    views_deinit(&views);
+    buffer_deinit(&zip);
+    small_scene_deinit(&s);
+}
+
+/* A value in the last view that is none shows whether it was unpacked. */
+static void views_behind_what_may_be_unpacked_come_without_samples(void **state)
+{
+    (void)state;
+    static const struct {
+        struct views_options options;
+        size_t n_read;
+        enum status status;
+    } cases[] = {
+        {{0}, N, STATUS_INVALID},
+        {{.max_unpacked = sizeof(float) * N * H * W * 3}, N, STATUS_INVALID},
+        {{.max_unpacked = sizeof(float) * N * H * W * 3 - 1}, N - 1, STATUS_OK},
+        {{.max_unpacked = sizeof(float) * H * W * 3}, 1, STATUS_OK},
+        {{.max_unpacked = 1}, 0, STATUS_OK},
+        {{.cameras_only = true}, 0, STATUS_OK},
+    };
+    enum { BAD = (N - 1) * H * W * 3 + 1 };
+    struct small_scene s;
+    const float good = values[BAD];
+    values[BAD] = NAN;
+    small_scene_init(&s);
+    add_good(&s, true, true, true);
+    values[BAD] = good;
+    struct buffer zip = small_scene_zip(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct views views = {0};
+        assert_int_equal(views_npz_decode(zip.data, zip.size, &cases[i].options, &views, NULL),
+                         cases[i].status);
+        if (cases[i].status != STATUS_OK)
+            continue;
+        assert_int_equal(views.n_views, N);
+        for (size_t k = 0; k < N; k++) {
+            const struct view *v = &views.view[k];
+            assert_true((v->image.samples != NULL) == (k < cases[i].n_read));
+            assert_true(v->image.width == W && v->image.height == H && v->image.channels == 3);
+            assert_true(v->fx == 5 && v->c2w[1][3] == (double)k - 1.0);
+        }
+        views_deinit(&views);
+    }
+    buffer_deinit(&zip);
+    small_scene_deinit(&s);
+}
+
 static void lego_of_100_pixels_is_read(void **state)
 {
     (void)state;
@@ -350,6 +421,8 @@ int main(void)
         cmocka_unit_test(the_last_six_of_106_views_are_the_test),
         cmocka_unit_test(an_npz_that_is_no_scene_is_refused),
         cmocka_unit_test(values_that_are_no_colours_are_refused),
+        cmocka_unit_test(floats_of_either_byte_order_are_read),
+        cmocka_unit_test(views_behind_what_may_be_unpacked_come_without_samples),
         cmocka_unit_test(lego_of_100_pixels_is_read),
         cmocka_unit_test(broken_files_of_others_are_refused),
         cmocka_unit_test(views_survive_every_failing_allocation),
