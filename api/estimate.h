@@ -17,15 +17,16 @@
 enum { ESTIMATE_PATIENCE = 3 };
 
 struct estimate {
-    double seconds;        /* of training; the time limit where that comes first.  Reading the data
-                            * before it, and evaluating and saving behind it, come on top. */
-    uint64_t memory_bytes; /* of the worker: field, optimizer, threads, data */
-    uint64_t steps;        /* that fit into it */
+    double seconds;          /* from the job's start to its end: reading, making what is learned
+                              * from (labels), training, the last evaluation */
+    double training_seconds; /* of them; the time limit where that comes first */
+    uint64_t memory_bytes;   /* of the worker: field, optimizer, threads, data */
+    uint64_t steps;          /* that fit into it */
 };
 
 /* spec: resolved and settled, with its facts.  costs: of this machine, of n_threads; NULL where
- * they are not known: seconds are then those of the time limit or 0, and below nothing is refused
- * for its time.  NO_MEMORY. */
+ * they are not known: both seconds are then those of the time limit or 0, and below nothing is
+ * refused for its time.  NO_MEMORY. */
 enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
                          const struct costs *costs, struct error *err) WARN_UNUSED;

@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/field/calibration.h"
+#include "core/task/probes.h"
 #include "core/task/task_image.h"
 #include "server/log.h"
 
@@ -68,6 +69,7 @@ static enum status measure(struct calibrator *c, struct costs *out, struct error
                                .context = c};
     struct image image = {0};
     struct task *task = NULL;
+    struct probes *probes = NULL;
     if (c->spec.measure)
         return c->spec.measure(c->spec.context, out, err);
     enum status status = image_create(&image, SAMPLE_U8, SIDE, SIDE, COST_OUTPUTS, err);
@@ -75,9 +77,15 @@ static enum status measure(struct calibrator *c, struct costs *out, struct error
         status = task_image_create(&task, &image, &spec, err);
     if (status == STATUS_OK)
         status = team_create(&wish.team, c->spec.n_threads, err);
-    wish.task = task;
     if (status == STATUS_OK)
+        status = probes_create(&probes, c->spec.kernel, wish.team, err);
+    if (status == STATUS_OK) {
+        wish.task = task;
+        wish.probes = probes_get(probes);
+        wish.n_probes = N_PROBES;
         status = calibrate(out, &wish, err);
+    }
+    probes_free(probes);
     team_free(wish.team);
     task_free(task);
     image_deinit(&image);

@@ -41,6 +41,23 @@ enum status reconstruction_check(const struct spec *spec, const struct spec_fact
     return STATUS_OK;
 }
 
+double reconstruction_step_seconds(double measurement, const struct spec *spec,
+                                   const struct spec_facts *facts, const struct costs *costs)
+{
+    (void)spec;
+    (void)facts;
+    (void)costs;
+    return measurement;
+}
+
+/* The field's samples, what is left of both residuals, and the classic inverse, which is about as
+ * long as a measurement. */
+double reconstruction_evaluation_seconds(double measurement, const struct spec *spec,
+                                         const struct spec_facts *facts, const struct costs *costs)
+{
+    return spec_facts_n_samples(facts) * cost_value(costs, &spec->field) + 3.0 * measurement;
+}
+
 uint64_t reconstruction_step_bytes(const struct spec *spec, const struct spec_facts *facts)
 {
     return field_measurement_bytes(&spec->field, spec->train.precision,

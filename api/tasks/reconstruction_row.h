@@ -18,6 +18,12 @@ size_t reconstruction_n_points(const struct spec_facts *facts);
 enum status reconstruction_check(const struct spec *spec, const struct spec_facts *facts,
                                  struct problem_list *problems);
 
+/* Seconds of one thread (tasks.h), from those of the measurement there and back. */
+double reconstruction_step_seconds(double measurement, const struct spec *spec,
+                                   const struct spec_facts *facts, const struct costs *costs);
+double reconstruction_evaluation_seconds(double measurement, const struct spec *spec,
+                                         const struct spec_facts *facts, const struct costs *costs);
+
 /* Bytes of a step of all samples beyond those of a batch: values, their gradient, activations. */
 uint64_t reconstruction_step_bytes(const struct spec *spec, const struct spec_facts *facts);
 

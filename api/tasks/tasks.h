@@ -18,6 +18,7 @@
 #include "api/problem.h"
 #include "core/base/data.h"
 #include "core/base/parallel.h"
+#include "core/field/cost.h"
 #include "core/field/task.h"
 #include "core/scene/eye.h"
 
@@ -73,8 +74,15 @@ struct task_row {
      * as the batch. */
     size_t (*n_points)(const struct spec_facts *facts);
 
-    /* Seconds of one thread for a step's measurement, beyond what its points cost.  NULL: none. */
-    double (*measure_seconds)(const struct spec *spec, const struct spec_facts *facts);
+    /* Seconds of one thread: of a step's draws and measurement, beyond what points of a picture
+     * take (cost_step); before the first step, beyond reading the file; and of the last evaluation.
+     * NULL: none. */
+    double (*step_seconds)(const struct spec *spec, const struct spec_facts *facts,
+                           const struct costs *costs);
+    double (*making_seconds)(const struct spec *spec, const struct spec_facts *facts,
+                             const struct costs *costs);
+    double (*evaluation_seconds)(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs);
 
     /* What only the data can say about a spec: problems at their places.  NULL: nothing. */
     enum status (*check)(const struct spec *spec, const struct spec_facts *facts,

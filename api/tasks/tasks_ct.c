@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "api/tasks/reconstruction_row.h"
+#include "core/task/probes.h"
 #include "core/task/task_ct.h"
 
 #define AT(member) .offset = offsetof(struct spec_measure, ct.member)
@@ -50,12 +51,27 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     };
 }
 
-/* There and back along every line, a read and a write of every pixel on it: as measured on a core
- * of 2023. */
-static double measure_seconds(const struct spec *spec, const struct spec_facts *facts)
+/* There and back along every line, a read and a write of every pixel on it. */
+static double measurement_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                  const struct costs *costs)
 {
-    const double pixel = spec->measure.ct.interpolation == PROJECTION_NEAREST ? 8e-9 : 25e-9;
-    return pixel * (double)spec->measure.ct.n_angles * spec_facts_n_samples(facts);
+    const enum probe probe = spec->measure.ct.interpolation == PROJECTION_NEAREST
+                                 ? PROBE_PROJECT_NEAREST
+                                 : PROBE_PROJECT_LINEAR;
+    return costs->probe[probe] * (double)spec->measure.ct.n_angles * spec_facts_n_samples(facts);
+}
+
+static double step_seconds(const struct spec *spec, const struct spec_facts *facts,
+                           const struct costs *costs)
+{
+    return reconstruction_step_seconds(measurement_seconds(spec, facts, costs), spec, facts, costs);
+}
+
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    return reconstruction_evaluation_seconds(measurement_seconds(spec, facts, costs), spec, facts,
+                                             costs);
 }
 
 /* A phantom of 256 x 256. */
@@ -82,7 +98,8 @@ const struct task_row tasks_ct = {
     .fill_in = fill_in,
     .n_outputs = reconstruction_n_outputs,
     .n_points = reconstruction_n_points,
-    .measure_seconds = measure_seconds,
+    .step_seconds = step_seconds,
+    .evaluation_seconds = evaluation_seconds,
     .check = reconstruction_check,
     .create = create,
     .bytes = bytes,

@@ -40,6 +40,12 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     };
 }
 
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    return spec_facts_n_samples(facts) * cost_value(costs, &spec->field);
+}
+
 /* A photograph of 512 x 512. */
 static const struct spec_facts example = {
     .kind = DATA_IMAGE,
@@ -61,6 +67,7 @@ const struct task_row tasks_image = {
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_ODD_PIXELS | 1u << HOLDOUT_FRACTION,
     .example = &example,
     .check = check,
+    .evaluation_seconds = evaluation_seconds,
     .create = create,
     .bytes = bytes,
 };

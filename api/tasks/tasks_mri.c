@@ -4,6 +4,7 @@
 
 #include "api/tasks/reconstruction_row.h"
 #include "core/scene/kspace.h"
+#include "core/task/probes.h"
 #include "core/task/task_mri.h"
 
 #define AT(member) .offset = offsetof(struct spec_measure, mri.member)
@@ -56,13 +57,23 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     };
 }
 
-/* Two transforms: as measured on a core of 2023, for sizes without large factors; a third of them
- * more for the passes around them. */
-static double measure_seconds(const struct spec *spec, const struct spec_facts *facts)
+/* Two transforms, as of sizes without large factors. */
+static double measurement_seconds(const struct spec_facts *facts, const struct costs *costs)
 {
-    (void)spec;
     const double n = spec_facts_n_samples(facts);
-    return 1e-8 * n * log2(n + 2.0) * 1.3;
+    return costs->probe[PROBE_TRANSFORM] * n * log2(n + 2.0);
+}
+
+static double step_seconds(const struct spec *spec, const struct spec_facts *facts,
+                           const struct costs *costs)
+{
+    return reconstruction_step_seconds(measurement_seconds(facts, costs), spec, facts, costs);
+}
+
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    return reconstruction_evaluation_seconds(measurement_seconds(facts, costs), spec, facts, costs);
 }
 
 /* A head of 96^3. */
@@ -89,7 +100,8 @@ const struct task_row tasks_mri = {
     .fill_in = fill_in,
     .n_outputs = reconstruction_n_outputs,
     .n_points = reconstruction_n_points,
-    .measure_seconds = measure_seconds,
+    .step_seconds = step_seconds,
+    .evaluation_seconds = evaluation_seconds,
     .check = reconstruction_check,
     .create = create,
     .bytes = bytes,

@@ -5,6 +5,7 @@
 #include "api/codec/codec_json.h"
 #include "api/tasks/tasks.h"
 #include "core/scene/level_set.h"
+#include "core/task/probes.h"
 #include "core/task/task_shape.h"
 
 /* Indexed by enum shape_target. */
@@ -156,6 +157,47 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     };
 }
 
+/* --- time --- */
+
+/* The signed distance, or only its sign: trees grow by the logarithm of their triangles. */
+static double label_seconds(enum probe probe, const struct spec_facts *facts,
+                            const struct costs *costs)
+{
+    return costs->probe[probe] * log2((double)facts->n_items + 2.0) / log2(PROBE_TRIANGLES);
+}
+
+static double target_seconds(const struct spec *spec, const struct spec_facts *facts,
+                             const struct costs *costs)
+{
+    const bool is_sign =
+        spec->measure.shape.target == SHAPE_OCCUPANCY && spec->measure.shape.softness == 0.0;
+    return label_seconds(is_sign ? PROBE_IS_INSIDE : PROBE_DISTANCE, facts, costs);
+}
+
+/* Without a pool every point of a step is labelled. */
+static double step_seconds(const struct spec *spec, const struct spec_facts *facts,
+                           const struct costs *costs)
+{
+    const double n = spec->measure.shape.pool > 0 ? 0.0 : (double)spec->train.batch_size;
+    return n * (target_seconds(spec, facts, costs) - costs->draw);
+}
+
+static double making_seconds(const struct spec *spec, const struct spec_facts *facts,
+                             const struct costs *costs)
+{
+    return (double)spec->measure.shape.pool * target_seconds(spec, facts, costs) +
+           (double)TASK_SHAPE_N_QUICK * label_seconds(PROBE_IS_INSIDE, facts, costs);
+}
+
+/* Close to the surface a sign takes about as long as a distance. */
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    const double uniform = label_seconds(PROBE_IS_INSIDE, facts, costs);
+    const double boundary = label_seconds(PROBE_DISTANCE, facts, costs);
+    return TASK_SHAPE_N_FULL * (cost_value(costs, &spec->field) + 0.5 * (uniform + boundary));
+}
+
 /* 100,000 triangles (a scanned statue that was made simpler). */
 static const struct spec_facts example = {
     .kind = DATA_SHAPE,
@@ -181,6 +223,9 @@ const struct task_row tasks_shape = {
     .suit = suit,
     .place = place,
     .n_outputs = n_outputs,
+    .step_seconds = step_seconds,
+    .making_seconds = making_seconds,
+    .evaluation_seconds = evaluation_seconds,
     .check = check,
     .create = create,
     .open_eye = open_eye,

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/base/limits.h"
-#include "core/scene/occupancy.h"
+#include "core/scene/occupancy_grid.h"
 #include "core/scene/radiance.h"
+#include "core/task/probes.h"
 #include "core/task/task_views.h"
 
 /* --- settings --- */
@@ -210,6 +211,44 @@ static void surface(const struct spec *spec, struct task_surface *out)
     out->values = surface_values;
 }
 
+/* --- time --- */
+
+static double ray_point(const struct spec *spec, const struct costs *costs)
+{
+    return costs->probe[spec->measure.views.occupancy_grid ? PROBE_WALKED_RAYS : PROBE_EVEN_RAYS];
+}
+
+/* The field is asked at cells of the grid now and then, by all threads; which cells, and what they
+ * come to, one thread finds while the others wait. */
+static double grid_seconds(const struct spec *spec, const struct costs *costs)
+{
+    static const double cell = 30e-9, all_cells = 8e-3; /* a core of 2023 */
+    const double n = OCCUPANCY_CELLS_LOOKED_AT, threads = (double)costs->n_threads;
+    const double update = n * (cost_value(costs, &spec->field) + threads * cell);
+    return (update + threads * all_cells) / OCCUPANCY_PERIOD;
+}
+
+static double step_seconds(const struct spec *spec, const struct spec_facts *facts,
+                           const struct costs *costs)
+{
+    (void)facts;
+    const double points = (double)spec->train.batch_size * (ray_point(spec, costs) - costs->draw);
+    return points + (spec->measure.views.occupancy_grid ? grid_seconds(spec, costs) : 0.0);
+}
+
+/* Every eighth ray as held out, where the facts do not say how many are. */
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    const double side = (double)spec->measure.views.downscale;
+    const double n = (double)facts->data_bytes / ((double)facts->channels * side * side);
+    const double n_test = spec->holdout == HOLDOUT_VIEWS ? n / 8.0 : 0.0;
+    const double n_rays =
+        fmin(n_test, TASK_VIEWS_FULL_TEST_RAYS) + fmin(n - n_test, TASK_VIEWS_FULL_TRAIN_RAYS);
+    return n_rays * points_of_ray(spec) *
+           (cost_value(costs, &spec->field) + ray_point(spec, costs));
+}
+
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads)
 {
@@ -249,6 +288,8 @@ const struct task_row tasks_views = {
     .fill_in = fill_in,
     .place = place,
     .n_outputs = n_outputs,
+    .step_seconds = step_seconds,
+    .evaluation_seconds = evaluation_seconds,
     .check = check,
     .create = create,
     .open_eye = open_eye,

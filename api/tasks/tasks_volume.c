@@ -41,6 +41,12 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     };
 }
 
+static double evaluation_seconds(const struct spec *spec, const struct spec_facts *facts,
+                                 const struct costs *costs)
+{
+    return spec_facts_n_samples(facts) * cost_value(costs, &spec->field);
+}
+
 /* A T1 head at 1 mm, as the templates of brain imaging are. */
 enum { EXAMPLE_WIDTH = 181, EXAMPLE_HEIGHT = 217, EXAMPLE_DEPTH = 181 };
 static const struct spec_facts example = {
@@ -65,6 +71,7 @@ const struct task_row tasks_volume = {
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_ODD_PIXELS | 1u << HOLDOUT_FRACTION,
     .example = &example,
     .check = check,
+    .evaluation_seconds = evaluation_seconds,
     .create = create,
     .bytes = bytes,
 };

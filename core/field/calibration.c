@@ -349,46 +349,6 @@ out:
     return status;
 }
 
-/* --- drawing --- */
-
-struct drawing {
-    const struct task *task;
-    float *numbers; /* of each member */
-    size_t n_member;
-};
-
-enum { DRAWN_TILES = 8 };
-
-static void draw_tiles(void *context, size_t member)
-{
-    const struct drawing *d = context;
-    float *at = d->numbers + member * d->n_member;
-    struct task_tile tile = {.batch_size = (size_t)64 * MLP_TILE, .n = MLP_TILE};
-    tile.coords = at;
-    tile.targets = at += MLP_TILE * d->task->n_inputs;
-    tile.raw = at += MLP_TILE * d->task->n_targets;
-    tile.values = at += MLP_TILE * d->task->n_outputs;
-    tile.d_raw = at + MLP_TILE * d->task->n_outputs;
-    for (size_t i = 0; i < DRAWN_TILES; i++) {
-        tile.first = i * MLP_TILE;
-        d->task->class->draw(d->task, &tile);
-        d->task->class->loss(d->task, &tile);
-    }
-}
-
-static enum status calibrate_draws(struct costs *out, const struct measuring *m, struct error *err)
-{
-    const struct task *t = m->task;
-    struct drawing d = {.task = t};
-    d.n_member = MLP_TILE * (t->n_inputs + t->n_targets + 3 * t->n_outputs);
-    d.numbers = mem_alloc_floats(d.n_member * team_size(m->team));
-    if (!d.numbers)
-        return error_status(err, STATUS_NO_MEMORY);
-    out->draw = calibration_time(m, draw_tiles, &d) / (DRAWN_TILES * MLP_TILE);
-    mem_free(d.numbers);
-    return STATUS_OK;
-}
-
 /* --- updates and meetings --- */
 
 enum {
@@ -517,8 +477,8 @@ static struct costs middle_costs(const struct costs round[ROUNDS])
 static enum status measure_round(struct costs *out, const struct measuring *m, struct error *err)
 {
     static enum status (*const parts[])(struct costs *, const struct measuring *,
-                                        struct error *) = {calibrate_networks, calibrate_sines,
-                                                           calibrate_draws, calibrate_updates};
+                                        struct error *) = {
+        calibrate_networks, calibrate_sines, calibrate_draws, calibrate_updates, calibrate_probes};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == STATUS_OK; i++) {
         status = calibration_go_on(m, err);
@@ -546,8 +506,10 @@ enum status calibrate(struct costs *out, const struct calibration *wish, struct 
     for (size_t i = 0; i < team_size(wish->team); i++)
         delays[i].begin = delays[i].now;
     enum status status = calibrate_tables(round, &m, err);
+    if (status == STATUS_OK)
+        status = calibrate_probes(round, &m, err);
     for (size_t r = 0; r < ROUNDS && status == STATUS_OK; r++) {
-        round[r] = round[0]; /* the tables, too large to be made more than once */
+        round[r] = round[0]; /* tables and probes, which take too long for more than one round */
         status = measure_round(&round[r], &m, err);
     }
     if (status != STATUS_OK)

@@ -2,10 +2,10 @@
  * Calibration: what the parts of steps and queries take on this machine (core/field/cost.h),
  * measured by doing a little of each with all threads of a team at once.
  *
- * All but tables is done in three rounds.  In a round the fastest of some runs counts, since what
- * else the machine does only makes them slower; of the rounds the middle one, for each number
- * alone.  It takes some tenths of a second of good kernels, and up to 60 MiB: tables that no cache
- * holds are among what is measured.
+ * All but tables and probes is done in three rounds.  In a round the fastest of some runs counts,
+ * since what else the machine does only makes them slower; of the rounds the middle one, for each
+ * number alone.  It takes some tenths of a second of good kernels, and up to 60 MiB: tables that no
+ * cache holds are among what is measured.
  *
  * Whether other work of the machine came in between is seen by how long the members waited for a
  * processor (core/base/run_delay.h).  Others that share caches, memory or a core's two threads, but
@@ -22,9 +22,17 @@
 
 struct kernel;
 
+/* Another task's own work: its draws and their loss, or its measurement. */
+struct calibration_probe {
+    const struct task *task;
+    double units; /* of a measurement, or of a point that is drawn */
+};
+
 struct calibration {
     const struct kernel *kernel;
     const struct task *task; /* two inputs, COST_OUTPUTS outputs; its points are drawn */
+    const struct calibration_probe *probes; /* [n_probes] */
+    size_t n_probes;                        /* at most COST_PROBES; costs of the others are 0 */
     struct team *team;
     double longest_seconds;
     double most_lost;                   /* share of the time (struct costs); 1: take what comes */

@@ -30,4 +30,8 @@ void calibration_fill(size_t n, float *x, float size);
 
 enum status calibrate_tables(struct costs *out, const struct measuring *m, struct error *err);
 
+/* Points of the wish's own task, and the probes. */
+enum status calibrate_draws(struct costs *out, const struct measuring *m, struct error *err);
+enum status calibrate_probes(struct costs *out, const struct measuring *m, struct error *err);
+
 #endif

@@ -279,3 +279,15 @@ double cost_point(const struct costs *c, const struct field *field, enum field_u
 {
     return query_point(c, field_encoding(field), mlp_get_spec(field_mlp(field)), use);
 }
+
+double cost_value(const struct costs *c, const struct field_spec *field)
+{
+    struct encoding *e = NULL;
+    struct mlp *mlp = NULL;
+    double seconds = 0.0;
+    if (make(field, &e, &mlp) == STATUS_OK)
+        seconds = query_point(c, e, mlp_get_spec(mlp), FIELD_VALUES);
+    encoding_free(e);
+    mlp_free(mlp);
+    return seconds;
+}

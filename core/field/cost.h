@@ -23,12 +23,13 @@
 #include "core/field/trainer.h"
 
 enum {
-    COST_WIDTHS = 5,        /* of networks that are measured */
-    COST_TABLES = 4,        /* sizes of tables */
-    COST_DENSITIES = 2,     /* shares of their lines that a step touches */
-    COST_INPUTS = 32,       /* features that a measured network reads */
-    COST_OUTPUTS = 3,       /* numbers that it gives */
-    COST_TABLE_FEATURES = 2 /* of a level that is measured, in two dimensions */
+    COST_WIDTHS = 5,         /* of networks that are measured */
+    COST_TABLES = 4,         /* sizes of tables */
+    COST_DENSITIES = 2,      /* shares of their lines that a step touches */
+    COST_INPUTS = 32,        /* features that a measured network reads */
+    COST_OUTPUTS = 3,        /* numbers that it gives */
+    COST_TABLE_FEATURES = 2, /* of a level that is measured, in two dimensions */
+    COST_PROBES = 8          /* at most */
 };
 
 /* 16, 32, 64, 128, 256 */
@@ -72,14 +73,15 @@ struct costs {
     double sines_backward, sines_jet;       /* … its gradient; its derivatives, each plane */
     struct cost_tables tables[COST_TABLES]; /* by growing size */
     struct cost_features feature;
-    double lanes;     /* of a point: GRID_LANES levels, whether there are so
-                       * many or not, of what their lookup takes */
-    double table_jet; /* of a point at a level, each plane */
-    double draw;      /* of a point, with its loss */
-    double update;    /* of a parameter, from all gradients */
-    double fetch;     /* of a number that another thread has written */
-    double average;   /* of a parameter that is averaged */
-    double meet;      /* of a step: all meetings of the threads */
+    double lanes;              /* of a point: GRID_LANES levels, whether there are so
+                                * many or not, of what their lookup takes */
+    double table_jet;          /* of a point at a level, each plane */
+    double draw;               /* of a point, with its loss */
+    double update;             /* of a parameter, from all gradients */
+    double fetch;              /* of a number that another thread has written */
+    double average;            /* of a parameter that is averaged */
+    double meet;               /* of a step: all meetings of the threads */
+    double probe[COST_PROBES]; /* of a unit of other tasks' work (core/task/probes.h) */
 };
 
 /* Seconds of one training step, of as many threads as were measured; 0 for a spec that field_create
@@ -89,5 +91,8 @@ double cost_step(const struct costs *c, const struct field_spec *field,
 
 /* Seconds of one thread for one point of a query. */
 double cost_point(const struct costs *c, const struct field *field, enum field_use use);
+
+/* The same for the values of a field of this spec; 0 as cost_step has it. */
+double cost_value(const struct costs *c, const struct field_spec *field);
 
 #endif

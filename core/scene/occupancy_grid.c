@@ -9,11 +9,11 @@
 enum {
     SIDE = OCCUPANCY_SIDE,
     CELLS = OCCUPANCY_CELLS,
-    SLAB = 1 << 15,              /* points that the field is asked for at once */
-    SWEEP_CELLS = 1 << 16,       /* looked at in an update, of all cells … */
+    SLAB = 1 << 15,                              /* points that the field is asked for at once */
+    SWEEP_CELLS = OCCUPANCY_CELLS_LOOKED_AT / 2, /* looked at in an update, of all cells … */
     FIRST_SWEEP_CELLS = 1 << 18, /* … in the first updates, which come by every cell once */
     FIRST_UPDATES = CELLS / FIRST_SWEEP_CELLS,
-    OCCUPIED_CELLS = 1 << 16,  /* … of those with something, at most */
+    OCCUPIED_CELLS = OCCUPANCY_CELLS_LOOKED_AT / 2, /* … of those with something, at most */
     SWEEP_FACTOR = 0x9e3779b1, /* odd: i * factor comes by every cell, neighbours far apart */
 };
 static const float unseen = -1.0f, decay = 0.95f, threshold = 0.01f;

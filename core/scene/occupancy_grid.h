@@ -25,7 +25,10 @@
 #include "core/scene/occupancy.h"
 #include "core/scene/volume_render.h"
 
-enum { OCCUPANCY_PERIOD = 16 }; /* steps */
+enum {
+    OCCUPANCY_PERIOD = 16,               /* steps */
+    OCCUPANCY_CELLS_LOOKED_AT = 1 << 17, /* in an update, at most, once all have been seen */
+};
 
 struct occupancy_grid;
 

@@ -11,8 +11,6 @@
 #include "core/task/visit.h"
 
 enum {
-    FULL_POINTS = 1 << 18, /* of each set (the paper's notebook) */
-    QUICK_POINTS = 1 << 14,
     SLAB_POINTS = 1 << 16, /* evaluated at once */
     CHUNK_POINTS = 1024,   /* labelled by one thread between two looks at the stop flag */
     CELL_BITS = 6,         /* the pool is put into the order of 2^6 cells along each axis */
@@ -23,6 +21,9 @@ enum {
 static const double boundary_sigma = 0.01; /* of iou_boundary (the paper's notebook) */
 
 enum set { SET_UNIFORM, SET_BOUNDARY, N_SETS };
+
+/* Of each set (2^18: the paper's notebook). */
+enum { FULL_POINTS = TASK_SHAPE_N_FULL / N_SETS, QUICK_POINTS = TASK_SHAPE_N_QUICK / N_SETS };
 
 /* Points with their signed distances; of those that only need a sign, -1 or 1. */
 struct points {

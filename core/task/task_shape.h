@@ -44,7 +44,11 @@ struct task_shape_spec {
     uint64_t seed;
 };
 
-enum { SHAPE_MAX_POOL = 1 << 24 };
+enum {
+    SHAPE_MAX_POOL = 1 << 24,
+    TASK_SHAPE_N_QUICK = 1 << 15, /* points of a quick evaluation, labelled once, … */
+    TASK_SHAPE_N_FULL = 1 << 19,  /* … and of a full one, each time; of both sets */
+};
 
 /* How a task is made. */
 struct task_shape_making {

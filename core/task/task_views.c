@@ -14,12 +14,10 @@
 #include "core/task/view_rays.h"
 
 enum {
-    QUICK_RAYS = 16384,        /* of each set, while training (contract) */
-    FULL_TRAIN_RAYS = 1 << 20, /* at the end: some seconds … */
-    FULL_TEST_RAYS = 1 << 22,  /* … and four times as many; photographs may have more */
-    MAX_DRAWS = 4096,          /* rays that a tile looks for when all miss */
-    CHUNK = EYE_RAYS * 4,      /* rays of a piece of an evaluation */
-    GUESSED_PLACES = 16,       /* of a walked ray, for n_evaluated */
+    QUICK_RAYS = 16384,   /* of each set, while training (contract) */
+    MAX_DRAWS = 4096,     /* rays that a tile looks for when all miss */
+    CHUNK = EYE_RAYS * 4, /* rays of a piece of an evaluation */
+    GUESSED_PLACES = 16,  /* of a walked ray, for n_evaluated */
 };
 
 /* What draw tells loss: floats of a point.  A ray's numbers stand with its first point. */
@@ -422,7 +420,8 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
         if (how->effort == EVALUATE_QUICK)
             e.n_each = rays_of_each(set, QUICK_RAYS);
         else
-            e.n_each = rays_of_each(set, s == VIEWS_TRAINED ? FULL_TRAIN_RAYS : FULL_TEST_RAYS);
+            e.n_each = rays_of_each(set, s == VIEWS_TRAINED ? TASK_VIEWS_FULL_TRAIN_RAYS
+                                                            : TASK_VIEWS_FULL_TEST_RAYS);
         status = measure(&e, team, how, &psnr, err);
         if (status == STATUS_OK)
             task_metrics_add(out, keys[s], psnr);

@@ -30,7 +30,12 @@
 #include "core/field/task.h"
 #include "core/scene/radiance.h"
 
-enum { TASK_VIEWS_MAX_SAMPLES = 4096 }; /* of a walk: a cube's diagonal */
+enum {
+    TASK_VIEWS_MAX_SAMPLES = 4096, /* of a walk: a cube's diagonal */
+    /* Rays of a full evaluation, at most. */
+    TASK_VIEWS_FULL_TRAIN_RAYS = 1 << 20, /* some seconds … */
+    TASK_VIEWS_FULL_TEST_RAYS = 1 << 22, /* … and four times as many; photographs may have more */
+};
 
 enum background { BACKGROUND_BLACK, BACKGROUND_WHITE, BACKGROUND_RANDOM };
 

@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "api/tasks/tasks.h"
 #include "api/presets.h"
 #include "core/nn/kernel.h"
+#include "core/task/probes.h"
 #include "tests/support/small_fit.h"
 #include "tests/support/some_costs.h"
 
@@ -166,9 +168,9 @@ static void time_limits_bound_the_estimate(void **state)
     struct spec short_fit = spec_of(",\"train\":{\"steps\":1,\"time_limit_seconds\":20}");
     struct estimate e;
     assert_int_equal(estimate_job(&e, &limited, &facts, 2, &costs, NULL), STATUS_OK);
-    assert_true(e.seconds == 20.0 && e.steps < 10000000);
+    assert_true(e.training_seconds == 20.0 && e.steps < 10000000);
     assert_int_equal(estimate_job(&e, &short_fit, &facts, 2, &costs, NULL), STATUS_OK);
-    assert_true(e.seconds < 20.0 && e.steps == 1);
+    assert_true(e.training_seconds < 20.0 && e.steps == 1);
     spec_deinit(&limited);
     spec_deinit(&short_fit);
 }
@@ -197,12 +199,77 @@ static void estimates_are_those_of_the_steps(void **state)
     by_steps.train.precision = by_time.train.precision = PRECISION_FP32;
     const double step = cost_step(&costs, &by_steps.field, &by_steps.train) / 0.98;
     assert_int_equal(estimate_job(&e, &by_steps, &facts, 2, &costs, NULL), STATUS_OK);
-    assert_true(e.steps == 1000 && e.seconds > 999.9 * step && e.seconds < 1000.1 * step);
+    assert_int_equal(e.steps, 1000);
+    assert_true(e.training_seconds > 999.9 * step && e.training_seconds < 1000.1 * step);
     assert_int_equal(estimate_job(&e, &by_time, &facts, 2, &costs, NULL), STATUS_OK);
-    assert_true(e.seconds == 20.0);
+    assert_true(e.training_seconds == 20.0);
     assert_int_equal(e.steps, (uint64_t)(20.0 / step));
     spec_deinit(&by_steps);
     spec_deinit(&by_time);
+}
+
+/* A preset over what its estimates are for, with so much for a pool of labelled points. */
+static struct estimate estimate_of(const struct preset *p, const struct costs *costs, int pool)
+{
+    const struct spec_facts *example = tasks_of(p->task)->example;
+    struct problem_list problems = {0};
+    struct spec spec = {0};
+    struct estimate e;
+    json_t *settings = codec_spec_of_preset(p, example);
+    if (pool > 0)
+        json_object_set_new(json_object_get(settings, "measure"), "pool", json_integer(pool));
+    assert_int_equal(codec_spec_read_json(settings, example, &spec, &problems), STATUS_OK);
+    json_decref(settings);
+    spec.train.precision = PRECISION_FP32;
+    assert_int_equal(estimate_job(&e, &spec, example, 2, costs, NULL), STATUS_OK);
+    spec_deinit(&spec);
+    return e;
+}
+
+static void a_job_takes_longer_than_its_training(void **state)
+{
+    (void)state;
+    const struct costs costs = some_costs(2);
+    size_t n;
+    const struct preset *presets = presets_table(&n);
+    for (size_t i = 0; i < n; i++) {
+        const struct estimate e = estimate_of(&presets[i], &costs, 0);
+        const struct estimate unknown = estimate_of(&presets[i], NULL, 0);
+        assert_true(e.seconds > e.training_seconds);
+        assert_true(unknown.seconds == unknown.training_seconds);
+    }
+    /* a million labels more, by two threads, of a mesh of 100,000 triangles */
+    const struct preset *shape = presets_find("fast", TASK_SHAPE);
+    const struct estimate few = estimate_of(shape, &costs, 1000000);
+    const struct estimate many = estimate_of(shape, &costs, 2000000);
+    const double label = costs.probe[PROBE_DISTANCE] * log(1e5) / log(PROBE_TRIANGLES);
+    assert_true(few.training_seconds == many.training_seconds);
+    assert_true(fabs((many.seconds - few.seconds) / (1e6 * label / 2.0) - 1.0) < 1e-3);
+}
+
+/* What a measurement takes makes steps longer: of ct by its angles' samples, of mri by its
+ * transform, of rays and of labels by their points. */
+static void steps_take_what_their_task_takes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *preset;
+        enum task_type task;
+        enum probe probe;
+    } cases[] = {
+        {"fast", TASK_CT, PROBE_PROJECT_NEAREST}, {"paper", TASK_CT, PROBE_PROJECT_NEAREST},
+        {"fast", TASK_MRI, PROBE_TRANSFORM},      {"fast", TASK_VIEWS, PROBE_WALKED_RAYS},
+        {"paper", TASK_VIEWS, PROBE_EVEN_RAYS},   {"paper", TASK_SHAPE, PROBE_IS_INSIDE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct costs costs = some_costs(2);
+        const struct preset *p = presets_find(cases[i].preset, cases[i].task);
+        costs.probe[cases[i].probe] = 1e-7;
+        const struct estimate quick = estimate_of(p, &costs, 0);
+        costs.probe[cases[i].probe] = 1e-3;
+        const struct estimate slow = estimate_of(p, &costs, 0);
+        assert_true(slow.steps < quick.steps || slow.training_seconds > 2 * quick.training_seconds);
+    }
 }
 
 static void requests_are_refused_by_the_time_that_all_threads_take(void **state)
@@ -244,6 +311,8 @@ int main(void)
         cmocka_unit_test(time_limits_bound_the_estimate),
         cmocka_unit_test(where_costs_are_unknown_nothing_is_refused_for_its_time),
         cmocka_unit_test(estimates_are_those_of_the_steps),
+        cmocka_unit_test(a_job_takes_longer_than_its_training),
+        cmocka_unit_test(steps_take_what_their_task_takes),
         cmocka_unit_test(requests_are_refused_by_the_time_that_all_threads_take),
     };
     facts = spec_facts_of_image(512, 512, 3);

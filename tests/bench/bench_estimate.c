@@ -4,8 +4,12 @@
  *
  *   steps     one step of many settings, of the core alone
  *   queries   values and derivatives of the same fields, by the pool that answers requests
- *   presets   steps that fits of the presets do in their time, by the real program, beside those of
- *             GET /v1/presets; and what a job takes beyond its training
+ *   presets   fits of the presets by the real program, 8 s of training at most: steps (the ratio of
+ *             the bare name), _whole: seconds from the 202 to the end, _memory: of the worker. Data
+ *             are as large as those that GET /v1/presets gives an estimate for; of views, 72 for
+ * 100. presets_image, presets_volume, …: of one task memory    the same of a volume of 256^3 and of
+ * the 50 photographs of the fox, whole and a quarter of their size: 3 s; and the peak of service
+ * and worker together
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -16,14 +20,22 @@
 
 #include <cmocka.h>
 
+#include "api/codec/codec_spec.h"
+#include "api/estimate.h"
 #include "core/field/calibration.h"
+#include "core/field/precision.h"
 #include "core/nn/encoding.h"
 #include "core/nn/kernel.h"
+#include "core/sample/sample.h"
+#include "core/task/probes.h"
 #include "core/task/task_image.h"
 #include "server/fields/compute.h"
+#include "tests/http/footprint.h"
 #include "tests/http/lone_fit.h"
 #include "tests/http/timed_fit.h"
 #include "tests/support/bench.h"
+#include "tests/support/data_files.h"
+#include "tests/support/small_scene.h"
 
 static struct image noise(size_t width, size_t height)
 {
@@ -40,16 +52,21 @@ static struct costs calibrated(struct team *team)
     struct error err = {0};
     struct costs costs;
     struct task *task = NULL;
+    struct probes *probes = NULL;
     struct image image = noise(512, 512);
     const struct task_image_spec spec = {
         .holdout = HOLDOUT_NONE, .loss = LOSS_MSE, .output_activation = ACTIVATION_LINEAR};
     bench_must(task_image_create(&task, &image, &spec, &err), &err);
+    bench_must(probes_create(&probes, kernel_find(NULL), team, &err), &err);
     const struct calibration wish = {.kernel = kernel_find(NULL),
                                      .task = task,
+                                     .probes = probes_get(probes),
+                                     .n_probes = N_PROBES,
                                      .team = team,
                                      .longest_seconds = 1e9,
                                      .most_lost = 1.0};
     bench_must(calibrate(&costs, &wish, &err), &err);
+    probes_free(probes);
     task_free(task);
     image_deinit(&image);
     return costs;
@@ -57,6 +74,8 @@ static struct costs calibrated(struct team *team)
 
 static void print_costs(const struct costs *c, double seconds)
 {
+    static const char *const probes[N_PROBES] = {"nearest", "linear",    "transform", "walked",
+                                                 "even",    "is inside", "distance"};
     static const char *const passes[] = {"fp32", "bf16", "values", "derivatives"};
     printf("# calibration took %.0f ms, of its work %.2f %% were lost\n", seconds * 1e3,
            100.0 * c->lost);
@@ -87,6 +106,10 @@ static void print_costs(const struct costs *c, double seconds)
         c->sines * 1e9, c->sines_backward * 1e9, c->sines_jet * 1e9, c->table_jet * 1e9,
         c->draw * 1e9, c->update * 1e9, c->fetch * 1e9, c->average * 1e9, c->meet * 1e9,
         c->feature.lookup * 1e9, c->feature.keep * 1e9, c->feature.scatter * 1e9, c->lanes * 1e9);
+    printf("#");
+    for (size_t i = 0; i < N_PROBES; i++)
+        printf(" %s %.2f", probes[i], c->probe[i] * 1e9);
+    printf(" ns\n");
 }
 
 #define FIELD(encoding, layers, width)                                                             \
@@ -294,49 +317,217 @@ static void measure_queries(const struct costs *costs, struct team *team)
 
 /* --- presets --- */
 
-/* Of `paper`, which has no limit of time. */
-static const double other_limit = 5.0;
+/* Of a fit, or the preset's own limit where that is shorter. */
+static const double longest_fit = 8.0;
+/* What is expected beside it; where there is more the job is canceled behind its last step. */
+static const double longest_rest = 60.0;
 
-static void measure_preset(const struct service *s, const char *dataset, const json_t *preset)
+/* What a preset is asked to learn from: as large as its estimates are for. */
+struct subject {
+    const char *task, *sample; /* of core/sample; NULL: voxels of the size below */
+    size_t size;
+};
+
+static const struct subject subjects[] = {
+    {"image", "picture", 512}, {"volume", NULL, 0},    {"shape", "shape", 182},
+    {"views", "views", 400},   {"ct", "phantom", 256}, {"mri", "phantom3d", 96},
+};
+enum { N_SUBJECTS = sizeof subjects / sizeof *subjects };
+
+static struct bytes head(void)
 {
-    char members[128], job[ID_TEXT], what[96];
-    const char *name = member_text(preset, "name");
-    const json_t *own = member_get(preset, "parameters.train.time_limit_seconds");
-    const double limit = json_is_number(own) ? json_number_value(own) : other_limit;
-    const double rate =
-        member_number(preset, "estimate.steps") / member_number(preset, "estimate.seconds");
-    snprintf(members, sizeof members, ",\"preset\":\"%s\",\"train\":{\"time_limit_seconds\":%g}",
-             name, limit);
-    const double begin = bench_now();
-    timed_fit_post(s, dataset, members, job);
-    timed_fit_await(s, job, TIMED_FIT_DONE);
-    const double seconds = bench_now() - begin;
-    json_t *done = wait_for_job(s, job, "succeeded");
-    const double steps = member_number(done, "step");
-    printf("# %s: in %g s %.0f steps were expected and %.0f done; the job took %.2f s more\n", name,
-           limit, rate * limit, steps, seconds - limit);
-    /* of times, as the others: more steps than were expected are less time for each */
-    snprintf(what, sizeof what, "preset_%s", name);
-    bench_row(what, steps / (rate * limit), "ratio");
-    snprintf(what, sizeof what, "preset_%s_beyond_training", name);
-    bench_row(what, seconds - limit, "s");
-    json_decref(done);
+    const size_t n = (size_t)181 * 217 * 181;
+    const struct image image = noise(181, 217 * 181 / 3 + 1);
+    struct bytes file = make_npy("|u1", "181, 217, 181", image.u8, n);
+    free(image.u8);
+    return file;
 }
 
-static void measure_presets(void)
+/* A dataset by what makes it; its JSON, the caller's. */
+static json_t *upload(const struct service *s, const char *task, const void *file, size_t n)
 {
-    struct service s;
-    char dataset[ID_TEXT];
-    struct bytes picture = sample_picture_png(512, 1); /* as the estimates are for */
-    timed_fit_serve(&s);
-    timed_fit_upload(&s, &picture, dataset);
-    json_t *presets = answer_json(service_get(&s, "/v1/presets"), 200);
-    const json_t *items = member_get(presets, "items");
-    for (size_t i = 0; i < json_array_size(items); i++)
-        measure_preset(&s, dataset, json_array_get(items, i));
-    json_decref(presets);
-    service_remove(&s);
-    bytes_free(&picture);
+    static const char *const kinds[] = {"?kind=shape", "?kind=views", "?kind=volume",
+                                        "?kind=image"};
+    const size_t kind = strcmp(task, "shape") == 0                                ? 0
+                        : strcmp(task, "views") == 0                              ? 1
+                        : strcmp(task, "volume") == 0 || strcmp(task, "mri") == 0 ? 2
+                                                                                  : 3;
+    struct answer a = post_dataset(s, kinds[kind], file, n);
+    return answer_json(a, a.status == 200 ? 200 : 201);
+}
+
+static json_t *upload_subject(const struct service *s, const struct subject *subject)
+{
+    const struct sample_spec spec = {.seed = 1, .size = subject->size};
+    struct error err = {0};
+    struct buffer file;
+    if (!subject->sample) {
+        struct bytes voxels = head();
+        json_t *made = upload(s, subject->task, voxels.data, voxels.n);
+        bytes_free(&voxels);
+        return made;
+    }
+    buffer_init(&file, (size_t)1 << 30);
+    bench_must(sample_find(subject->sample)->make(&spec, &file, &err), &err);
+    json_t *made = upload(s, subject->task, file.data, file.size);
+    buffer_deinit(&file);
+    return made;
+}
+
+/* What the service expects of a job, by these costs. */
+static struct estimate expect(const json_t *dataset, const char *members, const struct costs *costs)
+{
+    char body[512];
+    struct problem_list problems = {0};
+    struct spec_facts facts = {0};
+    struct spec spec = {0};
+    struct estimate e = {0};
+    struct error err = {0};
+    json_t *resolved = NULL, *labels = NULL;
+    char *info = json_dumps(member_get(dataset, "info"), 0);
+    struct dataset_row row = {.bytes = (uint64_t)member_integer(dataset, "bytes"),
+                              .info_json = info};
+    snprintf(row.id, sizeof row.id, "%s", member_text(dataset, "id"));
+    snprintf(row.kind, sizeof row.kind, "%s", member_text(dataset, "kind"));
+    snprintf(row.media_type, sizeof row.media_type, "%s", member_text(dataset, "media_type"));
+    snprintf(body, sizeof body, "{\"dataset_id\":\"%s\"%s}", row.id, members);
+    json_t *asked = json_loads(body, 0, NULL);
+    const enum status status =
+        codec_spec_resolve(asked, &row, 0, &resolved, &labels, &spec, &problems);
+    if (problems.n > 0)
+        error_set(&err, status, problems.item[0].pointer, "%s", problems.item[0].detail);
+    bench_must(status, &err);
+    bench_must(codec_spec_facts(&row, &facts, &err), &err);
+    const struct arithmetic arithmetic = arithmetic_of(NULL);
+    spec.train.precision = precision_settle(spec.train.precision, &spec.field, &arithmetic);
+    bench_must(estimate_job(&e, &spec, &facts, costs->n_threads, costs, &err), &err);
+    spec_deinit(&spec);
+    json_decref(asked);
+    json_decref(resolved);
+    json_decref(labels);
+    free(info);
+    return e;
+}
+
+static void ratio_row(const char *what, const char *of, double estimate, double measured)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s%s", what, of);
+    bench_row(name, estimate / measured, "ratio");
+}
+
+/* One fit of at most so many seconds beside its estimate; the peak of service and worker in MiB.
+ * members, train: of the body and of its `train`, each after a comma, or "". */
+static double measure_fit(const struct service *s, const json_t *dataset, const char *what,
+                          const char *members, const char *train, double limit,
+                          const struct costs *costs)
+{
+    const double mib = 1024.0;
+    enum { MANY_STEPS = 1000000 };
+    char job[ID_TEXT], all[384], many[384], path[96];
+    size_t worker = 0;
+    snprintf(all, sizeof all, "%s,\"train\":{\"steps\":null,\"time_limit_seconds\":%g%s}", members,
+             limit, train);
+    const struct estimate e = expect(dataset, all, costs);
+    snprintf(many, sizeof many, "%s,\"train\":{\"steps\":%d,\"time_limit_seconds\":null%s}",
+             members, MANY_STEPS, train);
+    const double expected = limit * MANY_STEPS / expect(dataset, many, costs).training_seconds;
+    struct footprint *footprint = footprint_start(s);
+    timed_fit_post(s, member_text(dataset, "id"), all, job);
+    const double begin = bench_now();
+    const bool is_long = e.seconds - e.training_seconds > longest_rest;
+    timed_fit_await(s, job, is_long ? TIMED_FIT_EVALUATING : TIMED_FIT_DONE);
+    const double seconds = bench_now() - begin;
+    if (is_long) {
+        snprintf(path, sizeof path, "/v1/jobs/%s/cancel", job);
+        answer_status(service_post_json(s, path, "{}"), 200);
+    }
+    const double peak = (double)footprint_stop(footprint, &worker) / mib;
+    json_t *done = wait_for_job(s, job, is_long ? "canceled" : "succeeded");
+    const double steps = member_number(done, "step");
+    printf("# %s: in %g s %.1f steps were expected and %.0f done; beside them %.2f s and %.2f s; "
+           "memory %.0f and %.0f MiB, %.0f with the service\n",
+           what, limit, expected, steps, e.seconds - e.training_seconds, seconds - limit,
+           (double)e.memory_bytes / mib / mib, (double)worker / mib, peak);
+    /* of times, as the others: more steps than were expected are less time for each */
+    ratio_row(what, "", steps, expected);
+    if (!is_long) {
+        ratio_row(what, "_whole", e.seconds, seconds);
+        ratio_row(what, "_memory", (double)e.memory_bytes / mib, (double)worker);
+    }
+    fflush(stdout);
+    json_decref(done);
+    return peak;
+}
+
+static bool is_of(const json_t *preset, const char *task)
+{
+    return strcmp(member_text(preset, "task"), task) == 0;
+}
+
+/* The presets of a task. */
+static void measure_task(const struct service *s, const struct subject *subject,
+                         const json_t *presets, const struct costs *costs)
+{
+    size_t i;
+    json_t *preset, *dataset = upload_subject(s, subject);
+    json_array_foreach(presets, i, preset)
+    {
+        char members[128], what[64];
+        if (!is_of(preset, subject->task))
+            continue;
+        const json_t *own = member_get(preset, "parameters.train.time_limit_seconds");
+        const double limit = json_is_number(own) ? json_number_value(own) : longest_fit;
+        snprintf(members, sizeof members, ",\"task\":\"%s\",\"preset\":\"%s\"", subject->task,
+                 member_text(preset, "name"));
+        snprintf(what, sizeof what, "preset_%s_%s", subject->task, member_text(preset, "name"));
+        measure_fit(s, dataset, what, members, "", limit < longest_fit ? limit : longest_fit,
+                    costs);
+    }
+    json_decref(dataset);
+}
+
+/* --- memory --- */
+
+static void measure_large(const struct service *s, const json_t *dataset, const char *what,
+                          const char *members, const char *train, const struct costs *costs)
+{
+    static const double limit = 3.0;
+    char name[64];
+    const double peak = measure_fit(s, dataset, what, members, train, limit, costs);
+    snprintf(name, sizeof name, "%s_with_service", what);
+    bench_row(name, peak, "MiB");
+}
+
+static void measure_memory(const struct service *s, const struct costs *costs)
+{
+    /* Held-out views would all be looked at in the end, and in 3 s nothing is found to be empty:
+     * minutes, and no byte more. */
+    static const char none[] = ",\"holdout\":\"none\"";
+    const struct subject volume = {"volume", "phantom3d", 256};
+    json_t *dataset = upload_subject(s, &volume);
+    measure_large(s, dataset, "memory_volume_256", "", "", costs);
+    json_decref(dataset);
+
+    char *folder = data_path("views/fox"), *images = data_path("views/fox/images");
+    if (folder && images) {
+        struct small_scene scene;
+        small_scene_init(&scene);
+        small_scene_folder(&scene, folder, "", "transforms.json");
+        small_scene_folder(&scene, images, "images/", ".jpg");
+        struct buffer zip = small_scene_zip(&scene);
+        dataset = upload(s, "views", zip.data, zip.size);
+        measure_large(s, dataset, "memory_fox", ",\"measure\":{\"n_samples\":64}", none, costs);
+        measure_large(s, dataset, "memory_fox_quarter",
+                      ",\"measure\":{\"downscale\":4,\"n_samples\":64}", none, costs);
+        json_decref(dataset);
+        buffer_deinit(&zip);
+        small_scene_deinit(&scene);
+    } else {
+        printf("# no data: the fox is left out\n");
+    }
+    free(folder);
+    free(images);
 }
 
 static bool has_part(int argc, char **argv, const char *part)
@@ -345,6 +536,31 @@ static bool has_part(int argc, char **argv, const char *part)
         if (strcmp(argv[i], part) == 0)
             return true;
     return argc == 1;
+}
+
+/* Fits by the real program; is any asked for? */
+static void measure_fits(int argc, char **argv, const struct costs *costs)
+{
+    struct service s;
+    const bool is_asked_memory = has_part(argc, argv, "memory");
+    bool is_asked[N_SUBJECTS], is_any = is_asked_memory;
+    for (size_t i = 0; i < N_SUBJECTS; i++) {
+        char part[32];
+        snprintf(part, sizeof part, "presets_%s", subjects[i].task);
+        is_asked[i] = has_part(argc, argv, "presets") || has_part(argc, argv, part);
+        is_any = is_any || is_asked[i];
+    }
+    if (!is_any)
+        return;
+    timed_fit_serve(&s);
+    json_t *presets = answer_json(service_get(&s, "/v1/presets"), 200);
+    for (size_t i = 0; i < N_SUBJECTS; i++)
+        if (is_asked[i])
+            measure_task(&s, &subjects[i], member_get(presets, "items"), costs);
+    if (is_asked_memory)
+        measure_memory(&s, costs);
+    json_decref(presets);
+    service_remove(&s);
 }
 
 int main(int argc, char **argv)
@@ -361,7 +577,6 @@ int main(int argc, char **argv)
     if (has_part(argc, argv, "queries"))
         measure_queries(&costs, team);
     team_free(team);
-    if (has_part(argc, argv, "presets"))
-        measure_presets();
+    measure_fits(argc, argv, &costs);
     return 0;
 }

@@ -92,7 +92,7 @@ static struct result fit(const struct service *s, const char *dataset, const cha
     timed_fit_await(s, job, TIMED_FIT_DONE);
     r.done = bench_now() - begin;
     if (footprint)
-        r.peak_mib = (double)footprint_stop(footprint) / 1024.0;
+        r.peak_mib = (double)footprint_stop(footprint, NULL) / 1024.0;
     json_t *done = wait_for_job(s, job, "succeeded");
     json_t *field =
         answer_json(service_get(s, "/v1/fields/%s", member_text(done, "field_id")), 200);

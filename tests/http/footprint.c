@@ -88,7 +88,7 @@ struct footprint {
     const struct service *service;
     pthread_t thread;
     atomic_bool stop;
-    size_t peak_kib;
+    size_t peak_kib, worker_kib;
 };
 
 /* A worker's peak, not its size of the moment: it may be over before the next look. */
@@ -100,8 +100,11 @@ static void *watch(void *argument)
         pid_t workers[MAX_WORKERS];
         const size_t n = service_workers(f->service, workers, MAX_WORKERS);
         size_t kib = service_resident_kib(f->service);
-        for (size_t i = 0; i < n; i++)
-            kib += status_kib(workers[i], "VmHWM:");
+        for (size_t i = 0; i < n; i++) {
+            const size_t worker = status_kib(workers[i], "VmHWM:");
+            f->worker_kib = worker > f->worker_kib ? worker : f->worker_kib;
+            kib += worker;
+        }
         if (kib > f->peak_kib)
             f->peak_kib = kib;
         nanosleep(&pause, NULL);
@@ -119,11 +122,13 @@ struct footprint *footprint_start(const struct service *s)
     return f;
 }
 
-size_t footprint_stop(struct footprint *f)
+size_t footprint_stop(struct footprint *f, size_t *worker_kib)
 {
     atomic_store(&f->stop, true);
     pthread_join(f->thread, NULL);
     const size_t peak = f->peak_kib;
+    if (worker_kib)
+        *worker_kib = f->worker_kib;
     free(f);
     return peak;
 }

@@ -25,7 +25,8 @@ size_t service_files(const struct service *s, const char *folder);
 struct footprint;
 struct footprint *footprint_start(const struct service *s);
 
-/* The most that was taken at once since the start, KiB.  Frees it. */
-size_t footprint_stop(struct footprint *f);
+/* The most that was taken at once since the start, KiB.  Frees it.  worker_kib: the most that a
+ * worker took; may be NULL. */
+size_t footprint_stop(struct footprint *f, size_t *worker_kib);
 
 #endif

@@ -222,7 +222,7 @@ static void the_service_is_as_it_was(void **state)
 {
     (void)state;
     const double end = now_seconds() + REST_SECONDS * SLOWNESS;
-    const size_t peak = footprint_stop(footprint);
+    const size_t peak = footprint_stop(footprint, NULL);
     footprint = NULL;
     const size_t after = service_settled_kib(&service, resident_before, REST_SECONDS);
     while (service_descriptors(&service) > descriptors_before && now_seconds() < end)
@@ -258,7 +258,7 @@ static int stop(void **state)
 {
     (void)state;
     if (footprint)
-        footprint_stop(footprint);
+        footprint_stop(footprint, NULL);
     service_remove(&service);
     return 0;
 }

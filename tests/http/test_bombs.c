@@ -47,7 +47,7 @@ static void explode_as(const char *kind, const char *name, struct bytes bytes, l
         &service,
         &(struct request){.path = path, .method = "POST", .body = bytes.data, .n_body = bytes.n});
     const double seconds = now_seconds() - start;
-    const size_t peak = footprint_stop(footprint), above = peak > base ? peak - base : 0;
+    const size_t peak = footprint_stop(footprint, NULL), above = peak > base ? peak - base : 0;
     harness_print("bombs: %-44s %9zu bytes: %ld in %.3f s, %3zu MiB above rest\n", name, bytes.n,
                   a.status, seconds, above >> 10);
     if (a.status != status)

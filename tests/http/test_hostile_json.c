@@ -211,7 +211,7 @@ static void bodies_made_to_cost_are_answered_at_once(void **state)
             &(struct request){
                 .path = "/v1/jobs", .content_type = "application/json", .body = body, .n_body = n});
         const double seconds = now_seconds() - start;
-        const size_t peak = footprint_stop(footprint);
+        const size_t peak = footprint_stop(footprint, NULL);
         harness_print("hostile JSON: %-32s %ld in %.3f s, %zu KiB above rest\n", bodies[i].name,
                       a.status, seconds, peak > base ? peak - base : 0);
         if (a.status != bodies[i].status || !names_place(&a, bodies[i].pointer))

@@ -22,6 +22,7 @@ void timed_fit_post(const struct service *s, const char *dataset, const char *me
 /* Until the job's events have told of … */
 #define TIMED_FIT_SNAPSHOT "event: snapshot\n"
 #define TIMED_FIT_PSNR "[\"ssim\"," /* … the metrics over all pixels, PSNR among them */
+#define TIMED_FIT_EVALUATING "\"phase\":\"evaluating\"" /* … its last step */
 #define TIMED_FIT_DONE "event: done\n"
 void timed_fit_await(const struct service *s, const char *job, const char *mark);
 

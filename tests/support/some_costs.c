@@ -16,6 +16,8 @@ struct costs some_costs(size_t n_threads)
                       .fetch = 0.5 * ns,
                       .average = 0.5 * ns,
                       .meet = 2000 * ns};
+    for (size_t i = 0; i < COST_PROBES; i++)
+        c.probe[i] = (10 + 100 * (double)i) * ns;
     for (size_t p = 0; p < COST_N_PASSES; p++) {
         struct cost_network *n = &c.network[p];
         for (size_t i = 0; i < COST_WIDTHS; i++) {
