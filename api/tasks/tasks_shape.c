@@ -22,6 +22,18 @@ static const struct member rows[] = {
 };
 #undef AT
 
+/* Where points lie for distances.  Within a thousandth of the surface, where occupancies have most
+ * of theirs, distances are next to 0 and weigh most by `mape`: a smooth field is then 0 everywhere
+ * (docs/method.md). */
+static const double sdf_near_surface = 0.5, sdf_near_sigma = 0.01;
+
+static bool spread(json_t *measure)
+{
+    return json_number_value(json_object_get(measure, "near_sigma")) >= sdf_near_sigma ||
+           (json_object_set_new(measure, "near_sigma", json_real(sdf_near_sigma)) == 0 &&
+            json_object_set_new(measure, "near_surface", json_real(sdf_near_surface)) == 0);
+}
+
 /* Presets are written for occupancies. */
 static bool suit(json_t *settings, const json_t *asked)
 {
@@ -31,7 +43,8 @@ static bool suit(json_t *settings, const json_t *asked)
     json_t *network = json_object_get(json_object_get(settings, "field"), "network");
     json_t *train = json_object_get(settings, "train");
     return json_object_set_new(network, "output_activation", json_string("linear")) == 0 &&
-           json_object_set_new(train, "loss", json_string("mape")) == 0;
+           json_object_set_new(train, "loss", json_string("mape")) == 0 &&
+           spread(json_object_get(settings, "measure"));
 }
 
 static enum status check(const struct spec *spec, const struct spec_facts *facts,

@@ -62,11 +62,15 @@ static void fit(const char *dataset, const char *target, char field[ID_TEXT])
              "\"field\":{\"encoding\":{\"type\":\"none\",\"input_range\":[-2,2]},\"network\":{\"n_"
              "hidden_layers\":2,"
              "\"width\":64,\"activation\":\"tanh\"}},"
-             "\"train\":{\"steps\":%d,\"batch_size\":2048,\"learning_rate\":0.005%s}}",
-             dataset, target, STEPS, strcmp(target, "sdf") == 0 ? ",\"loss\":\"mse\"" : "");
+             "\"train\":{\"steps\":%d,\"batch_size\":2048,\"learning_rate\":0.005}}",
+             dataset, target, STEPS);
     json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
     json_t *done = wait_for_job(&service, member_text(job, "id"), "succeeded");
     snprintf(field, ID_TEXT, "%s", member_text(done, "field_id"));
+    /* a smooth field learns distances, too, where they are not all next to 0; sanitized programs
+     * train less */
+    if (SLOWNESS == 1 && strcmp(target, "sdf") == 0)
+        assert_true(member_number(done, "metrics.distance_error") < 0.005);
     json_decref(job);
     json_decref(done);
 }

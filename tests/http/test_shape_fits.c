@@ -73,8 +73,8 @@ static void make_fields(void)
     for (int target = 0; target < 2; target++) {
         snprintf(members, sizeof members,
                  ",\"task\":\"shape\"," SMALL ",\"train\":{\"steps\":%d,\"batch_size\":1024},"
-                 "\"measure\":{\"target\":\"%s\",\"pool\":20000,\"near_sigma\":0.01}",
-                 STEPS, target ? "sdf" : "occupancy");
+                 "\"measure\":{\"target\":\"%s\",\"pool\":20000%s}",
+                 STEPS, target ? "sdf" : "occupancy", target ? "" : ",\"near_sigma\":0.01");
         json_t *done = fit(dataset, members, "succeeded");
         snprintf(target ? sdf : occupancy, ID_TEXT, "%s", member_text(done, "field_id"));
         assert_true(member_number(done, "metrics.iou_uniform") > 0.95);
@@ -82,6 +82,8 @@ static void make_fields(void)
         if (target)
             assert_true(member_number(done, "metrics.distance_error") < 0.02);
         assert_string_equal(member_text(done, "spec.train.loss"), target ? "mape" : "bce");
+        assert_true(member_number(done, "spec.measure.near_surface") == (target ? 0.5 : 0.7));
+        assert_true(member_number(done, "spec.measure.near_sigma") == 0.01);
         assert_string_equal(member_text(done, "spec.field.network.output_activation"),
                             target ? "linear" : "sigmoid");
         json_decref(done);
