@@ -41,13 +41,11 @@ enum status reconstruction_check(const struct spec *spec, const struct spec_fact
     return STATUS_OK;
 }
 
+/* Every sample goes forward a second time (core/field/stepper.h). */
 double reconstruction_step_seconds(double measurement, const struct spec *spec,
                                    const struct spec_facts *facts, const struct costs *costs)
 {
-    (void)spec;
-    (void)facts;
-    (void)costs;
-    return measurement;
+    return spec_facts_n_samples(facts) * cost_value(costs, &spec->field) + measurement;
 }
 
 /* The field's samples, what is left of both residuals, and the classic inverse, which is about as
@@ -58,8 +56,7 @@ double reconstruction_evaluation_seconds(double measurement, const struct spec *
     return spec_facts_n_samples(facts) * cost_value(costs, &spec->field) + 3.0 * measurement;
 }
 
-uint64_t reconstruction_step_bytes(const struct spec *spec, const struct spec_facts *facts)
+uint64_t reconstruction_step_bytes(const struct spec_facts *facts)
 {
-    return field_measurement_bytes(&spec->field, spec->train.precision,
-                                   reconstruction_n_points(facts));
+    return 2 * (uint64_t)reconstruction_n_points(facts) * sizeof(float);
 }

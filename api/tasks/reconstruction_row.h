@@ -24,7 +24,7 @@ double reconstruction_step_seconds(double measurement, const struct spec *spec,
 double reconstruction_evaluation_seconds(double measurement, const struct spec *spec,
                                          const struct spec_facts *facts, const struct costs *costs);
 
-/* Bytes of a step of all samples beyond those of a batch: values, their gradient, activations. */
-uint64_t reconstruction_step_bytes(const struct spec *spec, const struct spec_facts *facts);
+/* Bytes of a step of all samples beyond those of a batch: values, their gradient. */
+uint64_t reconstruction_step_bytes(const struct spec_facts *facts);
 
 #endif

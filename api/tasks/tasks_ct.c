@@ -46,7 +46,7 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
 {
     return (struct task_bytes){
         .task = task_ct_bytes(facts->width, facts->height, spec->measure.ct.n_angles, n_threads) +
-                reconstruction_step_bytes(spec, facts),
+                reconstruction_step_bytes(facts),
         .evaluating = reconstruction_evaluation_bytes(facts->width * facts->height),
     };
 }

@@ -49,10 +49,11 @@ static enum status create(struct task **out, struct data *data, const struct spe
 static struct task_bytes bytes(const struct spec *spec, const struct spec_facts *facts,
                                size_t n_threads)
 {
+    (void)spec;
     const size_t n = reconstruction_n_points(facts);
     return (struct task_bytes){
         .task = task_mri_bytes(facts->width, facts->height, facts->depth, n_threads) +
-                reconstruction_step_bytes(spec, facts),
+                reconstruction_step_bytes(facts),
         .evaluating = reconstruction_evaluation_bytes(n) + 3 * n * sizeof(float),
     };
 }

@@ -250,21 +250,6 @@ size_t field_train_bytes(const struct field_spec *spec, enum precision precision
            overhead_bytes * (n_threads + 1);
 }
 
-/* Tiles beyond the fewest that points fit in: tiles are smaller where that gives equal parts. */
-enum { MOST_TILES_CUT = 64 };
-
-size_t field_measurement_bytes(const struct field_spec *spec, enum precision precision,
-                               size_t n_points)
-{
-    struct outline o;
-    if (!outline_of(spec, precision, &o))
-        return SIZE_MAX;
-    const size_t n_tiles = n_points / MLP_TILE + MOST_TILES_CUT;
-    const size_t activations = n_tiles * o.tile_train * sizeof(float);
-    return 2 * n_points * o.n_outputs * sizeof(float) + n_tiles * sizeof(void *) +
-           (activations < STEPPER_KEEP_BYTES ? activations : STEPPER_KEEP_BYTES);
-}
-
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer)
 {
     struct outline o;

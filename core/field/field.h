@@ -63,10 +63,6 @@ size_t field_n_parameters(const struct field *f);
 size_t field_query_bytes(const struct field_spec *spec);
 size_t field_train_bytes(const struct field_spec *spec, enum precision precision,
                          enum optimizer_type optimizer, size_t batch_size, size_t n_threads);
-/* … and what comes to training's where a measurement spans all n_points points of a step
- * (stepper.h): values, their gradient, activations that are kept. */
-size_t field_measurement_bytes(const struct field_spec *spec, enum precision precision,
-                               size_t n_points);
 size_t field_save_bytes(const struct field_spec *spec, enum optimizer_type optimizer);
 
 /* Bytes of one more block shaped like the parameters, kept and written to a checkpoint. */

@@ -50,7 +50,6 @@ struct stepper {
     /* Of a task that measures, else NULL. */
     float *values, *d_values; /* [batch_size, C] */
     float *scratch;           /* of the measurement */
-    struct mlp_tile **kept;   /* [n_tiles]: activations between both passes; NULL where not kept */
 
     /* The step under way: written by member 0 before the run, but for `abandoned`, which any member
      * raises while tiles go by and all read after the next barrier. */
@@ -139,35 +138,6 @@ static enum status check_fit(const struct field *f, const struct task *task, siz
     return STATUS_OK;
 }
 
-static void drop_kept(struct stepper *s)
-{
-    for (size_t i = 0; s->kept && i < s->n_tiles; i++)
-        mlp_tile_free(s->kept[i]);
-    mem_free(s->kept);
-    s->kept = NULL;
-}
-
-/* Every part keeps its first tiles, so that parts go on having equal work. */
-enum status stepper_keep(struct stepper *s, size_t n_bytes, struct error *err)
-{
-    const struct mlp *mlp = field_mlp(s->field);
-    const size_t n_fit = n_bytes / (mlp_tile_words(mlp, s->pass) * sizeof(float)) / s->n_parts;
-    enum status status = STATUS_OK;
-    drop_kept(s);
-    s->kept = mem_alloc_array(s->n_tiles, sizeof(struct mlp_tile *));
-    if (!s->kept)
-        return error_status(err, STATUS_NO_MEMORY);
-    for (size_t part = 0; part < s->n_parts && status == STATUS_OK; part++) {
-        size_t first, count;
-        team_share(s->n_tiles, 1, s->n_parts, part, &first, &count);
-        for (size_t i = 0; i < count && i < n_fit && status == STATUS_OK; i++)
-            status = mlp_tile_create(&s->kept[first + i], mlp, s->pass, err);
-    }
-    if (status != STATUS_OK)
-        drop_kept(s);
-    return status;
-}
-
 /* What a task that measures needs beside the rest. */
 static enum status prepare_measurement(struct stepper *s, struct error *err)
 {
@@ -177,7 +147,7 @@ static enum status prepare_measurement(struct stepper *s, struct error *err)
     s->scratch = mem_alloc_floats(s->task->class->n_scratch(s->task, s->n_parts));
     if (!s->values || !s->d_values || !s->scratch)
         return error_status(err, STATUS_NO_MEMORY);
-    return stepper_keep(s, STEPPER_KEEP_BYTES, err);
+    return STATUS_OK;
 }
 
 enum status stepper_create(struct stepper **out, const struct optimizer_spec *optimizer,
@@ -256,7 +226,6 @@ void stepper_free(struct stepper *s)
     for (size_t i = 0; i < MAX_MOMENTS; i++)
         mem_free(s->moment[i]);
     mem_free(s->loss_part);
-    drop_kept(s);
     mem_free(s->values);
     mem_free(s->d_values);
     mem_free(s->scratch);
@@ -339,14 +308,14 @@ static void learn_tile(const struct stepper *s, struct worker *w, size_t number,
     s->loss_part[number] = s->task->class->loss(s->task, &tile);
     go_backward(s, &tile, w->tile, w->d_input, gradient);
 }
+
 /* The two passes around a measurement. */
 static void see_tile(const struct stepper *s, struct worker *w, size_t number, float *gradient)
 {
     (void)gradient;
     struct task_tile tile = tile_of(s, w, number);
-    struct mlp_tile *mlp_tile = s->kept[number] ? s->kept[number] : w->tile;
     s->task->class->draw(s->task, &tile);
-    go_forward(s, &tile, mlp_tile, NULL, s->values + tile.first * field_n_outputs(s->field));
+    go_forward(s, &tile, w->tile, NULL, s->values + tile.first * field_n_outputs(s->field));
 }
 
 static void go_back_over_tile(const struct stepper *s, struct worker *w, size_t number,
@@ -354,13 +323,11 @@ static void go_back_over_tile(const struct stepper *s, struct worker *w, size_t 
 {
     struct task_tile tile = tile_of(s, w, number);
     const size_t n_outputs = field_n_outputs(s->field), first = tile.first * n_outputs;
-    struct mlp_tile *mlp_tile = s->kept[number];
     s->task->class->draw(s->task, &tile);
-    if (!mlp_tile)
-        go_forward(s, &tile, mlp_tile = w->tile, NULL, w->values);
+    go_forward(s, &tile, w->tile, NULL, w->values);
     mlp_output_backward(mlp_get_spec(field_mlp(s->field))->output_activation, tile.n * n_outputs,
                         s->values + first, s->d_values + first, w->d_raw);
-    go_backward(s, &tile, mlp_tile, w->d_input, gradient);
+    go_backward(s, &tile, w->tile, w->d_input, gradient);
 }
 
 typedef void (*tile_function)(const struct stepper *s, struct worker *w, size_t number,

@@ -13,10 +13,10 @@
  *
  *   every member: its parts, tile by tile: draw, encode, forward; values are kept        | barrier
  *   every member: the measurement                                                        | barrier
- *   every member: its parts again, backward from d_values
+ *   every member: its parts again, forward and backward from d_values
  *
- * Beside values and d_values, activations are kept for the second pass as far as there is memory
- * for them (STEPPER_KEEP_BYTES); tiles beyond that go forward again.
+ * Activations are not kept from one pass to the other: to write and read them takes as long as to
+ * go forward again for a wide network in floats, and three times as long for a narrow one.
  *
  * A batch has as many parts as the team has members, and at least two, whoever computes them: one
  * thread and two give the same bytes, and a team may leave a small step to one of its threads where
@@ -46,13 +46,6 @@ enum status stepper_create(struct stepper **out, const struct optimizer_spec *op
                            const struct task *task, struct team *team,
                            struct error *err) WARN_UNUSED;
 void stepper_free(struct stepper *s);
-
-/* Activations that are kept: going forward again takes longer than writing and reading them. */
-#define STEPPER_KEEP_BYTES ((size_t)256 << 20)
-
-/* Keep other bytes of activations (at most) from now on: what a step computes does not depend on
- * them.  For measurements.  NO_MEMORY: none are kept. */
-enum status stepper_keep(struct stepper *s, size_t n_bytes, struct error *err) WARN_UNUSED;
 
 enum step_outcome {
     STEP_DONE,

@@ -285,32 +285,6 @@ static void one_thread_and_two_give_the_same_bytes(void **state)
     each_kind(check_threads);
 }
 
-/* Some tiles of each part, then none, are kept. */
-static void check_kept(bool is_grid, enum precision precision)
-{
-    struct fixture all, other;
-    double loss[2];
-    fixture_init(&all, is_grid, OPTIMIZER_ADAM, precision, 2);
-    fixture_init(&other, is_grid, OPTIMIZER_ADAM, precision, 2);
-    const struct mlp_pass pass = {true, is_grid, precision};
-    const size_t two_tiles = 2 * mlp_tile_words(field_mlp(other.field), pass) * sizeof(float);
-    for (uint64_t i = 0; i < 20; i++) {
-        if (i % 10 == 0)
-            assert_int_equal(stepper_keep(other.stepper, i == 0 ? two_tiles : 0, NULL), STATUS_OK);
-        assert_int_equal(step(&all, i, 1e-2, &loss[0]), STEP_DONE);
-        assert_int_equal(step(&other, i, 1e-2, &loss[1]), STEP_DONE);
-    }
-    assert_same(&all, &other);
-    fixture_deinit(&all);
-    fixture_deinit(&other);
-}
-
-static void what_is_kept_between_passes_does_not_change_a_bit(void **state)
-{
-    (void)state;
-    each_kind(check_kept);
-}
-
 static struct trainer *new_trainer(struct fixture *f)
 {
     struct trainer *t = NULL;
@@ -454,7 +428,6 @@ int main(void)
         cmocka_unit_test(gradient_of_frequencies_is_that_of_differences),
         cmocka_unit_test(gradient_of_a_grid_is_that_of_differences),
         cmocka_unit_test(one_thread_and_two_give_the_same_bytes),
-        cmocka_unit_test(what_is_kept_between_passes_does_not_change_a_bit),
         cmocka_unit_test(a_resumed_fit_is_the_unbroken_one),
         cmocka_unit_test(a_fit_comes_to_what_was_measured),
         cmocka_unit_test(a_loss_that_is_not_finite_changes_nothing),
