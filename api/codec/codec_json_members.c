@@ -231,7 +231,8 @@ enum status codec_json_resolve(json_t *caller, const json_t *base, const char *p
     json_t *resolved = json_object();
     if (!resolved)
         return problem_add(problems, STATUS_NO_MEMORY, pointer, "out of memory");
-    for (size_t i = 0; i < n; i++) {
+    /* Without memory for one, those that ask for it would seem to be wrong. */
+    for (size_t i = 0; i < n && status != STATUS_NO_MEMORY; i++) {
         const struct member *m = &members[i];
         char place[POINTER_SIZE];
         codec_json_pointer(place, pointer, m->name);

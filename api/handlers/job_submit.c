@@ -228,8 +228,12 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
         err->status = st = STATUS_CONFLICT; /* the job itself was found before */
     if (st == STATUS_OK)
         st = codec_spec_facts(&dataset, &facts, err);
-    if (st == STATUS_OK && codec_spec_read_json(spec_json, &facts, &spec, &problems) != STATUS_OK)
-        st = error_set(err, STATUS_INTERNAL, "", "the job's spec: %s", problems.item[0].detail);
+    if (st == STATUS_OK) {
+        st = codec_spec_read_json(spec_json, &facts, &spec, &problems);
+        if (st != STATUS_OK)
+            st = error_set(err, st == STATUS_NO_MEMORY ? st : STATUS_INTERNAL, "",
+                           "the job's spec: %s", problems.item[0].detail);
+    }
     if (st == STATUS_OK)
         st = codec_spec_settle(spec_json, &spec, &service->arithmetic, err);
     if (st == STATUS_OK)
