@@ -18,6 +18,7 @@ import argparse
 import gzip
 import io
 import json
+import sys
 import time
 import urllib.request
 
@@ -312,8 +313,8 @@ CELLS = {  # what the body has over the preset `paper`; the rate of shape falls 
     "mri": dict(encoding={**GAUSSIAN, "sigma": 3}, steps=200, learning_rate=2e-3, measure={"mask_sigma": 4.62, "n_draws": 7400}),
     "shape": dict(encoding={**GAUSSIAN, "sigma": 4}, network={"n_hidden_layers": 7}, steps=1500, batch_size=4096,
                   learning_rate=5e-4, schedule={"type": "exponential", "decay_rate": 0.1, "decay_steps": 750}),
-    "views": dict(encoding={**GAUSSIAN, "sigma": 4}, steps=1200, batch_size=512 * 48, learning_rate=5e-4,
-                  measure={"near": 2, "far": 6, "n_samples": 48}),
+    "views": dict(encoding={**GAUSSIAN, "sigma": 4}, steps=800, batch_size=512 * 32, learning_rate=5e-4,
+                  measure={"near": 2, "far": 6, "n_samples": 32}),
 }
 ALLOWED = {"psnr": 0.3, "test_psnr": 0.3, "iou_uniform": 0.01, "iou_boundary": 0.01}
 KINDS = {"ct": "image", "mri": "volume"}
@@ -369,5 +370,6 @@ if __name__ == "__main__":
             start = start_of(body, {"downscale": 4} if task == "views" else {})
             here.append(run_job(body)["metrics"])
             there.append(FITS[task](start, data, cell, seed))
+            print(task, seed, here[-1], there[-1], file=sys.stderr, flush=True)
         for key in there[0]:
             show(task, what, key, cell, [m[key] for m in here], [m[key] for m in there])
