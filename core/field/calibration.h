@@ -4,8 +4,8 @@
  *
  * All but tables and probes is done in three rounds.  In a round the fastest of some runs counts,
  * since what else the machine does only makes them slower; of the rounds the middle one, for each
- * number alone.  It takes some tenths of a second of good kernels, and up to 60 MiB: tables that no
- * cache holds are among what is measured.
+ * number alone.  It takes some tenths of a second of good kernels, and up to 60 MiB beside its
+ * probes: tables that no cache holds are among what is measured.
  *
  * Whether other work of the machine came in between is seen by how long the members waited for a
  * processor (core/base/run_delay.h).  Others that share caches, memory or a core's two threads, but

@@ -27,7 +27,7 @@ enum { PROBE_TRIANGLES = 20000 };
 
 struct probes;
 
-/* The team helps to make them.  NO_MEMORY. */
+/* The team helps to make them; they take 30 MiB.  NO_MEMORY. */
 enum status probes_create(struct probes **out, const struct kernel *kernel, struct team *team,
                           struct error *err) WARN_UNUSED;
 void probes_free(struct probes *p); /* NULL is fine */

@@ -329,7 +329,7 @@ struct subject {
 };
 
 static const struct subject subjects[] = {
-    {"image", "picture", 512}, {"volume", NULL, 0},    {"shape", "shape", 182},
+    {"image", "picture", 512}, {"volume", NULL, 0},    {"shape", "shape", 150},
     {"views", "views", 400},   {"ct", "phantom", 256}, {"mri", "phantom3d", 96},
 };
 enum { N_SUBJECTS = sizeof subjects / sizeof *subjects };
