@@ -103,14 +103,16 @@ parser.add_argument("files", nargs="+")
 parser.add_argument("--precision", default="auto")
 parser.add_argument("--steps", type=int)
 parser.add_argument("--sigma", type=float)
+parser.add_argument("--scale", type=float)
 parser.add_argument("--seeds", default="0")
 parser.add_argument("--only", default="", help="of these mappings, by commas")
 arguments = parser.parse_args()
 group = GROUPS[arguments.group]
 if arguments.steps:
     group["train"]["steps"] = arguments.steps
-if arguments.sigma:
-    group["sigma"] = arguments.sigma
+for name in ("sigma", "scale"):
+    if getattr(arguments, name):
+        group[name] = getattr(arguments, name)
 datasets = [call("/v1/datasets?kind=" + group["kind"], open(f, "rb").read(), "application/octet-stream")["id"]
             for f in arguments.files]
 print(f"| mapping | {group['metric']} | the paper's, full size | each |\n|---|---|---|---|")

@@ -1,5 +1,6 @@
 #include "server/calibrator.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <time.h>
@@ -110,6 +111,7 @@ static bool improve(struct calibrator *c)
     struct error err = {0};
     const bool is_first = !c->is_over;
     const enum status status = measure(c, &costs, &err);
+    malloc_trim(0); /* some tens of megabytes, which the allocator would keep for the next time */
     tell(is_first, status, &costs, &err);
     pthread_mutex_lock(&c->lock);
     if (status == STATUS_OK && !(c->is_known && c->costs.lost <= costs.lost)) {
