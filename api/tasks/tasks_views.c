@@ -222,7 +222,7 @@ static double ray_point(const struct spec *spec, const struct costs *costs)
  * come to, one thread finds while the others wait. */
 static double grid_seconds(const struct spec *spec, const struct costs *costs)
 {
-    static const double cell = 30e-9, all_cells = 8e-3; /* a core of 2023 */
+    static const double cell = 30e-9, all_cells = 8e-3; /* not measured: a small part */
     const double n = OCCUPANCY_CELLS_LOOKED_AT, threads = (double)costs->n_threads;
     const double update = n * (cost_value(costs, &spec->field) + threads * cell);
     return (update + threads * all_cells) / OCCUPANCY_PERIOD;
