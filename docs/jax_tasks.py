@@ -17,15 +17,13 @@ points, the mask of mri) is drawn by JAX.  volume and ct draw nothing: there the
 import argparse
 import gzip
 import io
-import json
 import sys
-import time
-import urllib.request
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+import service
 from numpy_field import parse
 
 NETWORK = {"n_hidden_layers": 3, "width": 64}
@@ -237,21 +235,6 @@ def fit_views(start, scene, cell, seed):
 
 # --- the service ---
 
-def call(path, body=None, content_type="application/json"):
-    request = urllib.request.Request(arguments.url + path, body, {"Content-Type": content_type})
-    return urllib.request.urlopen(request).read()
-
-
-def run_job(body):
-    job = json.loads(call("/v1/jobs", json.dumps(body).encode()))
-    while job["status"] in ("queued", "running"):
-        time.sleep(0.2)
-        job = json.loads(call("/v1/jobs/" + job["id"]))
-    if job["status"] != "succeeded":
-        raise SystemExit(f"{job['id']} {job['status']}: {job['error']}")
-    return job
-
-
 def body_of(task, cell, dataset, seed):
     train = {key: cell[key] for key in ("steps", "batch_size", "learning_rate", "schedule") if key in cell}
     return {"dataset_id": dataset, "task": task, "preset": "paper",
@@ -261,7 +244,7 @@ def body_of(task, cell, dataset, seed):
 
 def start_of(body, cheaper):  # b and layers of a seed: those of a step that changes no number
     body = {**body, "train": {**body["train"], "steps": 1, "learning_rate": 1e-30}, "measure": {**body["measure"], **cheaper}}
-    spec, tensors = parse(call(f"/v1/fields/{run_job(body)['field_id']}/weights"))
+    spec, tensors = parse(service.call(arguments.url, f"/v1/fields/{service.fit(arguments.url, body)['field_id']}/weights"))
     return (jnp.asarray(tensors["encoding.b"]),
             [(jnp.asarray(tensors[f"layers.{l}.weight"]), jnp.asarray(tensors[f"layers.{l}.bias"]))
              for l in range(spec["network"]["n_hidden_layers"] + 1)])
@@ -364,11 +347,11 @@ if __name__ == "__main__":
         if task in ("volume", "ct", "mri"):
             cell["batch_size"] = data.size
         kind = KINDS.get(task, task)
-        dataset = json.loads(call("/v1/datasets?kind=" + kind, upload, "application/octet-stream"))["id"]
+        dataset = service.post_dataset(arguments.url, kind, upload)
         for seed in range(arguments.seeds):
             body = body_of(task, cell, dataset, seed)
             start = start_of(body, {"downscale": 4} if task == "views" else {})
-            here.append(run_job(body)["metrics"])
+            here.append(service.fit(arguments.url, body)["metrics"])
             there.append(FITS[task](start, data, cell, seed))
             print(task, seed, here[-1], there[-1], file=sys.stderr, flush=True)
         for key in there[0]:

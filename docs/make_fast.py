@@ -16,13 +16,9 @@ import io
 import json
 import os
 import time
-import urllib.request
 import zipfile
 
-
-def call(path, body=None, content_type="application/json"):
-    request = urllib.request.Request(arguments.url + path, body, {"Content-Type": content_type})
-    return json.loads(urllib.request.urlopen(request).read())
+import service
 
 
 def read(path):
@@ -59,16 +55,11 @@ parser.add_argument("--pid", type=int)
 arguments = parser.parse_args()
 print("| data | seconds | steps | MiB | metrics | field |\n|---|---|---|---|---|---|")
 for path in arguments.files:
-    dataset = call("/v1/datasets?kind=" + arguments.kind, read(path), "application/octet-stream")["id"]
+    dataset = service.post_dataset(arguments.url, arguments.kind, read(path))
     posted = time.time()
-    job = call("/v1/jobs", json.dumps({"dataset_id": dataset, "task": arguments.task, "preset": "fast", **arguments.body}).encode())
-    peak = 0.0
-    while job["status"] in ("queued", "running"):
-        time.sleep(0.1)
-        peak = max(peak, peak_mib(arguments.pid)) if arguments.pid else peak
-        job = call("/v1/jobs/" + job["id"])
-    if job["status"] != "succeeded":
-        raise SystemExit(f"{job['id']} {job['status']}: {job['error']}")
+    peaks = [0.0]
+    job = service.fit(arguments.url, {"dataset_id": dataset, "task": arguments.task, "preset": "fast", **arguments.body},
+                      lambda: peaks.append(peak_mib(arguments.pid)) if arguments.pid else None)
     metrics = ", ".join(f"{key} {value:.4g}" for key, value in job["metrics"].items() if value is not None)
     print(f"| {os.path.basename(path.rstrip('/'))} | {time.time() - posted:.1f} | {job['step']} "
-          f"| {peak:.0f} | {metrics} | {job['field_id']} |", flush=True)
+          f"| {max(peaks):.0f} | {metrics} | {job['field_id']} |", flush=True)

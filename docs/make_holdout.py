@@ -7,9 +7,8 @@ Each row is one setting, a mean over the pictures; the last ones are interpolati
 """
 import argparse
 import datetime
-import json
-import time
-import urllib.request
+
+import service
 
 GRID = {"type": "hashgrid", "n_levels": 12, "base_resolution": 32, "log2_hashmap_size": 18}
 GAUSSIAN = {"type": "gaussian", "n_frequencies": 256, "sigma": 10}
@@ -37,20 +36,9 @@ ROWS = [  # name, preset, field, train
 BASELINES = ["nearest", "bilinear", "bicubic"]
 
 
-def call(path, body=None, content_type="application/json"):
-    request = urllib.request.Request(arguments.url + path, body, {"Content-Type": content_type})
-    return json.loads(urllib.request.urlopen(request).read())
-
-
 def fit(dataset, preset, field, train):
     body = {"dataset_id": dataset, "preset": preset, "field": field, "train": {**HOLDOUTS[arguments.holdout], **train}}
-    job = call("/v1/jobs", json.dumps(body).encode())
-    while job["status"] in ("queued", "running"):
-        time.sleep(0.2)
-        job = call("/v1/jobs/" + job["id"])
-    if job["status"] != "succeeded":
-        raise SystemExit(f"{job['id']} {job['status']}: {job['error']}")
-    return job
+    return service.fit(arguments.url, body)
 
 
 def seconds(job):
@@ -70,7 +58,7 @@ parser.add_argument("pictures", nargs="+")
 parser.add_argument("--holdout", choices=HOLDOUTS, default="odd_pixels")
 parser.add_argument("--rows", default=",".join(str(i) for i in range(len(ROWS))))
 arguments = parser.parse_args()
-datasets = [call("/v1/datasets?kind=image", open(p, "rb").read(), "image/png")["id"] for p in arguments.pictures]
+datasets = [service.post_dataset(arguments.url, "image", open(p, "rb").read()) for p in arguments.pictures]
 print("| setting | held-out pixels | each picture | training pixels | steps | seconds |\n|---|---|---|---|---|---|")
 for name, preset, field, train in (ROWS[int(i)] for i in arguments.rows.split(",")):
     jobs = [fit(d, preset, field, train) for d in datasets]

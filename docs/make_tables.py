@@ -15,10 +15,9 @@ its frequencies and mask; views have a quarter of its pixels along each side, an
 files and seeds, with the (population) standard deviation.
 """
 import argparse
-import json
 import statistics
-import time
-import urllib.request
+
+import service
 
 RATES = {"ct": {"none": 0.01, "basic": 0.01}, "views": {"none": 0.01, "basic": 0.005}}  # where they are not the preset's
 NETWORKS = {"shape": {"n_hidden_layers": 7, "width": 128}}
@@ -63,21 +62,10 @@ def mappings(group):
     return [(name, table[name]) for name in group["paper"]]
 
 
-def call(path, body=None, content_type="application/json"):
-    request = urllib.request.Request(arguments.url + path, body, {"Content-Type": content_type})
-    return json.loads(urllib.request.urlopen(request).read())
-
-
 def fit(dataset, group, field, train, preset="paper"):
     body = {"dataset_id": dataset, "task": group["task"], "preset": preset, "field": field,
             "train": {"precision": arguments.precision, **train}, "measure": group["measure"]}
-    job = call("/v1/jobs", json.dumps(body).encode())
-    while job["status"] in ("queued", "running"):
-        time.sleep(0.2)
-        job = call("/v1/jobs/" + job["id"])
-    if job["status"] != "succeeded":
-        raise SystemExit(f"{job['id']} {job['status']}: {job['error']}")
-    return job["metrics"]
+    return service.fit(arguments.url, body)["metrics"]
 
 
 def fit_mapping(dataset, group, name, encoding, seed):
@@ -113,8 +101,7 @@ if arguments.steps:
 for name in ("sigma", "scale"):
     if getattr(arguments, name):
         group[name] = getattr(arguments, name)
-datasets = [call("/v1/datasets?kind=" + group["kind"], open(f, "rb").read(), "application/octet-stream")["id"]
-            for f in arguments.files]
+datasets = [service.post_dataset(arguments.url, group["kind"], open(f, "rb").read()) for f in arguments.files]
 print(f"| mapping | {group['metric']} | the paper's, full size | each |\n|---|---|---|---|")
 for name, encoding in mappings(group):
     if arguments.only and name not in arguments.only.split(","):

@@ -9,13 +9,12 @@ usage: build/release/farfield serve --listen 127.0.0.1:8080 &
 lies from bicubic interpolation (dB), at the pixels' corners, where a field was shown nothing.
 """
 import io
-import json
 import sys
-import time
-import urllib.request
 
 import numpy as np
 from PIL import Image
+
+import service
 
 ZOOM = 16
 FIELDS = {
@@ -31,29 +30,17 @@ def box(shift=0.0):
     return (left + shift, top + shift, left + side + shift, top + side + shift)
 
 
-def call(path, body=None, content_type="application/json"):
-    return urllib.request.urlopen(urllib.request.Request(url + path, body, {"Content-Type": content_type})).read()
-
-
-def fit(dataset, settings):
-    job = json.loads(call("/v1/jobs", json.dumps({"dataset_id": dataset, **settings}).encode()))
-    while job["status"] in ("queued", "running"):
-        time.sleep(0.2)
-        job = json.loads(call("/v1/jobs/" + job["id"]))
-    return job
-
-
 def render(job, region, pixels, image_format):
     bbox = ",".join(str(n) for n in region)
-    return io.BytesIO(call(f"/v1/fields/{job['field_id']}/image?bbox={bbox}&width={pixels}&format={image_format}"))
+    return io.BytesIO(service.call(url, f"/v1/fields/{job['field_id']}/image?bbox={bbox}&width={pixels}&format={image_format}"))
 
 
 image = Image.open(picture).convert("RGB")
-dataset = json.loads(call("/v1/datasets?kind=image", open(picture, "rb").read(), "image/png"))["id"]
+dataset = service.post_dataset(url, "image", open(picture, "rb").read())
 panels = [image.resize((side * ZOOM,) * 2, how, box=box()) for how in (Image.NEAREST, Image.BICUBIC)]
 there = np.asarray(image.resize((side,) * 2, Image.BICUBIC, box=box(0.5)), "f8") / 255
 for name, settings in FIELDS.items():
-    job = fit(dataset, settings)
+    job = service.fit(url, {"dataset_id": dataset, **settings})
     here = np.load(render(job, box(0.5), side, "npy"))
     print(f"{name}: {job['step']} steps, {job['metrics']['psnr']:.2f} dB over all pixels, "
           f"{-10 * np.log10(np.mean((here - there) ** 2)):.2f} dB from bicubic at the corners", flush=True)
