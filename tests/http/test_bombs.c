@@ -225,22 +225,28 @@ static struct bytes make_zip(size_t n_members, size_t n_zeros, bool is_shared)
     return bytes;
 }
 
+/* The bytes of a file; takes it. */
+static struct bytes take(struct buffer *file)
+{
+    struct bytes bytes = {0};
+    bytes_append(&bytes, file->data, file->size);
+    buffer_deinit(file);
+    return bytes;
+}
+
 /* A scene of one picture. */
 static struct bytes make_scene(struct bytes picture)
 {
     struct small_scene s;
-    struct bytes bytes = {0};
     small_scene_init(&s);
     small_scene_text(&s, "transforms.json",
                      "{\"fl_x\": 1, \"frames\": [{\"file_path\": \"a\", \"transform_matrix\": "
                      "[[1,0,0,0],[0,1,0,0],[0,0,1,4]]}]}");
     small_scene_bytes(&s, "a.png", picture.data, picture.n);
     struct buffer zip = small_scene_zip(&s);
-    bytes_append(&bytes, zip.data, zip.size);
-    buffer_deinit(&zip);
     small_scene_deinit(&s);
     bytes_free(&picture);
-    return bytes;
+    return take(&zip);
 }
 
 static void archives_that_would_explode_are_refused_at_once(void **state)
@@ -273,16 +279,13 @@ static void archives_that_would_explode_are_refused_at_once(void **state)
 /* A NIfTI file of bytes that are zero, packed by gzip, more zeros behind what its header counts. */
 static struct bytes make_nifti(const size_t size[3], size_t n_data)
 {
-    struct bytes bytes = {0};
     struct buffer file, packed;
     buffer_init(&file, n_data + NIFTI_DATA);
     buffer_init(&packed, n_data + NIFTI_DATA);
     nifti_make(&file, false, nifti_datatypes[0].code, 3, size, n_data);
     gzip_append(&packed, file.data, file.size);
-    bytes_append(&bytes, packed.data, packed.size);
     buffer_deinit(&file);
-    buffer_deinit(&packed);
-    return bytes;
+    return take(&packed);
 }
 
 static void volumes_cost_what_their_limits_say(void **state)
@@ -345,17 +348,15 @@ static void headers_that_claim_too_much_are_refused(void **state)
 /* Two arrays of one number each, whose headers say otherwise. */
 static struct bytes make_measurement(const char *name, const char *shape, const char *other)
 {
-    struct bytes bytes = {0}, one = make_npy("<f4", shape, "\0\0\x80?", 4),
+    struct bytes one = make_npy("<f4", shape, "\0\0\x80?", 4),
                  two = make_npy("<f4", shape, "\0\0\x80?", 4);
     const struct zip_entry entries[] = {{name, one.data, one.n}, {other, two.data, two.n}};
     struct buffer zip;
     buffer_init(&zip, 1 << 20);
     assert_int_equal(zip_archive_encode(entries, 2, "the archive", &zip, NULL), STATUS_OK);
-    bytes_append(&bytes, zip.data, zip.size);
-    buffer_deinit(&zip);
     bytes_free(&one);
     bytes_free(&two);
-    return bytes;
+    return take(&zip);
 }
 
 static void measurements_that_claim_too_much_are_refused(void **state)
