@@ -100,8 +100,6 @@ enum status codec_spec_read_json(json_t *spec, const struct spec_facts *facts, s
         return problem_add(problems, STATUS_INVALID, "/task", "'task' is not known here");
     enum status status = read_parts(spec, row, facts, &s, problems);
     memcpy(s.source_from_unit, facts->source_from_unit, sizeof s.source_from_unit);
-    s.value_low = facts->value_low;
-    s.value_high = facts->value_high;
     for (size_t d = 0; d < LIMIT_DIMS; d++) {
         s.low[d] = facts->blank[d][0];
         s.high[d] = 1.0 - facts->blank[d][1];
@@ -246,7 +244,7 @@ json_t *codec_spec_summary(const struct spec *spec, const struct spec_facts *fac
                      (json_int_t)spec->field.encoding.n_inputs, "n_outputs",
                      (json_int_t)spec->field.network.n_outputs, "n_parameters",
                      (json_int_t)n_parameters, "domain", domain_json(spec, facts), "values", "low",
-                     spec->value_low, "high", spec->value_high);
+                     facts->value_low, "high", facts->value_high);
 }
 
 /* --- and back --- */

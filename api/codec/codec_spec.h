@@ -99,7 +99,6 @@ struct spec {
     double holdout_fraction;
     struct spec_measure measure;
     double source_from_unit[3][4];           /* of the field's domain */
-    double value_low, value_high;            /* what stands as 0 and 1: the facts', or the task's */
     double low[3], high[3];                  /* the part of the unit cube that is learned from */
     struct encoding_spec *parts;             /* of encoding `concat` */
     double *numbers[1 + ENCODING_MAX_PARTS]; /* of encodings `explicit`: b, then a */

@@ -25,6 +25,8 @@ static void unit_points(void *context, size_t first, size_t n, float *unit)
 static void take_outputs(void *context, size_t first, size_t n, const struct field_outputs *out)
 {
     const struct part *part = context;
+    if (part->e->frame == FRAME_SOURCE)
+        field_outputs_to_source(part->e->entry->field, n, out);
     part->e->take(part->e->context, part->first + first, n, out);
 }
 

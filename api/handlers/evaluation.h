@@ -3,7 +3,8 @@
  * endpoint or format they came by.
  *
  * A point is float32 in the frame that was asked for.  It becomes unit coordinates by the domain's
- * one conversion (core/field/domain.h), so the same point has the same bits everywhere.
+ * one conversion (core/field/domain.h), so the same point has the same bits everywhere.  Values
+ * that are lengths (signed distances) are in the units of that frame, too.
  */
 #ifndef API_HANDLERS_EVALUATION_H
 #define API_HANDLERS_EVALUATION_H

@@ -26,7 +26,7 @@ static const char *const format_names[] = {"glb", "ply", NULL};
 static const char *const format_types[] = {"model/gltf-binary", "application/ply"};
 
 enum {
-    MESH_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    MESH_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
     DEFAULT_RESOLUTION = 128,
     LEAST_RESOLUTION = 8,
     FILE_OVERHEAD = 1 << 16,

@@ -31,7 +31,7 @@ enum slice_orientation { SLICE_ARRAY, SLICE_UPRIGHT };
 static const char *const orientation_names[] = {"array", "upright", NULL};
 
 enum {
-    SLICE_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    SLICE_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
 };
 
 /* What is asked for, complete. */

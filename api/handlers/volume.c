@@ -27,7 +27,7 @@ static const char *const format_names[] = {"nii.gz", "npy", NULL};
 static const char *const format_types[] = {"application/gzip", "application/x-npy"};
 
 enum {
-    VOLUME_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
+    VOLUME_VERSION = 2, /* raised when the same question gets other bytes: part of the entity tag */
     FILE_OVERHEAD = 1 << 20,
     MAX_NIFTI_SIDE = 32767,
 };

@@ -32,7 +32,7 @@ struct task_bytes {
 
 /* The surface of a field: where what it measures passes a level. */
 struct task_surface {
-    float level; /* where the client does not say */
+    float level; /* where the client does not say; in source units where it has a unit */
     bool is_inside_below;
     /* What is measured, values [n], at unit coordinates [n, 3] where the field gives outputs [n,
      * n_outputs].  NULL: the first output. */

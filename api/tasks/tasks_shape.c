@@ -65,14 +65,12 @@ static enum status check(const struct spec *spec, const struct spec_facts *facts
     return STATUS_OK;
 }
 
-/* A distance is in sides of the cube. */
+/* A distance is learned in sides of the cube. */
 static void place(struct spec *spec, const struct spec_facts *facts)
 {
     (void)facts;
-    if (spec->measure.shape.target == SHAPE_SDF) {
-        spec->value_low = 0.0;
-        spec->value_high = spec->source_from_unit[0][0];
-    }
+    if (spec->measure.shape.target == SHAPE_SDF)
+        spec->field.length = spec->source_from_unit[0][0];
 }
 
 static size_t n_outputs(const struct spec *spec, const struct spec_facts *facts)
@@ -136,7 +134,6 @@ static void surface_values(const struct spec *spec, const struct field *f, size_
                            const float *unit, const float *outputs, float *values)
 {
     const bool is_sdf = spec->measure.shape.target == SHAPE_SDF;
-    (void)f;
     for (size_t i = 0; i < n; i++) {
         double beyond = 0.0;
         for (size_t d = 0; d < 3; d++) {
@@ -147,6 +144,7 @@ static void surface_values(const struct spec *spec, const struct field *f, size_
         if (beyond > 0.0)
             values[i] = is_sdf ? fmaxf(outputs[i], (float)beyond) : 0.0f;
     }
+    field_outputs_to_source(f, n, &(struct field_outputs){.values = values});
 }
 
 /* An occupancy passes one half, a distance 0. */

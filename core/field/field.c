@@ -14,6 +14,7 @@ struct field {
     struct mlp *mlp;
     const struct kernel *kernel;
     struct domain domain;
+    float length;      /* of a value of 1; 0: values are no lengths */
     size_t n_inputs;   /* D */
     size_t n_outputs;  /* C */
     size_t n_encoding; /* floats of the encoding's part of params */
@@ -44,6 +45,7 @@ enum status field_create(struct field **out, const struct field_spec *spec,
         return error_status(err, STATUS_NO_MEMORY);
     f->kernel = kernel;
     f->domain = spec->domain;
+    f->length = (float)spec->length;
     enum status status = encoding_create(&f->encoding, &spec->encoding, err);
     if (status != STATUS_OK)
         goto out;
@@ -454,4 +456,19 @@ void field_derivatives(const struct field *f, struct field_workspace *w, size_t 
         copy_rows(out->gradient, first, w->gradient, count, n_outputs * f->n_inputs);
         copy_rows(out->laplacian, first, w->laplacian, count, n_outputs);
     }
+}
+
+static void scale_rows(const struct field *f, size_t n, float *rows)
+{
+    for (size_t i = 0; rows && i < n; i++)
+        rows[i] *= f->length;
+}
+
+void field_outputs_to_source(const struct field *f, size_t n, const struct field_outputs *out)
+{
+    if (f->length == 0.0f)
+        return;
+    scale_rows(f, n * f->n_outputs, out->values);
+    scale_rows(f, n * f->n_outputs * f->n_inputs, out->gradient);
+    scale_rows(f, n * f->n_outputs, out->laplacian);
 }

@@ -32,6 +32,8 @@ struct field_spec {
     struct encoding_spec encoding;
     struct mlp_spec network;
     struct domain domain;
+    double
+        length; /* values are lengths: source units of a value of 1; 0: they are something else */
     size_t n_mask; /* bytes of the field's mask; 0: it has none */
 };
 
@@ -138,6 +140,10 @@ struct field_outputs {
  * for FIELD_GRADIENTS or FIELD_LAPLACIANS. */
 void field_derivatives(const struct field *f, struct field_workspace *w, size_t n,
                        const float *unit, bool in_source, const struct field_outputs *out);
+
+/* What was computed at n points, in place: values that are lengths (signed distances), and with
+ * them their derivatives, become those of source units.  Others stay as they are. */
+void field_outputs_to_source(const struct field *f, size_t n, const struct field_outputs *out);
 
 /* --- files --- */
 

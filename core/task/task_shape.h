@@ -4,7 +4,8 @@
  *
  *   occupancy   1 inside, 0 outside; with a softness w, 1 / (1 + exp(d / w)) of the signed distance
  *               d: places the surface between points, where 0 and 1 only say on which side they are
- *   sdf         the signed distance, negative inside, in sides of the unit cube
+ *   sdf         the signed distance, negative inside, in sides of the unit cube, which is what a
+ *               side is long in source units (struct field_spec, length)
  *
  * Points are drawn anew in every step (pool 0: as in the paper), or once, in the order of a curve
  * through space, and visited as the pixels of a picture are (core/task/visit.h): labels cost more

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "core/format/nifti.h"
 #include "core/format/png.h"
 #include "tests/http/fit.h"
 #include "tests/support/small_mesh.h"
@@ -111,14 +112,21 @@ static int stop(void **state)
     return 0;
 }
 
-/* In the file's own units and axes. */
-static double value_at(const char *field, double x, double y, double z)
+static double value_in(const char *field, double x, double y, double z, const char *frame)
 {
-    json_t *v = answer_json(
-        service_get(&service, "/v1/fields/%s/value?x=%g&y=%g&z=%g", field, x, y, z), 200);
+    json_t *v =
+        answer_json(service_get(&service, "/v1/fields/%s/value?x=%.9g&y=%.9g&z=%.9g&frame=%s",
+                                field, x, y, z, frame),
+                    200);
     const double value = json_number_value(json_array_get(member_get(v, "value"), 0));
     json_decref(v);
     return value;
+}
+
+/* In the file's own units and axes. */
+static double value_at(const char *field, double x, double y, double z)
+{
+    return value_in(field, x, y, z, "source");
 }
 
 static void values_say_inside_and_how_far(void **state)
@@ -127,10 +135,87 @@ static void values_say_inside_and_how_far(void **state)
     assert_true(value_at(occupancy, 10, 20, 30) > 0.9);
     assert_true(value_at(occupancy, 10, 22, 31) > 0.5);
     assert_true(value_at(occupancy, 12.7, 22.7, 30) < 0.5);
-    /* sides of the domain are 6 wide */
-    assert_true(fabs(value_at(sdf, 10, 20, 30) + 0.5) < 0.05);
-    assert_true(fabs(value_at(sdf, 10, 20, 33)) < 0.02);
-    assert_true(fabs(value_at(sdf, 12.7, 22.7, 30) - (2.7 * sqrt(2.0) / 6.0 - 0.5)) < 0.02);
+    assert_true(fabs(value_at(sdf, 10, 20, 30) + 3.0) < 0.3);
+    assert_true(fabs(value_at(sdf, 10, 20, 33)) < 0.12);
+    assert_true(fabs(value_at(sdf, 12.7, 22.7, 30) - (2.7 * sqrt(2.0) - 3.0)) < 0.12);
+}
+
+static struct bytes body_of(struct answer a)
+{
+    struct bytes body = {0};
+    assert_int_equal(a.status, 200);
+    bytes_append(&body, a.body.data, a.body.n);
+    answer_free(&a);
+    return body;
+}
+
+static float last_float(struct bytes body)
+{
+    float last;
+    memcpy(&last, body.data + body.n - sizeof last, sizeof last);
+    bytes_free(&body);
+    return last;
+}
+
+/* Of the first point and its one value. */
+static double number_of(const json_t *answer, const char *name, size_t i)
+{
+    const json_t *at = json_array_get(member_get(answer, name), 0), *row = json_array_get(at, 0);
+    return json_number_value(json_is_array(row) ? json_array_get(row, i) : row);
+}
+
+/* Coordinates in source units, distances in source units; both in sides of the domain, which are 6
+ * long, where that is asked for.  How fast a distance grows is the same in both. */
+static void distances_are_in_the_frame_of_their_points(void **state)
+{
+    (void)state;
+    static const char at[] = "{\"coords\":[[11,20.5,32]],\"outputs\":[\"value\",\"gradient\"]}";
+    static const char unit[] = "{\"coords\":[[%.9g,%.9g,%.9g]],\"frame\":\"unit\","
+                               "\"outputs\":[\"value\",\"gradient\"]}";
+    char path[96], body[256];
+    snprintf(path, sizeof path, "/v1/fields/%s/query", sdf);
+    snprintf(body, sizeof body, unit, 4.0 / 6, 3.5 / 6, 5.0 / 6);
+    json_t *long_ones = answer_json(service_post_json(&service, path, at), 200);
+    json_t *parts = answer_json(service_post_json(&service, path, body), 200);
+    const double value = number_of(long_ones, "value", 0);
+    assert_true(fabs(value) > 0.1);
+    assert_true(fabs(value - 6 * number_of(parts, "value", 0)) < 1e-3);
+    double slope = 0.0;
+    for (size_t d = 0; d < 3; d++) {
+        const double along = number_of(long_ones, "gradient", d);
+        slope += along * along;
+        assert_true(fabs(along - number_of(parts, "gradient", d)) < 0.02);
+    }
+    assert_true(sqrt(slope) > 0.5 && sqrt(slope) < 1.5);
+    json_decref(long_ones);
+    json_decref(parts);
+}
+
+/* The same number wherever it is asked for: the last voxel of 2 x 2 x 2 is at three quarters of
+ * every axis, and the only one of a slice through it is in its middle. */
+static void slices_and_volumes_hold_what_a_query_answers(void **state)
+{
+    (void)state;
+    const float value = (float)value_at(sdf, 11.5, 21.5, 31.5);
+    assert_true(value == last_float(body_of(service_get(
+                             &service, "/v1/fields/%s/volume?shape=2,2,2&format=npy", sdf))));
+    const float middle = (float)value_at(sdf, 10, 20, 31.5);
+    assert_true(middle ==
+                last_float(body_of(service_get(
+                    &service, "/v1/fields/%s/slice?width=1&height=1&pos=31.5&format=npy", sdf))));
+    const float part = (float)value_in(sdf, 0.5, 0.5, 0.75, "unit");
+    assert_true(part == last_float(body_of(service_get(&service,
+                                                       "/v1/fields/%s/slice?width=1&height=1&pos="
+                                                       "0.75&format=npy&frame=unit",
+                                                       sdf))));
+    struct volume v;
+    struct bytes file = body_of(service_get(&service, "/v1/fields/%s/volume?shape=2,2,2", sdf));
+    assert_int_equal(nifti_decode(file.data, file.n, &v, NULL), STATUS_OK);
+    float stored;
+    volume_read(&v, 7, 1, &stored);
+    assert_true(fabs(v.low + (double)stored * (v.high - v.low) - (double)value) < 1e-4);
+    volume_deinit(&v);
+    bytes_free(&file);
 }
 
 /* From outside the middle of the picture is 7 away, its corners are white. */
@@ -245,6 +330,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_say_inside_and_how_far),
+        cmocka_unit_test(distances_are_in_the_frame_of_their_points),
+        cmocka_unit_test(slices_and_volumes_hold_what_a_query_answers),
         cmocka_unit_test(a_camera_sees_the_sphere),
         cmocka_unit_test(the_domain_is_the_cube_around_the_mesh),
         cmocka_unit_test(the_presets_resolve_for_shapes),

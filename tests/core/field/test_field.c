@@ -274,6 +274,30 @@ static void field_derivatives_follow_the_domain(void **state)
     field_free(f);
 }
 
+/* Lengths are multiplied by what one is; other values have no unit. */
+static void field_outputs_in_source_are_lengths_where_values_are(void **state)
+{
+    (void)state;
+    enum { N = 2 };
+    static const double lengths[] = {0.0, 6.0};
+    for (size_t i = 0; i < 2; i++) {
+        struct field_spec spec = spec_of(ENCODING_GAUSSIAN);
+        spec.length = lengths[i];
+        struct field *f = small_field(&spec, 3);
+        float values[N * C], gradient[N * C * D];
+        for (size_t k = 0; k < N * C * D; k++)
+            gradient[k] = values[k / D] = 1.0f + (float)(k / D);
+        const struct field_outputs out = {.values = values, .gradient = gradient};
+        field_outputs_to_source(f, N, &out);
+        const float by = i == 0 ? 1.0f : 6.0f;
+        for (size_t k = 0; k < N * C * D; k++) {
+            assert_true(values[k / D] == by * (1.0f + (float)(k / D)));
+            assert_true(gradient[k] == by * (1.0f + (float)(k / D)));
+        }
+        field_free(f);
+    }
+}
+
 /* Pixels that are no squares: along each axis its own scale counts. */
 static void field_laplacian_in_source_weighs_each_axis(void **state)
 {
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(split_error_is_that_of_the_values),
         cmocka_unit_test(field_derivatives_match_central_differences),
         cmocka_unit_test(field_derivatives_follow_the_domain),
+        cmocka_unit_test(field_outputs_in_source_are_lengths_where_values_are),
         cmocka_unit_test(field_laplacian_in_source_weighs_each_axis),
         cmocka_unit_test(field_passes_and_laplacian_follow_encoding_and_network),
         cmocka_unit_test(field_init_depends_on_the_seed_alone),
