@@ -17,8 +17,13 @@ enum {
     QUICK_RAYS = 16384,   /* of each set, while training (contract) */
     MAX_DRAWS = 4096,     /* rays that a tile looks for when all miss */
     CHUNK = EYE_RAYS * 4, /* rays of a piece of an evaluation */
+    LEAST_RAYS = 1024,    /* that a PSNR is told by, where a view is not looked at as a whole */
     GUESSED_PLACES = 16,  /* of a walked ray, for n_evaluated */
 };
+
+/* What a view counts at most: a thousandth of the range, less than eight bits can tell.  A view of
+ * nothing, which is met exactly, does not outweigh all others so. */
+static const double most_psnr = 60.0;
 
 /* What draw tells loss: floats of a point.  A ray's numbers stand with its first point. */
 enum {
@@ -75,10 +80,12 @@ static void write_ray(const struct task_views *t, const struct view *v, size_t p
         target[TARGET_DIRECTION + d] = (float)direction[d];
 }
 
+/* Rounded once: a scene may be small and far from the origin of its coordinates. */
 static void write_unit(const struct domain *d, const double source[3], float *unit)
 {
-    const float at[3] = {(float)source[0], (float)source[1], (float)source[2]};
-    domain_unit_from_source(d, 1, at, unit);
+    for (int r = 0; r < 3; r++)
+        unit[r] = (float)(d->offset[r] + d->matrix[r][0] * source[0] + d->matrix[r][1] * source[1] +
+                          d->matrix[r][2] * source[2]);
 }
 
 /* One ray at even depths. */
@@ -145,13 +152,14 @@ static size_t draw_walked_ray(const struct task_views *t, struct rng *rng, size_
     size_t n = occupancy_walk(o, &walk, room + 1, place, unit);
     if (n > room && room < MLP_TILE)
         return n;
-    if (n > room) { /* more than a tile has: longer steps */
+    if (n > room) { /* more than a tile has: longer steps, of which no gap may cost one too many */
         radiance_start(s, &r, jitter, 1.0, &walk);
         const size_t n_all = count_places(o, walk, SIZE_MAX);
-        const double stride = ceil((double)n_all / MLP_TILE);
-        if (!radiance_start(s, &r, jitter, stride, &walk))
-            return 0;
-        n = occupancy_walk(o, &walk, room, place, unit);
+        for (double stride = ceil((double)n_all / MLP_TILE); n > room; stride++) {
+            if (!radiance_start(s, &r, jitter, stride, &walk))
+                return 0;
+            n = occupancy_walk(o, &walk, room + 1, place, unit);
+        }
     }
     if (n == 0)
         return 0;
@@ -349,6 +357,28 @@ static size_t chunks_per_run(size_t n_chunks)
     return n_chunks / 32 + 1;
 }
 
+/* Of few pixels of each view those of some views stand together: of a small thing most views would
+ * have none, and count as perfect. */
+static double mean_psnr(const struct evaluation *e)
+{
+    const struct view_set *set = &e->task->set[e->set];
+    double sum = 0.0;
+    size_t n_sums = 0;
+    for (size_t i = 0; i < set->n_views; n_sums++) {
+        double error = 0.0;
+        size_t n = 0;
+        bool is_whole = false;
+        for (; i < set->n_views && n < LEAST_RAYS && !is_whole; i++) {
+            for (size_t c = (size_t)e->first_chunk[i]; c < e->first_chunk[i + 1]; c++)
+                error += e->error[c];
+            n += rays_of_view(e, i);
+            is_whole = rays_of_view(e, i) == set->before[i + 1] - set->before[i];
+        }
+        sum += fmin(metrics_psnr(error, 3 * n), most_psnr);
+    }
+    return sum / (double)n_sums;
+}
+
 static enum status measure(struct evaluation *e, struct team *team,
                            const struct task_evaluation *how, double *psnr, struct error *err)
 {
@@ -377,14 +407,8 @@ static enum status measure(struct evaluation *e, struct team *team,
             how->progress(how->context, ((double)e->set + (double)e->begin / (double)n_chunks) /
                                             (double)N_VIEW_SETS);
     }
-    double sum = 0.0;
-    for (size_t i = 0; i < set->n_views && status == STATUS_OK; i++) {
-        double error = 0.0;
-        for (size_t c = (size_t)e->first_chunk[i]; c < e->first_chunk[i + 1]; c++)
-            error += e->error[c];
-        sum += metrics_psnr(error, 3 * rays_of_view(e, i));
-    }
-    *psnr = sum / (double)set->n_views;
+    if (status == STATUS_OK)
+        *psnr = mean_psnr(e);
 out:
     mem_free(e->first_chunk);
     mem_free(e->error);

@@ -20,8 +20,10 @@
  *
  * Held out: the views of the data's own test split (else validation split, else every 8th).
  * Metrics: psnr over training views, test_psnr over those held out, each the mean over views of the
- * view's PSNR.  Quick: a fixed part of the pixels, 16,384 of each set.  Full: all of them, up to
- * 2^22 held out and 2^20 trained on, else a fixed part of so many, the same of each view.
+ * view's PSNR, of which more than 60 dB count as 60.  Quick: a fixed part of the pixels, 16,384 of
+ * each set; views of which fewer than 1,024 are looked at stand together until they have so many.
+ * Full: all of them, up to 2^22 held out and 2^20 trained on, else a fixed part of so many, the
+ * same of each view.
  */
 #ifndef CORE_TASK_TASK_VIEWS_H
 #define CORE_TASK_TASK_VIEWS_H

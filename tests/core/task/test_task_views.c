@@ -253,6 +253,143 @@ static void gradients_match_finite_differences(void **state)
     }
 }
 
+/* --- measures --- */
+
+/* Nothing but the background. */
+static void clear(struct image *image)
+{
+    memset(image->u8, 0, image->width * image->height * image->channels);
+}
+
+/* A field of zeros shows a view of nothing as it is, without an error: the other views count, too.
+ */
+static void a_view_of_nothing_does_not_outweigh_the_others(void **state)
+{
+    (void)state;
+    struct fit fit;
+    begin(&fit, false, 1);
+    memset(field_params(fit.field), 0, field_n_params(fit.field) * sizeof(float));
+    const struct task_metrics before = evaluate(&fit, EVALUATE_FULL);
+    clear(&fit.views.view[8].image); /* one of four that are held out */
+    const struct task_metrics after = evaluate(&fit, EVALUATE_FULL);
+    const double gain =
+        *task_metrics_find(&after, "test_psnr") - *task_metrics_find(&before, "test_psnr");
+    assert_true(gain > 10 && gain < 60.0 / 4);
+    end(&fit);
+}
+
+/* 94 of the 400 pixels of each view are looked at, of which none may show a thing of nine. */
+static void small_things_are_measured_as_they_are_while_training(void **state)
+{
+    enum { MANY = 200 };
+    (void)state;
+    struct fit fit;
+    begin(&fit, false, 1);
+    struct views many = small_views(MANY, SIDE, false);
+    for (size_t i = 0; i < MANY; i++) {
+        clear(&many.view[i].image);
+        for (size_t k = 0; k < 9; k++)
+            memset(many.view[i].image.u8 + 3 * ((8 + k / 3) * SIDE + 8 + k % 3), 255, 3);
+    }
+    struct task *own = fit.task;
+    assert_int_equal(task_views_create(&fit.task, &many, &fit.spec, NULL), STATUS_OK);
+    memset(field_params(fit.field), 0, field_n_params(fit.field) * sizeof(float));
+    const struct task_metrics full = evaluate(&fit, EVALUATE_FULL);
+    const struct task_metrics quick = evaluate(&fit, EVALUATE_QUICK);
+    assert_true(fabs(*task_metrics_find(&full, "psnr") + 10 * log10(9.0 / 400.0)) < 1e-6);
+    assert_true(fabs(*task_metrics_find(&quick, "psnr") - *task_metrics_find(&full, "psnr")) < 0.5);
+    task_free(fit.task);
+    fit.task = own;
+    views_deinit(&many);
+    end(&fit);
+}
+
+/* --- draws --- */
+
+/* The same scene a thousand kilometres from the origin of its coordinates, in metres. */
+static void scenes_may_be_far_from_the_origin(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    static const double away[3] = {1e6, -1e6, 1e6};
+    struct fit fit;
+    float coords[2][3 * N];
+    begin(&fit, false, 1);
+    float *targets = mem_alloc_floats(N * fit.task->n_targets);
+    for (size_t i = 0; i < 2; i++) {
+        struct task_tile tile = {.batch_size = N, .n = N, .coords = coords[i], .targets = targets};
+        struct task *task = NULL;
+        struct task_views_spec spec = fit.spec;
+        spec.radiance.domain = surroundings_domain(i ? away : (const double[3]){0}, M_PI);
+        for (size_t v = 0; i && v < N_VIEWS; v++)
+            for (size_t d = 0; d < 3; d++)
+                fit.views.view[v].c2w[d][3] += away[d];
+        assert_int_equal(task_views_create(&task, &fit.views, &spec, NULL), STATUS_OK);
+        task->class->draw(task, &tile);
+        task_free(task);
+    }
+    for (size_t i = 0; i < 3 * N; i++)
+        assert_true(fabsf(coords[0][i] - coords[1][i]) < 1e-5f);
+    mem_free(targets);
+    end(&fit);
+}
+
+/* Is a place well within a cell with something? */
+static bool is_surely_in_something(const uint8_t *mask, const float at[3])
+{
+    for (int d = 0; d < 3; d++) {
+        const double in_cell = (double)at[d] * OCCUPANCY_SIDE;
+        const double off = fabs(in_cell - floor(in_cell) - 0.5);
+        if (!(at[d] > 0.0f && at[d] < 1.0f && off < 0.49))
+            return false;
+    }
+    return occupancy_has(mask, at);
+}
+
+/* Rays through a scatter of cells, of more places than a tile has: they take longer steps, and look
+ * to their very end. */
+static void no_end_of_a_long_ray_is_lost(void **state)
+{
+    (void)state;
+    enum { N_TILES = 200 };
+    struct fit fit;
+    struct task *task = NULL;
+    begin(&fit, true, 1);
+    fit.spec.radiance.n_samples = 1024;
+    assert_int_equal(task_views_create(&task, &fit.views, &fit.spec, NULL), STATUS_OK);
+    for (size_t i = 0; i < OCCUPANCY_CELLS; i++)
+        task->state[i] = (float)((uint32_t)i * 2654435761u >> 16 & 1);
+    task->class->restored(task, fit.field);
+    float *targets = mem_alloc_floats(MLP_TILE * task->n_targets), coords[3 * MLP_TILE];
+    size_t n_long = 0;
+    for (size_t i = 0; i < N_TILES; i++) {
+        struct task_tile tile = {.batch_size = (size_t)N_TILES * MLP_TILE,
+                                 .first = i * MLP_TILE,
+                                 .n = MLP_TILE,
+                                 .coords = coords,
+                                 .targets = targets};
+        task->class->draw(task, &tile);
+        /* of a place its way along the ray, in source units, and its width, in sides; of a ray
+         * how many places it has, and last its direction */
+        const size_t count = (size_t)targets[2];
+        const float *last = coords + 3 * (count - 1), *way = targets + task->n_targets - 3;
+        const double t = (double)targets[task->n_targets * (count - 1)];
+        const float step = targets[1];
+        n_long += (double)step * fit.spec.radiance.unit > 1.5 * radiance_step(&fit.spec.radiance);
+        const double n_left = (fit.spec.radiance.far - t) / ((double)step * fit.spec.radiance.unit);
+        for (int k = 1; k < (int)n_left; k++) {
+            const float at[3] = {last[0] + (float)k * step * way[0],
+                                 last[1] + (float)k * step * way[1],
+                                 last[2] + (float)k * step * way[2]};
+            assert_false(is_surely_in_something(field_mask(fit.field), at));
+        }
+    }
+    assert_true(n_long > N_TILES / 2);
+    mem_free(targets);
+    task_free(task);
+    end(&fit);
+}
+
 static void views_are_divided(void **state)
 {
     enum { N = 9 };
@@ -411,6 +548,10 @@ int main(void)
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(a_resumed_fit_is_an_unbroken_one),
         cmocka_unit_test(gradients_match_finite_differences),
+        cmocka_unit_test(a_view_of_nothing_does_not_outweigh_the_others),
+        cmocka_unit_test(small_things_are_measured_as_they_are_while_training),
+        cmocka_unit_test(scenes_may_be_far_from_the_origin),
+        cmocka_unit_test(no_end_of_a_long_ray_is_lost),
         cmocka_unit_test(views_are_divided),
         cmocka_unit_test(settings_that_do_not_go_are_named),
         cmocka_unit_test(running_out_of_memory_is_told),
