@@ -64,12 +64,12 @@ struct task_measurement {
     struct team *team; /* NULL: one member works alone */
     size_t member, n_members;
     size_t n_parts; /* sums are made in so many parts, whoever makes them: see stepper.h */
-    const volatile bool
-        *stop;           /* as in task_evaluation: the numbers do not matter once it is true */
-    const float *values; /* [n_samples, C] */
-    float *d_values;     /* [n_samples, C]: to be written */
-    float *scratch;      /* [class->n_scratch], as the last step left it */
-    double *loss;        /* [n_parts]: to be written; the loss is their sum in order */
+    const volatile bool *stop; /* as in task_evaluation: once it is true the numbers do not matter,
+                                * but for the losses being finite */
+    const float *values;       /* [n_samples, C] */
+    float *d_values;           /* [n_samples, C]: to be written */
+    float *scratch;            /* [class->n_scratch], as the last step left it */
+    double *loss;              /* [n_parts]: to be written; the loss is their sum in order */
 };
 
 /* Inside class->measure: wait until every member is here. */

@@ -1,10 +1,14 @@
 #include "core/task/task_ct.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/base/mem.h"
 
-enum { GRANULE = 1024 }; /* floats of a picture that one member sums */
+enum {
+    GRANULE = 1024,      /* floats of a picture that one member sums */
+    ITEMS_PER_LOOK = 16, /* at the stop flag: some milliseconds of the largest picture */
+};
 
 struct task_ct {
     struct reconstruction base; /* first */
@@ -40,17 +44,25 @@ static size_t n_scratch(const struct task *task, size_t n_parts)
     return n_measured(of(task)) + n_parts * reconstruction_n(&of(task)->base);
 }
 
+/* Whether to go on; the items of the next piece. */
+static bool next_piece(const struct task_measurement *m, size_t done, size_t count, size_t *n)
+{
+    *n = count - done < ITEMS_PER_LOOK ? count - done : ITEMS_PER_LOOK;
+    return *n > 0 && !task_stopped(m->stop);
+}
+
 /* The residuals of a part's items, their loss and their adjoint. */
 static void measure_part(const struct task_ct *t, const struct task_measurement *m, size_t part)
 {
     const struct projection *p = &t->projection;
     const size_t n = n_measured(t), n_picture = reconstruction_n(&t->base);
     float *residual = m->scratch, *picture = m->scratch + n + part * n_picture;
-    size_t first, count, first_number, n_numbers;
+    size_t first, count, first_number, n_numbers, n_piece;
     double sum = 0.0;
     team_share(projection_n_items(p), 1, m->n_parts, part, &first, &count);
     projection_range(p, first, count, &first_number, &n_numbers);
-    projection_forward(p, first, count, m->values, residual);
+    for (size_t i = 0; next_piece(m, i, count, &n_piece); i += n_piece)
+        projection_forward(p, first + i, n_piece, m->values, residual);
     for (size_t i = first_number; i < first_number + n_numbers; i++) {
         const double difference = (double)residual[i] - (double)t->sinogram[i];
         sum += difference * difference;
@@ -58,7 +70,8 @@ static void measure_part(const struct task_ct *t, const struct task_measurement 
     }
     m->loss[part] = 0.5 * sum / (double)n;
     memset(picture, 0, n_picture * sizeof *picture);
-    projection_adjoint(p, first, count, residual, picture);
+    for (size_t i = 0; next_piece(m, i, count, &n_piece); i += n_piece)
+        projection_adjoint(p, first + i, n_piece, residual, picture);
 }
 
 static void measure(const struct task *task, const struct task_measurement *m)

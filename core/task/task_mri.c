@@ -147,7 +147,8 @@ static enum status simulate(struct task_mri *t, const struct data *data,
                                           .seed = spec->seed};
     if (kspace_draw_mask(&mask, t->mask) < 2)
         return error_set(err, STATUS_INVALID, "/measure/n_draws",
-                         "no draw of the mask falls inside: nothing is measured");
+                         "nothing but the zero frequency would be measured: every draw of the mask "
+                         "falls on it or outside");
     for (size_t i = 0; i < n; i++)
         t->samples[2 * i] = t->base.truth[i];
     status = team_create(&team, 1, err);
