@@ -22,11 +22,13 @@ static const double share = 0.02;
 /* Seconds of a byte of data as it is read: packed pictures give a hundred megabytes a second. */
 static const double read_byte = 1e-8;
 
-/* Points of a step. */
+/* Points of a step: whole groups, as the trainer takes them. */
 static size_t n_points_of(const struct spec *spec, const struct spec_facts *facts)
 {
     const struct task_row *row = tasks_of(spec->task);
-    return row->n_points ? row->n_points(facts) : spec->train.batch_size;
+    const size_t group = row->group_size ? row->group_size(spec) : 1;
+    return row->n_points ? row->n_points(facts)
+                         : (spec->train.batch_size + group - 1) / group * group;
 }
 
 /* A worker holds the dataset's data throughout.  Beside it stands what reading the file takes,
@@ -55,16 +57,38 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;
 }
 
-/* Seconds from a step to the next; 0 as cost_step has it. */
-static double step_of(const struct spec *spec, const struct spec_facts *facts, size_t n_threads,
-                      const struct costs *costs)
+/* How long training takes: evenly in its first steps, evenly in all others. */
+struct course {
+    double step;           /* seconds from a step to the next; 0 as cost_step has it */
+    double first, n_first; /* that so many first steps take beyond that, together */
+};
+
+static struct course course_of(const struct spec *spec, const struct spec_facts *facts,
+                               size_t n_threads, const struct costs *costs)
 {
     const struct task_row *row = tasks_of(spec->task);
-    struct train_spec train = spec->train;
-    train.batch_size = n_points_of(spec, facts);
-    const double seconds = cost_step(costs, &spec->field, &train);
-    const double measuring = row->step_seconds ? row->step_seconds(spec, facts, costs) : 0.0;
-    return seconds > 0.0 ? (seconds + measuring / (double)n_threads) / (1.0 - share) : 0.0;
+    const double time_of_steps = (1.0 - share) * (double)n_threads;
+    struct course c = {.n_first = 1.0};
+    struct spec whole = *spec; /* its numbers are borrowed */
+    whole.train.batch_size = n_points_of(spec, facts);
+    const double seconds = cost_step(costs, &whole.field, &whole.train);
+    const double measuring = row->step_seconds ? row->step_seconds(&whole, facts, costs) : 0.0;
+    if (seconds > 0.0)
+        c.step = seconds / (1.0 - share) + measuring / time_of_steps;
+    if (row->first_seconds)
+        c.first = row->first_seconds(&whole, costs, &c.n_first) / time_of_steps;
+    return c;
+}
+
+static double seconds_of(const struct course *c, double steps)
+{
+    return steps * c->step + fmin(steps / c->n_first, 1.0) * c->first;
+}
+
+static double steps_in(const struct course *c, double seconds)
+{
+    const double first = seconds_of(c, c->n_first);
+    return seconds < first ? seconds / first * c->n_first : (seconds - c->first) / c->step;
 }
 
 /* Seconds of a job beside its training. */
@@ -86,18 +110,20 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 {
     const struct train_spec *train = &spec->train;
     const size_t bytes = job_bytes(spec, facts, n_threads);
-    const double step_seconds = costs ? step_of(spec, facts, n_threads, costs) : 0.0;
+    struct course course = {.n_first = 1.0};
+    if (costs)
+        course = course_of(spec, facts, n_threads, costs);
     /* a resolved spec is one that core takes */
-    if (bytes == SIZE_MAX || (costs && step_seconds == 0.0))
+    if (bytes == SIZE_MAX || (costs && course.step == 0.0))
         return error_status(err, STATUS_NO_MEMORY);
-    struct estimate e = {.training_seconds = step_seconds * (double)train->steps,
+    struct estimate e = {.training_seconds = seconds_of(&course, (double)train->steps),
                          .memory_bytes = bytes,
                          .steps = train->steps};
     if (train->time_limit_seconds > 0.0 &&
         (train->steps == 0 || e.training_seconds > train->time_limit_seconds)) {
         e.training_seconds = train->time_limit_seconds;
-        if (step_seconds > 0.0)
-            e.steps = (uint64_t)(e.training_seconds / step_seconds);
+        if (costs)
+            e.steps = (uint64_t)steps_in(&course, e.training_seconds);
     }
     e.seconds = e.training_seconds + (costs ? rest_of(spec, facts, n_threads, costs) : 0.0);
     *out = e;

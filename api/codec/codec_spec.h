@@ -48,6 +48,7 @@ struct spec_facts {
     const char *units; /* of source coordinates: "pixels", "mm", …; static text; not of a summary */
     double value_low, value_high; /* the data's own numbers that stand as 0 and 1 */
     size_t n_items;               /* views, triangles, angles */
+    uint64_t n_pixels;            /* of all views */
     struct surroundings around;   /* of views; not of a summary */
     /* Bytes of memory, 0 where nothing depends on them. */
     uint64_t data_bytes;     /* of the data as a fit keeps them */

@@ -264,7 +264,7 @@ static json_t *resolve_parts(const json_t *body, const struct preset *preset,
                              struct problem_list *problems)
 {
     json_t *settings = codec_json_object(preset->settings);
-    if (!settings || (row->suit && !row->suit(settings, json_object_get(body, "measure")))) {
+    if (!settings || (row->suit && !row->suit(settings, json_object_get(body, "measure"), facts))) {
         json_decref(settings);
         no_memory(problems);
         return NULL;

@@ -154,11 +154,12 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
     const json_t *shape = json_object_get(info, "shape"), *box = json_object_get(info, "bbox");
     const json_int_t n_bytes = json_integer_value(json_object_get(info, "decoded_bytes"));
     const json_int_t n_largest = json_integer_value(json_object_get(info, "largest_bytes"));
+    const json_int_t n_pixels = json_integer_value(json_object_get(info, "n_pixels"));
     json_int_t n[4];
     for (size_t i = 0; i < 4; i++)
         n[i] = json_integer_value(json_array_get(shape, i));
     if (n[0] < 1 || n[0] > LIMIT_VIEWS || n[1] < 1 || n[2] < 1 || n[3] < 3 ||
-        n[3] > LIMIT_CHANNELS || n_bytes < 1 || n_largest < 1)
+        n[3] > LIMIT_CHANNELS || n_bytes < 1 || n_largest < 1 || n_pixels < 1)
         return false;
     const size_t side = side_of(n[2], n[1]);
     struct spec_facts facts = {
@@ -171,6 +172,7 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
         .units = "units",
         .value_high = 1.0,
         .n_items = (size_t)n[0],
+        .n_pixels = (uint64_t)n_pixels,
         .data_bytes = (uint64_t)n_bytes,
         .decoding_bytes = file_bytes + (uint64_t)n_largest,
     };

@@ -50,9 +50,9 @@ struct task_row {
     struct member_table measure; /* into struct spec_measure */
 
     /* Before a preset's settings {field, train, measure} are resolved: change what would not go
-     * with the measurement that is asked for (the caller's `measure`, may be NULL or anything).
-     * False when out of memory.  NULL: all go with all. */
-    bool (*suit)(json_t *settings, const json_t *asked);
+     * with the measurement that is asked for (the caller's `measure`, may be NULL or anything), or
+     * with the data.  False when out of memory.  NULL: all go with all. */
+    bool (*suit)(json_t *settings, const json_t *asked, const struct spec_facts *facts);
 
     /* What the data are with the measurement that is asked for (`measure` of a body, may be NULL
      * or anything): sizes are chosen by these facts.  NULL: what they were. */
@@ -74,11 +74,16 @@ struct task_row {
      * as the batch. */
     size_t (*n_points)(const struct spec_facts *facts);
 
+    /* Points that a batch has whole groups of: it is rounded up.  NULL: 1. */
+    size_t (*group_size)(const struct spec *spec);
+
     /* Seconds of one thread: of a step's draws and measurement, beyond what points of a picture
-     * take (cost_step); before the first step, beyond reading the file; and of the last evaluation.
-     * NULL: none. */
+     * take (cost_step); of the first *n_steps steps together, beyond what so many later ones take;
+     * before the first step, beyond reading the file; and of the last evaluation.  The batch of the
+     * spec has whole groups.  NULL: none. */
     double (*step_seconds)(const struct spec *spec, const struct spec_facts *facts,
                            const struct costs *costs);
+    double (*first_seconds)(const struct spec *spec, const struct costs *costs, double *n_steps);
     double (*making_seconds)(const struct spec *spec, const struct spec_facts *facts,
                              const struct costs *costs);
     double (*evaluation_seconds)(const struct spec *spec, const struct spec_facts *facts,

@@ -35,8 +35,9 @@ static bool spread(json_t *measure)
 }
 
 /* Presets are written for occupancies. */
-static bool suit(json_t *settings, const json_t *asked)
+static bool suit(json_t *settings, const json_t *asked, const struct spec_facts *facts)
 {
+    (void)facts;
     const char *target = json_string_value(json_object_get(asked, "target"));
     if (!target || strcmp(target, target_names[SHAPE_SDF]) != 0)
         return true;

@@ -57,6 +57,14 @@ static json_int_t samples_for(const struct spec_facts *facts, bool is_walked)
     return !is_walked ? EVEN : n < LEAST ? LEAST : n > MOST ? MOST : (json_int_t)n;
 }
 
+/* Presets hold some views out; of one none can be. */
+static bool suit(json_t *settings, const json_t *asked, const struct spec_facts *facts)
+{
+    (void)asked;
+    return facts->n_items > 1 || json_object_set_new(json_object_get(settings, "train"), "holdout",
+                                                     json_string("none")) == 0;
+}
+
 /* Fewer pixels ask for fewer places. */
 static void reduce(const json_t *asked, struct spec_facts *facts)
 {
@@ -114,6 +122,12 @@ static size_t n_outputs(const struct spec *spec, const struct spec_facts *facts)
 {
     (void)facts;
     return volume_n_outputs(spec->measure.views.view_degree);
+}
+
+/* A tile of walked rays, or an even ray. */
+static size_t group_size(const struct spec *spec)
+{
+    return spec->measure.views.occupancy_grid ? MLP_TILE : spec->measure.views.n_samples;
 }
 
 /* Densities are per side of the cube; of even rays per quarter of the cameras' distance. */
@@ -218,14 +232,30 @@ static double ray_point(const struct spec *spec, const struct costs *costs)
     return costs->probe[spec->measure.views.occupancy_grid ? PROBE_WALKED_RAYS : PROBE_EVEN_RAYS];
 }
 
-/* The field is asked at cells of the grid now and then, by all threads; which cells, and what they
- * come to, one thread finds while the others wait. */
+/* The field is asked at cells of the grid, by all threads; which cells, and what they come to, one
+ * thread finds while the others wait. */
+static double cells_seconds(double n, const struct spec *spec, const struct costs *costs)
+{
+    static const double cell = 30e-9; /* not measured: a small part */
+    return n * (cost_value(costs, &spec->field) + (double)costs->n_threads * cell);
+}
+
+/* … now and then. */
 static double grid_seconds(const struct spec *spec, const struct costs *costs)
 {
-    static const double cell = 30e-9, all_cells = 8e-3; /* not measured: a small part */
-    const double n = OCCUPANCY_CELLS_LOOKED_AT, threads = (double)costs->n_threads;
-    const double update = n * (cost_value(costs, &spec->field) + threads * cell);
-    return (update + threads * all_cells) / OCCUPANCY_PERIOD;
+    static const double all_cells = 8e-3; /* likewise */
+    const double update = cells_seconds(OCCUPANCY_CELLS_LOOKED_AT, spec, costs);
+    return (update + (double)costs->n_threads * all_cells) / OCCUPANCY_PERIOD;
+}
+
+/* The first updates come by every cell. */
+static double first_seconds(const struct spec *spec, const struct costs *costs, double *n_steps)
+{
+    enum { MORE = OCCUPANCY_FIRST_LOOKED_AT - OCCUPANCY_CELLS_LOOKED_AT };
+    *n_steps = OCCUPANCY_FIRST_UPDATES * OCCUPANCY_PERIOD;
+    return spec->measure.views.occupancy_grid
+               ? OCCUPANCY_FIRST_UPDATES * cells_seconds(MORE, spec, costs)
+               : 0.0;
 }
 
 static double step_seconds(const struct spec *spec, const struct spec_facts *facts,
@@ -241,7 +271,7 @@ static double evaluation_seconds(const struct spec *spec, const struct spec_fact
                                  const struct costs *costs)
 {
     const double side = (double)spec->measure.views.downscale;
-    const double n = (double)facts->data_bytes / ((double)facts->channels * side * side);
+    const double n = (double)facts->n_pixels / (side * side);
     const double n_test = spec->holdout == HOLDOUT_VIEWS ? n / 8.0 : 0.0;
     const double n_rays =
         fmin(n_test, TASK_VIEWS_FULL_TEST_RAYS) + fmin(n - n_test, TASK_VIEWS_FULL_TRAIN_RAYS);
@@ -272,6 +302,7 @@ static const struct spec_facts example = {
     .source_from_unit = {{2.9, 0, 0, -1.45}, {0, 2.9, 0, -1.45}, {0, 0, 2.9, -1.45}},
     .value_high = 1.0,
     .n_items = 100,
+    .n_pixels = 400UL * 400 * 100,
     .around =
         {.distance = 4.0, .half_side = 1.45, .near = 2.0, .far = 6.0, .backdrop = BACKDROP_ALPHA},
     .data_bytes = 400UL * 400 * 4 * 100,
@@ -284,11 +315,14 @@ const struct task_row tasks_views = {
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_VIEWS,
     .example = &example,
     .measure = {measure_rows, sizeof measure_rows / sizeof *measure_rows},
+    .suit = suit,
     .reduce = reduce,
     .fill_in = fill_in,
     .place = place,
     .n_outputs = n_outputs,
+    .group_size = group_size,
     .step_seconds = step_seconds,
+    .first_seconds = first_seconds,
     .evaluation_seconds = evaluation_seconds,
     .check = check,
     .create = create,

@@ -9,13 +9,12 @@
 enum {
     SIDE = OCCUPANCY_SIDE,
     CELLS = OCCUPANCY_CELLS,
-    SLAB = 1 << 15,                              /* points that the field is asked for at once */
-    SWEEP_CELLS = OCCUPANCY_CELLS_LOOKED_AT / 2, /* looked at in an update, of all cells … */
-    FIRST_SWEEP_CELLS = 1 << 18, /* … in the first updates, which come by every cell once */
-    FIRST_UPDATES = CELLS / FIRST_SWEEP_CELLS,
+    SLAB = 1 << 15,                                 /* points that the field is asked for at once */
+    SWEEP_CELLS = OCCUPANCY_CELLS_LOOKED_AT / 2,    /* looked at in an update, of all cells … */
     OCCUPIED_CELLS = OCCUPANCY_CELLS_LOOKED_AT / 2, /* … of those with something, at most */
     SWEEP_FACTOR = 0x9e3779b1, /* odd: i * factor comes by every cell, neighbours far apart */
 };
+_Static_assert(OCCUPANCY_FIRST_UPDATES *OCCUPANCY_FIRST_LOOKED_AT == CELLS, "each once");
 static const float unseen = -1.0f, decay = 0.95f, threshold = 0.01f;
 
 /* The state is the values, then the number of updates, which floats hold exactly up to 2^24. */
@@ -160,8 +159,8 @@ bool occupancy_grid_update(struct occupancy_grid *g, const struct occupancy_look
         return false;
     g->state[CELLS] = (float)(number + 1);
 
-    const bool is_first = number < FIRST_UPDATES;
-    const size_t n_sweep = is_first ? FIRST_SWEEP_CELLS : SWEEP_CELLS;
+    const bool is_first = number < OCCUPANCY_FIRST_UPDATES;
+    const size_t n_sweep = is_first ? OCCUPANCY_FIRST_LOOKED_AT : SWEEP_CELLS;
     bool ok = true;
     for (size_t i = 0; i < n_sweep && ok; i += SLAB) {
         for (size_t k = 0; k < SLAB; k++)

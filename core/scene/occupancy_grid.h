@@ -27,7 +27,9 @@
 
 enum {
     OCCUPANCY_PERIOD = 16,               /* steps */
-    OCCUPANCY_CELLS_LOOKED_AT = 1 << 17, /* in an update, at most, once all have been seen */
+    OCCUPANCY_FIRST_UPDATES = 8,         /* come by every cell, … */
+    OCCUPANCY_FIRST_LOOKED_AT = 1 << 18, /* … so many in each; later ones at most by … */
+    OCCUPANCY_CELLS_LOOKED_AT = 1 << 17,
 };
 
 struct occupancy_grid;

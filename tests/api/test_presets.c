@@ -11,6 +11,7 @@
 #include "api/tasks/tasks.h"
 #include "api/presets.h"
 #include "core/nn/kernel.h"
+#include "core/nn/mlp.h"
 #include "core/task/probes.h"
 #include "tests/support/small_fit.h"
 #include "tests/support/some_costs.h"
@@ -272,6 +273,87 @@ static void steps_take_what_their_task_takes(void **state)
     }
 }
 
+/* The preset of views over the data of its example, with a member of `train` of its own. */
+static struct estimate estimate_of_views(const struct spec_facts *data, const struct costs *costs,
+                                         const char *member, int value)
+{
+    struct problem_list problems = {0};
+    struct spec spec = {0};
+    struct estimate e;
+    json_t *settings = codec_spec_of_preset(presets_find("fast", TASK_VIEWS), data);
+    json_t *train = json_object_get(settings, "train");
+    if (strcmp(member, "steps") == 0)
+        json_object_set_new(train, "time_limit_seconds", json_null());
+    json_object_set_new(train, member, json_integer(value));
+    assert_int_equal(codec_spec_read_json(settings, data, &spec, &problems), STATUS_OK);
+    json_decref(settings);
+    spec.train.precision = PRECISION_FP32;
+    assert_int_equal(estimate_job(&e, &spec, data, 2, costs, NULL), STATUS_OK);
+    spec_deinit(&spec);
+    return e;
+}
+
+/* Before space is known to be empty all of it is looked at: the first 128 steps take longer. */
+static void first_steps_of_views_take_longer(void **state)
+{
+    (void)state;
+    const struct costs costs = some_costs(2);
+    const struct spec_facts *data = tasks_of(TASK_VIEWS)->example;
+    static const int steps[] = {64, 128, 1128, 2128};
+    double seconds[4];
+    for (size_t i = 0; i < 4; i++)
+        seconds[i] = estimate_of_views(data, &costs, "steps", steps[i]).training_seconds;
+    const double later = (seconds[3] - seconds[2]) / 1000, first = seconds[1] / 128;
+    assert_true(fabs((seconds[2] - seconds[1]) / 1000 / later - 1.0) < 1e-9);
+    assert_true(fabs(seconds[0] / 64 / first - 1.0) < 1e-9);
+    assert_true(first > 1.01 * later);
+    /* and fewer of them fit into a time */
+    const int limits[] = {1, 40};
+    for (size_t i = 0; i < 2; i++) {
+        const struct estimate e = estimate_of_views(data, &costs, "time_limit_seconds", limits[i]);
+        const int n = (int)e.steps;
+        assert_true(estimate_of_views(data, &costs, "steps", n).training_seconds <= limits[i]);
+        assert_true(estimate_of_views(data, &costs, "steps", n + 1).training_seconds > limits[i]);
+    }
+}
+
+/* Steps take whole tiles of rays, and the last evaluation every pixel, whatever bytes it has. */
+static void estimates_of_views_count_tiles_and_pixels(void **state)
+{
+    (void)state;
+    const struct costs costs = some_costs(2);
+    struct spec_facts data = *tasks_of(TASK_VIEWS)->example;
+    const struct estimate one = estimate_of_views(&data, &costs, "batch_size", 1);
+    const struct estimate tile = estimate_of_views(&data, &costs, "batch_size", MLP_TILE);
+    const struct estimate two = estimate_of_views(&data, &costs, "batch_size", MLP_TILE + 1);
+    assert_int_equal(one.steps, tile.steps);
+    assert_int_equal(one.memory_bytes, tile.memory_bytes);
+    assert_true(two.steps < one.steps);
+
+    data.n_pixels = 100 * 1000;
+    const struct estimate bytes = estimate_of_views(&data, &costs, "batch_size", MLP_TILE);
+    data.data_bytes *= 4; /* floats; reading them takes a little */
+    const struct estimate floats = estimate_of_views(&data, &costs, "batch_size", MLP_TILE);
+    const double evaluating = bytes.seconds - bytes.training_seconds;
+    assert_true(floats.seconds - bytes.seconds < 0.75e-8 * (double)data.data_bytes + 1e-9);
+    assert_true(evaluating > 1e-8 * (double)data.data_bytes / 4);
+}
+
+/* Of one view nothing can be held out, and nobody asked for it. */
+static void one_view_is_learned_from(void **state)
+{
+    (void)state;
+    static const char *const holdouts[] = {"none", "views"};
+    for (size_t i = 0; i < 2; i++) {
+        struct spec_facts data = *tasks_of(TASK_VIEWS)->example;
+        data.n_items = 1 + i;
+        json_t *spec = codec_spec_of_preset(presets_find("fast", TASK_VIEWS), &data);
+        const json_t *train = json_object_get(spec, "train");
+        assert_string_equal(json_string_value(json_object_get(train, "holdout")), holdouts[i]);
+        json_decref(spec);
+    }
+}
+
 static void requests_are_refused_by_the_time_that_all_threads_take(void **state)
 {
     (void)state;
@@ -313,6 +395,9 @@ int main(void)
         cmocka_unit_test(estimates_are_those_of_the_steps),
         cmocka_unit_test(a_job_takes_longer_than_its_training),
         cmocka_unit_test(steps_take_what_their_task_takes),
+        cmocka_unit_test(first_steps_of_views_take_longer),
+        cmocka_unit_test(estimates_of_views_count_tiles_and_pixels),
+        cmocka_unit_test(one_view_is_learned_from),
         cmocka_unit_test(requests_are_refused_by_the_time_that_all_threads_take),
     };
     facts = spec_facts_of_image(512, 512, 3);

@@ -423,7 +423,7 @@ static double measure_fit(const struct service *s, const json_t *dataset, const 
                           const struct costs *costs)
 {
     const double mib = 1024.0;
-    enum { MANY_STEPS = 1000000 };
+    enum { FEW_STEPS = 20, MANY_STEPS = 1000000 };
     char job[ID_TEXT], all[384], many[384], path[96];
     size_t worker = 0;
     snprintf(all, sizeof all, "%s,\"train\":{\"steps\":null,\"time_limit_seconds\":%g%s}", members,
@@ -431,7 +431,9 @@ static double measure_fit(const struct service *s, const json_t *dataset, const 
     const struct estimate e = expect(dataset, all, costs);
     snprintf(many, sizeof many, "%s,\"train\":{\"steps\":%d,\"time_limit_seconds\":null%s}",
              members, MANY_STEPS, train);
-    const double expected = limit * MANY_STEPS / expect(dataset, many, costs).training_seconds;
+    double expected = (double)e.steps;
+    if (e.steps < FEW_STEPS) /* a part of a step, too; what first ones take more is nothing then */
+        expected = limit * MANY_STEPS / expect(dataset, many, costs).training_seconds;
     struct footprint *footprint = footprint_start(s);
     timed_fit_post(s, member_text(dataset, "id"), all, job);
     const double begin = bench_now();
