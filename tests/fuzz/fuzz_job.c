@@ -20,7 +20,7 @@ static char infos[N_DATASETS][384] = {
                "\"units\":\"mm\",\"value_range\":[-5,250],\"kept_bits_per_channel\":8}",
     [SHAPE] = "{\"n_vertices\":6,\"n_triangles\":8,\"centre\":[10,20,30],\"reach\":3.3,"
               "\"area\":60,\"bbox\":[7,17,27,13,23,33]}",
-    [VIEWS] = "{\"shape\":[4,8,9,4],\"decoded_bytes\":1152,\"largest_bytes\":400,"
+    [VIEWS] = "{\"shape\":[4,8,9,4],\"n_pixels\":288,\"decoded_bytes\":1152,\"largest_bytes\":400,"
               "\"bbox\":[-1,-1,-1,1,1,1],\"surroundings\":{\"distance\":4,\"near\":2.5,"
               "\"far\":5.5,\"backdrop\":\"alpha\"}}",
     [SINOGRAM] = "{\"n_angles\":8,\"width\":16}",

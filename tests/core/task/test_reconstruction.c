@@ -302,35 +302,6 @@ static void colours_are_seen_as_grey(void **state)
     data_deinit(&data);
 }
 
-/* Once it is told to stop it neither projects nor goes back, and its loss is a number. */
-static void ct_stops_in_the_middle_of_a_step(void **state)
-{
-    (void)state;
-    struct data data = grey_picture(40, 30);
-    struct task *t = new_ct(&data, &ct_spec);
-    const bool stop = true;
-    const size_t n = t->n_samples;
-    float *values = random_floats(n, 3), *d_values = mem_alloc_floats(n);
-    float *scratch = mem_alloc_floats(t->class->n_scratch(t, 2));
-    double loss[2] = {NAN, NAN};
-    const struct task_measurement m = {.n_members = 1,
-                                       .n_parts = 2,
-                                       .stop = &stop,
-                                       .values = values,
-                                       .d_values = d_values,
-                                       .scratch = scratch,
-                                       .loss = loss};
-    t->class->measure(t, &m);
-    assert_true(isfinite(loss[0] + loss[1]));
-    for (size_t i = 0; i < n; i++)
-        assert_true(d_values[i] == 0.0f);
-    mem_free(values);
-    mem_free(d_values);
-    mem_free(scratch);
-    task_free(t);
-    data_deinit(&data);
-}
-
 static void what_is_not_for_them_is_refused(void **state)
 {
     (void)state;
@@ -612,7 +583,6 @@ int main(void)
         cmocka_unit_test(points_are_those_of_queries_for_centres),
         cmocka_unit_test(max_divides_by_the_largest_value),
         cmocka_unit_test(colours_are_seen_as_grey),
-        cmocka_unit_test(ct_stops_in_the_middle_of_a_step),
         cmocka_unit_test(what_is_not_for_them_is_refused),
         cmocka_unit_test(measured_projections_are_those_of_the_picture),
         cmocka_unit_test(measured_frequencies_are_those_of_the_volume),
