@@ -30,16 +30,33 @@ void mesh_map(struct mesh *m, const double map[3][4])
     }
 }
 
+/* The longest side of the box of all triangles; 1 for a point. */
+static double size_of(const struct mesh *m)
+{
+    double size = 0.0;
+    for (size_t d = 0; d < 3; d++) {
+        double low = INFINITY, high = -INFINITY;
+        for (size_t i = 0; i < 3 * m->n_triangles; i++) {
+            const double v = (double)m->vertices[3 * (size_t)m->triangles[i] + d];
+            low = fmin(low, v);
+            high = fmax(high, v);
+        }
+        size = fmax(size, high - low);
+    }
+    return size > 0.0 ? size : 1.0;
+}
+
 void mesh_normals(const struct mesh *m, float *normals)
 {
+    const double scale = 1.0 / size_of(m); /* sums are floats: areas of any mesh are about 1 */
     memset(normals, 0, m->n_vertices * 3 * sizeof *normals);
     for (size_t i = 0; i < m->n_triangles; i++) {
         const uint32_t *t = m->triangles + 3 * i;
         double a[3], b[3], n[3];
         for (size_t d = 0; d < 3; d++) {
             const double p = (double)m->vertices[3 * (size_t)t[0] + d];
-            a[d] = (double)m->vertices[3 * (size_t)t[1] + d] - p;
-            b[d] = (double)m->vertices[3 * (size_t)t[2] + d] - p;
+            a[d] = ((double)m->vertices[3 * (size_t)t[1] + d] - p) * scale;
+            b[d] = ((double)m->vertices[3 * (size_t)t[2] + d] - p) * scale;
         }
         ray_cross(a, b, n); /* twice the area long */
         for (size_t k = 0; k < 9; k++)

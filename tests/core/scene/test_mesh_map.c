@@ -101,12 +101,29 @@ static void slivers_hardly_turn_a_normal(void **state)
     assert_true(normals[15] == 0.0f && normals[17] == 1.0f);
 }
 
+/* Squares of such sizes are no floats. */
+static void normals_are_those_of_the_mesh_at_any_size(void **state)
+{
+    static const float sizes[] = {1e-37f, 1e-30f, 1e-12f, 1.0f, 1e12f, 1e25f, 3e38f};
+    static uint32_t triangles[] = {0, 2, 1, 0, 1, 3, 0, 3, 2, 1, 2, 3};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const float s = sizes[i];
+        float vertices[] = {-s, -s, -s, s, -s, -s, -s, s, -s, -s, -s, s}, normals[12];
+        const struct mesh m = {4, 4, vertices, triangles};
+        mesh_normals(&m, normals);
+        for (size_t d = 0; d < 3; d++)
+            assert_true(fabsf(normals[d] + 0.57735f) < 1e-4f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mesh_is_moved_and_stays_the_right_way_round),
         cmocka_unit_test(normals_of_a_sphere_point_away_from_its_middle),
         cmocka_unit_test(slivers_hardly_turn_a_normal),
+        cmocka_unit_test(normals_are_those_of_the_mesh_at_any_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
