@@ -66,6 +66,11 @@ enum status solid_find(struct solid_place *out, const struct mesh *mesh, struct 
     if (!(p.reach > 0.0) || p.reach < (double)FLT_EPSILON * farthest || p.reach < (double)FLT_MIN)
         return error_set(err, STATUS_INVALID, "",
                          "all vertices of the mesh are in one place: it has no size");
+    if (farthest + (1.0 + 4.0 * box_margin) * p.reach > (double)FLT_MAX)
+        return error_set(err, STATUS_INVALID, "",
+                         "the mesh lies too far from 0: a cube of half a side %g around %g, %g, %g "
+                         "has corners that single precision does not reach",
+                         p.reach, p.centre[0], p.centre[1], p.centre[2]);
     *out = p;
     return STATUS_OK;
 }

@@ -27,7 +27,8 @@ struct solid_place {
     double low[3], high[3]; /* of the vertices */
 };
 
-/* INVALID for a mesh without triangles or whose vertices all are in one place. */
+/* INVALID for a mesh without triangles, whose vertices all are in one place, or whose cube would
+ * have corners that are no floats. */
 enum status solid_find(struct solid_place *out, const struct mesh *mesh,
                        struct error *err) WARN_UNUSED;
 

@@ -75,6 +75,30 @@ static void meshes_without_size_are_refused(void **state)
     solid_free(NULL);
 }
 
+/* The cube around a mesh is wider than the mesh, and its corners must be floats too. */
+static void meshes_whose_cube_is_past_all_floats_are_refused(void **state)
+{
+    static const struct {
+        float low, high;
+        enum status status;
+    } cases[] = {{-1e38f, 1e38f, STATUS_OK},
+                 {0.0f, 3.4e38f, STATUS_INVALID},
+                 {-3.4e38f, 3.4e38f, STATUS_INVALID}};
+    uint32_t triangles[] = {0, 1, 2};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const float a = cases[i].low, b = cases[i].high;
+        float vertices[] = {a, a, a, b, a, a, a, b, a};
+        const struct mesh m = {
+            .n_vertices = 3, .n_triangles = 1, .vertices = vertices, .triangles = triangles};
+        struct solid_place p;
+        struct error err = {0};
+        assert_int_equal(solid_find(&p, &m, &err), cases[i].status);
+        if (cases[i].status != STATUS_OK)
+            assert_non_null(strstr(err.message, "too far from 0"));
+    }
+}
+
 /* A sphere far from the origin is half a side wide, and its distances are those of the formula. */
 static void distances_to_a_sphere_are_those_of_the_formula(void **state)
 {
@@ -194,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_place_is_the_mean_and_the_largest_coordinate),
         cmocka_unit_test(meshes_without_size_are_refused),
+        cmocka_unit_test(meshes_whose_cube_is_past_all_floats_are_refused),
         cmocka_unit_test(distances_to_a_sphere_are_those_of_the_formula),
         cmocka_unit_test(points_in_the_box_fill_it),
         cmocka_unit_test(points_near_the_surface_are_spread_as_asked),
