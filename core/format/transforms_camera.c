@@ -187,13 +187,15 @@ bool transforms_box(const struct transforms *t, struct views_box *out)
     const double scale = first_of(t->scale, ngp_scale);
     const double half = 0.5 * t->aabb_scale / scale;
     struct views_box box = {.half = half};
-    if (!(scale > 0.0 && half > 0.0 && half <= max_distance))
+    if (!(scale > 0.0 && half <= max_distance))
         return false;
     for (size_t d = 0; d < 3; d++) {
         box.centre[d] = (0.5 - first_of(t->offset[d], ngp_offset)) / scale;
         if (!(fabs(box.centre[d]) <= max_distance))
             return false;
     }
+    if (!views_box_has_side(&box))
+        return false;
     *out = box;
     return true;
 }

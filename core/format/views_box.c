@@ -70,6 +70,15 @@ static bool is_in_front(size_t n, const struct view *cameras, const double at[3]
     return 2 * n_towards > n;
 }
 
+bool views_box_has_side(const struct views_box *box)
+{
+    static const double least = 1e-9;
+    double farthest = 1.0;
+    for (int d = 0; d < 3; d++)
+        farthest = fmax(farthest, fabs(box->centre[d]));
+    return box->half >= least * farthest;
+}
+
 static int compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -103,5 +112,5 @@ struct views_box views_box_find(size_t n, const struct view *cameras, bool is_ob
     }
     qsort(scratch, n, sizeof *scratch, compare);
     box.half = is_object ? scratch[n / 2] : scratch[n - 1];
-    return box.half > 0.0 ? box : around_cameras(n, cameras);
+    return views_box_has_side(&box) ? box : around_cameras(n, cameras);
 }

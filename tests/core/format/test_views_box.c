@@ -69,6 +69,26 @@ static void cameras_that_do_not_are_boxed_themselves(void **state)
     assert_true(one.half == 1.0 && one.centre[0] == cameras[0].c2w[0][3]);
 }
 
+/* Whose axes meet where they stand, but for the last digits: no distance to go by. */
+static void a_panorama_is_boxed_around_its_camera(void **state)
+{
+    (void)state;
+    struct view cameras[N];
+    double scratch[N];
+    ring(cameras, 1);
+    for (size_t i = 0; i < N; i++)
+        for (int d = 0; d < 3; d++) {
+            const double jitter = i % 3 == (size_t)d ? 1e-15 : 0.0;
+            cameras[i].c2w[d][3] = middle[d] * 0.37 + jitter * cameras[i].c2w[d][2];
+        }
+    for (int is_object = 0; is_object < 2; is_object++) {
+        const struct views_box box = views_box_find(N, cameras, is_object, scratch);
+        assert_true(fabs(box.half - 1.0) < 1e-9);
+        for (int d = 0; d < 3; d++)
+            assert_true(fabs(box.centre[d] - middle[d] * 0.37) < 1e-9);
+    }
+}
+
 static void a_file_of_instant_ngp_says_it_itself(void **state)
 {
     (void)state;
@@ -82,6 +102,8 @@ static void a_file_of_instant_ngp_says_it_itself(void **state)
         {"\"aabb_scale\": 0", 0, 0},
         {"\"aabb_scale\": 1, \"scale\": -1", 0, 0},
         {"\"aabb_scale\": 1, \"offset\": [1e300, 0, 0]", 0, 0},
+        {"\"aabb_scale\": 1e-300", 0, 0},
+        {"\"aabb_scale\": 1e-3, \"offset\": [1e8, 0, 0]", 0, 0}, /* no side, at that place */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
@@ -106,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cameras_that_look_inwards_say_where_the_scene_is),
         cmocka_unit_test(cameras_that_do_not_are_boxed_themselves),
+        cmocka_unit_test(a_panorama_is_boxed_around_its_camera),
         cmocka_unit_test(a_file_of_instant_ngp_says_it_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
