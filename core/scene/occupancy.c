@@ -70,10 +70,11 @@ void occupancy_measure(struct occupancy *o)
             sweep(o->reach + i * BLOCKS + j, (size_t)BLOCKS * BLOCKS);
 }
 
+/* What is beyond the cube counts to the cells of its border; NaN to the first. */
 static int clamp_index(float x)
 {
-    const int i = (int)(x * (float)SIDE);
-    return i < 0 ? 0 : i >= SIDE ? SIDE - 1 : i;
+    const float at = x * (float)SIDE;
+    return at < (float)SIDE ? at > 0.0f ? (int)at : 0 : at >= (float)SIDE ? SIDE - 1 : 0;
 }
 
 static bool is_set(const uint8_t *mask, const int cell[3])

@@ -107,6 +107,22 @@ static void without_a_mask_everything_is_looked_at(void **state)
     mem_free(o);
 }
 
+/* A camera may be so far away that floats lose the cube: then the cells at its border stand for all
+ * that is beyond them. */
+static void places_beyond_the_cube_are_of_its_border(void **state)
+{
+    static const float far[] = {1.5f, 1e9f, 1e30f, INFINITY};
+    uint8_t *mask = mem_alloc_array(OCCUPANCY_BYTES, 1);
+    (void)state;
+    set_cell(mask, SIDE - 1, SIDE - 1, SIDE - 1);
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        assert_true(occupancy_has(mask, (const float[3]){far[i], far[i], far[i]}));
+        assert_false(occupancy_has(mask, (const float[3]){far[i], -far[i], far[i]}));
+    }
+    assert_false(occupancy_has(mask, (const float[3]){NAN, 1.0f, 1.0f}));
+    mem_free(mask);
+}
+
 /* A field whose density is dense where x < 0.3: one affine map of the coordinates. */
 static struct field *half_space(void)
 {
@@ -182,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_walk_finds_what_a_look_everywhere_finds),
         cmocka_unit_test(without_a_mask_everything_is_looked_at),
+        cmocka_unit_test(places_beyond_the_cube_are_of_its_border),
         cmocka_unit_test(a_grid_finds_where_something_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
