@@ -113,3 +113,11 @@ struct text_quote text_quote(struct text text)
         q.text[i] = (char)(text.at[i] >= ' ' && text.at[i] <= '~' ? text.at[i] : '?');
     return q;
 }
+
+int text_cut(const char *utf8, size_t most)
+{
+    size_t n = strnlen(utf8, most);
+    while (n > 0 && ((uint8_t)utf8[n] & 0xC0) == 0x80) /* in the middle of one */
+        n--;
+    return (int)n;
+}

@@ -48,4 +48,8 @@ struct text_quote {
 };
 struct text_quote text_quote(struct text text);
 
+/* How many of the first `most` bytes of a UTF-8 string are whole characters: a precision for %.*s.
+ */
+int text_cut(const char *utf8, size_t most);
+
 #endif

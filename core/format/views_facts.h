@@ -32,7 +32,7 @@ struct views_facts {
     struct views_box scene;      /* where a field is to live */
     bool has_distortion;
     size_t n_warnings;
-    char warnings[VIEWS_MAX_WARNINGS][160]; /* sentences without a full stop */
+    char warnings[VIEWS_MAX_WARNINGS][160]; /* UTF-8: sentences without a full stop */
 };
 
 /* One view more: its camera, and the size, channels and bytes of a sample of its picture; n_file:

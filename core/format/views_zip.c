@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/archive_paths.h"
+#include "core/format/text.h"
 #include "core/format/transforms.h"
 #include "core/format/view_picture.h"
 #include "core/format/zip_archive.h"
@@ -267,8 +268,9 @@ static void warn(const struct scene *s, const struct oddities *odd, struct views
         has_rolling_shutter |= s->transforms[file].has_rolling_shutter;
     }
     if (s->missing)
-        views_facts_warn(facts, "%zu of %zu pictures are not in the archive, the first is '%.64s'",
-                         s->n_frames - s->n_posed, s->n_frames, s->missing);
+        views_facts_warn(facts, "%zu of %zu pictures are not in the archive, the first is '%.*s'",
+                         s->n_frames - s->n_posed, s->n_frames, text_cut(s->missing, 64),
+                         s->missing);
     if (odd->n_resized > 0)
         views_facts_warn(facts,
                          "%zu pictures have another size than the poses say: their intrinsics were "

@@ -177,6 +177,30 @@ static void what_is_odd_is_warned_of(void **state)
     small_scene_deinit(&s);
 }
 
+/* A warning becomes JSON, which half a character would break. */
+static void a_long_path_is_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {
+        "a", "0123456789012345678901234567890123456789012345678901234567890123\u00e9"};
+    for (size_t cut = 0; cut < 2; cut++) { /* the last character begins at byte 64, at byte 63 */
+        const char *names[] = {paths[0], paths[1] + cut};
+        struct small_scene s;
+        struct views_facts facts;
+        struct error err = {.status = STATUS_OK};
+        char words[96];
+        small_scene_init(&s);
+        add_transforms(&s, "transforms.json", 2, names, "");
+        small_scene_picture(&s, "a.png", 8, 6, 3);
+        assert_int_equal(check(&s, &facts, &err), STATUS_OK);
+        assert_int_equal(facts.n_warnings, 1);
+        snprintf(words, sizeof words, "the first is '%.*s'", (int)(64 - cut), names[1]);
+        if (!strstr(facts.warnings[0], words))
+            fail_msg("'%s'", facts.warnings[0]);
+        small_scene_deinit(&s);
+    }
+}
+
 static void decoding_makes_views_smaller_and_their_cameras_with_them(void **state)
 {
     (void)state;
@@ -535,6 +559,7 @@ int main(void)
         cmocka_unit_test(a_blender_scene_has_its_three_splits),
         cmocka_unit_test(a_scene_is_found_in_any_folder_and_its_paths_are_made_plain),
         cmocka_unit_test(what_is_odd_is_warned_of),
+        cmocka_unit_test(a_long_path_is_cut_between_characters),
         cmocka_unit_test(decoding_makes_views_smaller_and_their_cameras_with_them),
         cmocka_unit_test(scenes_that_cannot_be_are_refused),
         cmocka_unit_test(frames_of_all_files_together_are_held_against_the_limit),
