@@ -41,9 +41,13 @@ static bool is_dicom(const uint8_t *bytes, size_t n)
     return n >= PREAMBLE + 4 && memcmp(bytes + PREAMBLE, "DICM", 4) == 0;
 }
 
-const char *kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said)
+enum status kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said,
+                                const char **media_type, struct error *err)
 {
-    return is_said && n >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0 ? "application/x-npz" : NULL;
+    const bool is_npz = is_said && n >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0;
+    (void)err;
+    *media_type = is_npz ? "application/x-npz" : NULL;
+    return STATUS_OK;
 }
 
 static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)
@@ -71,8 +75,11 @@ enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
     const struct kind *kind = said && said[0] ? kinds_find(said) : NULL;
     if (said && said[0] && !kind)
         return error_set(err, STATUS_UNSUPPORTED, "/kind", "kind '%.40s' is not supported", said);
+    enum status status = STATUS_OK;
     if (kind) {
-        *media_type = kind->recognise(bytes, n, true);
+        status = kind->recognise(bytes, n, true, media_type, err);
+        if (status != STATUS_OK)
+            return status;
         if (!*media_type)
             return error_set(err, STATUS_INVALID, "", "the bytes are no %s: %s can be read",
                              kind->name, kind->reads);
@@ -80,7 +87,9 @@ enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
         return STATUS_OK;
     }
     for (size_t i = 0; i < N_KINDS; i++) {
-        *media_type = kinds[i]->recognise(bytes, n, false);
+        status = kinds[i]->recognise(bytes, n, false, media_type, err);
+        if (status != STATUS_OK)
+            return status;
         if (*media_type) {
             *out = kinds[i];
             return STATUS_OK;

@@ -27,9 +27,11 @@ struct kind {
     const char *name;  /* "image" */
     const char *reads; /* "PNG, JPEG and NPY": for errors */
 
-    /* The media type (static text) if the bytes, by how they begin, are of this kind; else NULL.
-     * is_said: the client named the kind; else only bytes that can be no other kind are. */
-    const char *(*recognise)(const uint8_t *bytes, size_t n, bool is_said);
+    /* *media_type: static text if the bytes, by how they begin or by the names in an archive, are
+     * of this kind; else NULL.  is_said: the client named the kind; else only bytes that can be no
+     * other kind are.  NO_MEMORY. */
+    enum status (*recognise)(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err);
 
     /* Read it all and keep nothing: *info is a new object with "shape", "warnings" and what else
      * the kind tells.  INVALID for broken bytes and numbers that are not finite, UNSUPPORTED,
@@ -58,7 +60,7 @@ const struct kind *kinds_at(size_t i);
 const struct kind *kinds_find(const char *name);
 
 /* Which kind are these bytes?  said: the client's word, "" or NULL for none.  INVALID or
- * UNSUPPORTED, at "/kind" where saying it would help. */
+ * UNSUPPORTED, at "/kind" where saying it would help; NO_MEMORY. */
 enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
                             const struct kind **out, const char **media_type,
                             struct error *err) WARN_UNUSED;
@@ -70,7 +72,8 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
 
 /* For kinds that are NPZ archives: which arrays one holds it does not tell at its beginning, so
  * only where the kind is said. */
-const char *kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said);
+enum status kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said,
+                                const char **media_type, struct error *err);
 
 /* --- the rows --- */
 extern const struct kind kinds_image;

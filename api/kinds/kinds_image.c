@@ -5,6 +5,14 @@
 #include "api/kinds/kinds.h"
 #include "core/base/limits.h"
 
+static enum status recognise(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err)
+{
+    (void)err;
+    *media_type = image_file_type(bytes, n, is_said);
+    return STATUS_OK;
+}
+
 /* Float files may hold any number; a field of a picture and its PSNR live in [0, 1]. */
 static json_t *warnings_of(const struct image_facts *facts)
 {
@@ -88,7 +96,7 @@ const struct kind kinds_image = {
     .kind = DATA_IMAGE,
     .name = "image",
     .reads = "PNG, JPEG and NPY",
-    .recognise = image_file_type,
+    .recognise = recognise,
     .check = check,
     .decode = decode,
     .picture = picture,

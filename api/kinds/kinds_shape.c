@@ -9,11 +9,14 @@
 #include "core/scene/mesh_picture.h"
 #include "core/scene/solid.h"
 
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
+static enum status recognise(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err)
 {
     (void)is_said;
+    (void)err;
     enum mesh_format format;
-    return mesh_recognize(bytes, n, &format) ? mesh_media_type(format) : NULL;
+    *media_type = mesh_recognize(bytes, n, &format) ? mesh_media_type(format) : NULL;
+    return STATUS_OK;
 }
 
 static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spec, struct data *out,

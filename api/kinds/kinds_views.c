@@ -14,20 +14,41 @@ static const char zip_type[] = "application/zip", npz_type[] = "application/x-np
 enum { SHEET_VIEWS = 16, SHEET_SIDE = 512 };
 
 /* An archive that names poses can be nothing else; an NPZ does not tell what its arrays are. */
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
+static enum status recognise(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err)
 {
+    bool is_scene = false, is_npz = false;
+    *media_type = NULL;
     if (n < 4 || memcmp(bytes, "PK", 2) != 0)
-        return NULL;
-    if (views_zip_recognize(bytes, n))
-        return zip_type;
-    if (!is_said)
-        return NULL;
-    return views_npz_recognize(bytes, n) ? npz_type : zip_type;
+        return STATUS_OK;
+    enum status status = views_zip_recognize(bytes, n, &is_scene, err);
+    if (status == STATUS_OK && !is_scene && is_said)
+        status = views_npz_recognize(bytes, n, &is_npz, err);
+    if (status == STATUS_OK && (is_scene || is_said))
+        *media_type = is_npz ? npz_type : zip_type;
+    return status;
 }
 
-static bool is_npz(const uint8_t *bytes, size_t n)
+static enum status decode_views(const uint8_t *bytes, size_t n, const struct views_options *options,
+                                struct views *out, struct error *err)
 {
-    return recognise(bytes, n, true) == npz_type;
+    const char *type;
+    enum status status = recognise(bytes, n, true, &type, err);
+    if (status != STATUS_OK)
+        return status;
+    return type == npz_type ? views_npz_decode(bytes, n, options, out, err)
+                            : views_zip_decode(bytes, n, options, out, err);
+}
+
+static enum status check_views(const uint8_t *bytes, size_t n, struct views_facts *out,
+                               struct error *err)
+{
+    const char *type;
+    enum status status = recognise(bytes, n, true, &type, err);
+    if (status != STATUS_OK)
+        return status;
+    return type == npz_type ? views_npz_check(bytes, n, out, err)
+                            : views_zip_check(bytes, n, out, err);
 }
 
 static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spec, struct data *out,
@@ -37,8 +58,7 @@ static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spe
     const struct views_options sheet = {.n_most = SHEET_VIEWS, .max_side = SHEET_SIDE};
     const struct views_options *options = spec ? &asked : &sheet;
     struct data data = {.kind = DATA_VIEWS};
-    enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, options, &data.views, err)
-                                          : views_zip_decode(bytes, n, options, &data.views, err);
+    enum status status = decode_views(bytes, n, options, &data.views, err);
     if (status == STATUS_OK)
         *out = data;
     return status;
@@ -64,8 +84,7 @@ static enum status look_around(const uint8_t *bytes, size_t n, const struct view
                                       .cameras_only = f->n_largest > MOST_BYTES,
                                       .max_unpacked = MOST_BYTES};
     struct views views = {0};
-    enum status status = is_npz(bytes, n) ? views_npz_decode(bytes, n, &few, &views, err)
-                                          : views_zip_decode(bytes, n, &few, &views, err);
+    enum status status = decode_views(bytes, n, &few, &views, err);
     if (status == STATUS_OK)
         *out = surroundings_of(&views, f->scene.centre, f->scene.half);
     views_deinit(&views);
@@ -115,8 +134,7 @@ static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct e
 {
     struct views_facts f = {0};
     struct surroundings around = {0};
-    enum status status =
-        is_npz(bytes, n) ? views_npz_check(bytes, n, &f, err) : views_zip_check(bytes, n, &f, err);
+    enum status status = check_views(bytes, n, &f, err);
     if (status == STATUS_OK)
         status = look_around(bytes, n, &f, &around, err);
     if (status != STATUS_OK)

@@ -21,7 +21,7 @@ static bool begins(const uint8_t *bytes, size_t n, const char *with, size_t n_wi
 }
 
 /* gzip is what .nii.gz is packed by, and nothing else that is read here. */
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
+static const char *type_of(const uint8_t *bytes, size_t n, bool is_said)
 {
     if (nifti_begins(bytes, n))
         return nifti_type;
@@ -32,10 +32,18 @@ static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
     return is_said && begins(bytes, n, "\x93NUMPY", 6) ? npy_type : NULL;
 }
 
+static enum status recognise(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err)
+{
+    (void)err;
+    *media_type = type_of(bytes, n, is_said);
+    return STATUS_OK;
+}
+
 static enum status check_file(const uint8_t *bytes, size_t n, struct volume_facts *out,
                               struct error *err)
 {
-    const char *type = recognise(bytes, n, true);
+    const char *type = type_of(bytes, n, true);
     if (type == nrrd_type)
         return nrrd_check(bytes, n, out, err);
     return type == npy_type ? npy_check_volume(bytes, n, out, err)
@@ -46,7 +54,7 @@ static enum status decode(const uint8_t *bytes, size_t n, const struct spec *spe
                           struct error *err)
 {
     (void)spec;
-    const char *type = recognise(bytes, n, true);
+    const char *type = type_of(bytes, n, true);
     struct data data = {.kind = DATA_VOLUME};
     enum status status;
     if (type == nrrd_type)

@@ -490,17 +490,16 @@ out:
     return status;
 }
 
-bool views_npz_recognize(const uint8_t *bytes, size_t n_bytes)
+enum status views_npz_recognize(const uint8_t *bytes, size_t n_bytes, bool *out, struct error *err)
 {
     struct zip_archive *z = NULL;
-    bool is_found = false;
-    if (zip_archive_open(&z, bytes, n_bytes, "the NPZ archive", NULL) != STATUS_OK)
-        return false;
-    for (size_t i = 0; i < zip_archive_n_members(z) && !is_found; i++) {
+    *out = false;
+    const enum status status = zip_archive_open(&z, bytes, n_bytes, "the NPZ archive", NULL);
+    for (size_t i = 0; status == STATUS_OK && i < zip_archive_n_members(z) && !*out; i++) {
         const char *name = zip_archive_name(z, i);
         const size_t n = strlen(name);
-        is_found = n > 4 && strcmp(name + n - 4, ".npy") == 0;
+        *out = n > 4 && strcmp(name + n - 4, ".npy") == 0;
     }
     zip_archive_close(z);
-    return is_found;
+    return status == STATUS_NO_MEMORY ? error_status(err, status) : STATUS_OK;
 }

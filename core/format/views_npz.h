@@ -19,8 +19,10 @@
 
 #include "core/format/views_facts.h"
 
-/* Does an archive hold arrays, by its members' names?  False for what is no archive. */
-bool views_npz_recognize(const uint8_t *bytes, size_t n_bytes);
+/* *out: does an archive hold arrays, by its members' names?  False for what is no archive that can
+ * be read.  NO_MEMORY. */
+enum status views_npz_recognize(const uint8_t *bytes, size_t n_bytes, bool *out,
+                                struct error *err) WARN_UNUSED;
 
 /* Look at every value and keep none. */
 enum status views_npz_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,

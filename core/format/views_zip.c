@@ -402,19 +402,21 @@ out:
     return status;
 }
 
-bool views_zip_recognize(const uint8_t *bytes, size_t n_bytes)
+enum status views_zip_recognize(const uint8_t *bytes, size_t n_bytes, bool *out, struct error *err)
 {
     struct zip_archive *z = NULL;
-    bool is_found = false;
     size_t file;
-    if (zip_archive_open(&z, bytes, n_bytes, "the archive", NULL) != STATUS_OK)
-        return false;
-    for (size_t i = 0; i < zip_archive_n_members(z) && !is_found; i++) {
+    *out = false;
+    enum status status = zip_archive_open(&z, bytes, n_bytes, "the archive", NULL);
+    for (size_t i = 0; status == STATUS_OK && i < zip_archive_n_members(z) && !*out; i++) {
         char *path = NULL;
-        if (archive_path_join("", zip_archive_name(z, i), &path, NULL) == STATUS_OK)
-            is_found = find_name(path, &file);
+        status = archive_path_join("", zip_archive_name(z, i), &path, NULL);
+        if (status == STATUS_OK)
+            *out = find_name(path, &file);
+        else if (status == STATUS_INVALID) /* told when it is read */
+            status = STATUS_OK;
         mem_free(path);
     }
     zip_archive_close(z);
-    return is_found;
+    return status == STATUS_NO_MEMORY ? error_status(err, status) : STATUS_OK;
 }

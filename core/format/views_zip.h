@@ -21,8 +21,10 @@
 
 #include "core/format/views_facts.h"
 
-/* Does the directory of an archive name such a file?  False for what is no archive. */
-bool views_zip_recognize(const uint8_t *bytes, size_t n_bytes);
+/* *out: does the directory of an archive name such a file?  False for what is no archive that can
+ * be read.  NO_MEMORY. */
+enum status views_zip_recognize(const uint8_t *bytes, size_t n_bytes, bool *out,
+                                struct error *err) WARN_UNUSED;
 
 /* Look at every picture, one at a time, and keep none. */
 enum status views_zip_check(const uint8_t *bytes, size_t n_bytes, struct views_facts *out,

@@ -90,7 +90,9 @@ static void a_blender_scene_has_its_three_splits(void **state)
     small_scene_picture(&s, "lego/train/r_1.png", 4, 3, 3);
     small_scene_picture(&s, "lego/val/r_0.png", 8, 6, 4);
     struct buffer zip = small_scene_zip(&s);
-    assert_true(views_zip_recognize(zip.data, zip.size));
+    bool is_scene = false;
+    assert_int_equal(views_zip_recognize(zip.data, zip.size, &is_scene, NULL), STATUS_OK);
+    assert_true(is_scene);
 
     struct views_facts facts;
     assert_int_equal(views_zip_check(zip.data, zip.size, &facts, NULL), STATUS_OK);
@@ -484,7 +486,9 @@ static void must_be_refused(void *context, const char *name, const uint8_t *byte
     (void)context;
     struct views_facts facts;
     struct error err = {.status = STATUS_OK};
-    assert_false(views_zip_recognize(bytes, n));
+    bool is_scene = true;
+    assert_int_equal(views_zip_recognize(bytes, n, &is_scene, NULL), STATUS_OK);
+    assert_false(is_scene);
     if (views_zip_check(bytes, n, &facts, &err) == STATUS_OK || err.message[0] == '\0')
         fail_msg("%s was not refused", name);
 }

@@ -41,7 +41,9 @@ static void the_sample_is_a_scene_to_train_and_test_on(void **state)
     struct buffer file;
     struct views_facts facts;
     make(3, SIDE, &file);
-    assert_true(views_zip_recognize(file.data, file.size));
+    bool is_scene = false;
+    assert_int_equal(views_zip_recognize(file.data, file.size, &is_scene, NULL), STATUS_OK);
+    assert_true(is_scene);
     assert_int_equal(views_zip_check(file.data, file.size, &facts, NULL), STATUS_OK);
     assert_true(facts.n_of[VIEW_TRAIN] == 60 && facts.n_of[VIEW_TEST] == 12);
     assert_true(facts.n_warnings == 0 && facts.channels == 4 && !facts.has_distortion);
