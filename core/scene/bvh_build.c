@@ -89,19 +89,42 @@ static struct box box_of_range(const struct builder *b, const struct range *r)
 
 /* --- cuts --- */
 
+static float middle_at(const struct builder *b, size_t place, int axis)
+{
+    return b->middle[3 * (size_t)b->order[place] + (size_t)axis];
+}
+
+/* Halfway between the least and the largest of order[low … high]: no less than the one, and less
+ * than the other unless all are equal. */
+static float halfway(const struct builder *b, size_t low, size_t high, int axis)
+{
+    float least = FLT_MAX, most = -FLT_MAX;
+    for (size_t i = low; i <= high; i++) {
+        const float v = middle_at(b, i, axis);
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+    }
+    const float half = 0.5f * least + 0.5f * most;
+    return half >= least && half < most ? half : least;
+}
+
 /* Bring the `count` triangles with the smallest middles along an axis to the front of a range
- * (quickselect, middle pivot). */
+ * (quickselect, middle pivot).  Whoever knows the pivots can lay triangles out so that each round
+ * sets apart one: after more rounds than others need, places are halved instead, which ends after
+ * some hundred. */
 static void select_smallest(const struct builder *b, const struct range *r, int axis, size_t count)
 {
+    enum { FREE_ROUNDS = 100 };
     size_t low = r->first, high = r->first + r->count - 1;
     const size_t wanted = r->first + count;
-    while (low < high) {
-        const float pivot = b->middle[3 * (size_t)b->order[low + (high - low) / 2] + (size_t)axis];
+    for (size_t round = 0; low < high; round++) {
+        const float pivot = round < FREE_ROUNDS ? middle_at(b, low + (high - low) / 2, axis)
+                                                : halfway(b, low, high, axis);
         size_t i = low, j = high;
         for (;;) {
-            while (b->middle[3 * (size_t)b->order[i] + (size_t)axis] < pivot)
+            while (middle_at(b, i, axis) < pivot)
                 i++;
-            while (b->middle[3 * (size_t)b->order[j] + (size_t)axis] > pivot)
+            while (middle_at(b, j, axis) > pivot)
                 j--;
             if (i >= j)
                 break;

@@ -413,6 +413,45 @@ static void the_tree_has_the_triangles_of_the_mesh(void **state)
     mesh_deinit(&m);
 }
 
+/* Slices along x in the order that is worst for a selection whose pivot is the one in the middle:
+ * in every round it is the least of all that are left.  (McIlroy 1999, "A killer adversary for
+ * quicksort".)  Without a way out of it this takes minutes. */
+static void triangles_laid_out_against_the_selection_are_selected_too(void **state)
+{
+    enum { COUNT = 400000 };
+    static const float unit = 1.0f / (1 << 19); /* exact: the places of all slices are floats */
+    float *vertices = calloc(COUNT, 9 * sizeof *vertices);
+    uint32_t *triangles = calloc(COUNT, 3 * sizeof *triangles),
+             *order = calloc(COUNT, sizeof *order);
+    (void)state;
+    assert_true(vertices && triangles && order);
+    for (uint32_t i = 0; i < COUNT; i++)
+        order[i] = i;
+    for (uint32_t low = 0; low < COUNT; low++) { /* what a round does to the order */
+        const uint32_t middle = low + (COUNT - 1 - low) / 2, pivot = order[middle];
+        order[middle] = order[low];
+        for (size_t c = 0; c < 3; c++) {
+            float *v = vertices + 9 * (size_t)pivot + 3 * c;
+            v[0] = (float)low * unit;
+            v[1] = c == 1 ? unit : 0.0f;
+            v[2] = c == 2 ? unit : 0.0f;
+            triangles[3 * (size_t)pivot + c] = (uint32_t)(3 * pivot + c);
+        }
+    }
+    const struct mesh m = {3UL * COUNT, COUNT, vertices, triangles};
+    struct bvh *b = tree_of(&m);
+    for (uint32_t i = 0; i < COUNT; i += 1013) {
+        const float p[3] = {((float)i + 0.25f) * unit, 0.0f, 0.0f};
+        struct bvh_nearest nearest;
+        assert_true(bvh_nearest(b, p, INFINITY, &nearest));
+        assert_true(nearest.distance == 0.25f * unit);
+    }
+    bvh_free(b);
+    free(vertices);
+    free(triangles);
+    free(order);
+}
+
 static enum status create_and_free(void *context, struct error *err)
 {
     struct bvh *b = NULL;
@@ -438,6 +477,7 @@ int main(void)
         cmocka_unit_test(inside_is_inside_whichever_way_triangles_run),
         cmocka_unit_test(an_open_surface_has_an_inside),
         cmocka_unit_test(degenerate_meshes_have_trees),
+        cmocka_unit_test(triangles_laid_out_against_the_selection_are_selected_too),
         cmocka_unit_test(a_mesh_without_triangles_is_refused),
         cmocka_unit_test(the_tree_has_the_triangles_of_the_mesh),
         cmocka_unit_test(building_survives_every_failed_allocation),
