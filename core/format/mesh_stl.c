@@ -1,7 +1,10 @@
 /*
  * STL repeats the corners of each triangle.  They become vertices again by a table of the places
  * seen so far (open addressing, linear probing, never more than half full), keyed by the
- * coordinates: equal ones only, so that nothing that is only near is drawn together.
+ * coordinates: equal ones only, so that nothing that is only near is drawn together.  Where a place
+ * goes in the table hangs on an address, which no file knows: one made to fill a single part of it
+ * would be read in the square of its length.  What is read does not: vertices stand in the order of
+ * the file.
  */
 #include "core/format/mesh.h"
 
@@ -21,13 +24,14 @@ struct reader {
     struct mesh_builder builder;
     uint32_t *slot; /* [n_slots], a power of two: vertices */
     size_t n_slots;
+    uint64_t salt;
 };
 
 /* --- corners --- */
 
-static size_t hash(const float *xyz)
+static size_t hash(const struct reader *r, const float *xyz)
 {
-    uint64_t h = 0;
+    uint64_t h = r->salt;
     for (size_t i = 0; i < 3; i++) {
         uint32_t bits;
         memcpy(&bits, &xyz[i], sizeof bits);
@@ -46,7 +50,7 @@ static bool is_at(const float *a, const float *b)
 static uint32_t *find_slot(struct reader *r, const float *xyz)
 {
     const float *vertices = r->builder.mesh.vertices;
-    size_t i = hash(xyz) & (r->n_slots - 1);
+    size_t i = hash(r, xyz) & (r->n_slots - 1);
     while (r->slot[i] != FREE_SLOT && !is_at(vertices + 3 * (size_t)r->slot[i], xyz))
         i = (i + 1) & (r->n_slots - 1);
     return &r->slot[i];
@@ -198,6 +202,7 @@ enum status mesh_stl_decode(const uint8_t *bytes, size_t n_bytes, struct mesh *o
 {
     struct reader r = {.n_slots = 0};
     enum status status;
+    r.salt = (uintptr_t)&r * 0x9E3779B97F4A7C15ULL;
     mesh_builder_init(&r.builder);
     struct text_lines lines = text_lines_start(bytes, n_bytes);
     const bool is_text = n_bytes >= 5 && memcmp(bytes, "solid", 5) == 0;

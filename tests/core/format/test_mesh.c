@@ -352,63 +352,6 @@ static void a_ply_header_of_carriage_returns_leaves_the_data_whole(void **state)
     }
 }
 
-/* n triangles of a strip, each with corners of its own. */
-static struct buffer binary_stl(uint32_t n, uint32_t counted)
-{
-    struct buffer b;
-    uint8_t header[80] = "solid is what some binary files begin with";
-    buffer_init(&b, 1 << 20);
-    put(&b, header, sizeof header, false);
-    put(&b, &counted, 4, false);
-    for (uint32_t i = 0; i < n; i++) {
-        float v[12] = {0, 0, 1};
-        for (uint32_t k = 0; k < 3; k++) {
-            v[3 + 3 * k] = (float)((i + k) / 2);
-            v[4 + 3 * k] = (i + k) % 2 ? 1.0f : -0.0f;
-        }
-        put(&b, v, sizeof v, false);
-        put(&b, "\0\0", 2, false);
-    }
-    return b;
-}
-
-static void corners_of_stl_in_one_place_become_one_vertex(void **state)
-{
-    (void)state;
-    enum { N = 5000 };
-    struct buffer b = binary_stl(N, N);
-    struct mesh m;
-    assert_int_equal(mesh_decode(b.data, b.size, &m, NULL), STATUS_OK);
-    assert_int_equal(m.n_triangles, N);
-    assert_int_equal(m.n_vertices, N + 2);
-    for (uint32_t i = 0; i < N; i++)
-        for (uint32_t k = 0; k < 3; k++)
-            assert_int_equal(m.triangles[3 * i + k], i + k);
-    mesh_deinit(&m);
-    buffer_deinit(&b);
-}
-
-static void binary_stl_must_be_as_long_as_it_counts(void **state)
-{
-    (void)state;
-    static const uint32_t counts[] = {0, 1, 3, UINT32_MAX, 0x80000000U, 85899346};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        struct buffer b = binary_stl(2, counts[i]);
-        struct mesh m;
-        struct error err = {.status = STATUS_OK};
-        memset(b.data, 0, 80);
-        assert_int_equal(mesh_stl_decode(b.data, b.size, &m, &err), STATUS_INVALID);
-        assert_non_null(strstr(err.message, "it has 184"));
-        assert_int_equal(mesh_decode(b.data, b.size, &m, NULL), STATUS_INVALID);
-        buffer_deinit(&b);
-    }
-    struct buffer b = binary_stl(2, 2);
-    struct mesh m;
-    memcpy(b.data + 84 + 12, &(float){NAN}, 4);
-    assert_int_equal(mesh_decode(b.data, b.size, &m, NULL), STATUS_INVALID);
-    buffer_deinit(&b);
-}
-
 /* --- out again --- */
 
 static void what_is_written_as_ply_is_read_again(void **state)
@@ -564,8 +507,6 @@ int main(void)
         cmocka_unit_test(faults_in_elements_of_ply_are_refused_where_they_are),
         cmocka_unit_test(binary_ply_is_read_in_both_orders_and_all_types),
         cmocka_unit_test(a_ply_header_of_carriage_returns_leaves_the_data_whole),
-        cmocka_unit_test(corners_of_stl_in_one_place_become_one_vertex),
-        cmocka_unit_test(binary_stl_must_be_as_long_as_it_counts),
         cmocka_unit_test(what_is_written_as_ply_is_read_again),
         cmocka_unit_test(a_glb_holds_the_numbers_of_the_mesh),
         cmocka_unit_test(decoders_survive_every_failing_allocation),
