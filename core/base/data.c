@@ -146,7 +146,7 @@ const char *volume_warning_text(size_t i)
     static const char *const text[VOLUME_N_WARNINGS] = {
         "the file does not say where its voxels lie: source coordinates are voxel indices",
         "the file has the size of its voxels, but no place: the first one's centre is at 0, 0, 0",
-        "an affine map of the file has no inverse and is not used",
+        "an affine map of the file has no inverse, or sizes that are none, and is not used",
         "the sform and the qform of the file differ: the sform is used",
         "the file does not name its unit of length: taken for millimetres",
         "the file's unit of length is not the millimetre: source coordinates are millimetres",
@@ -158,6 +158,8 @@ const char *volume_warning_text(size_t i)
 
 bool affine_is_invertible(const double affine[3][4])
 {
+    /* The squares of such sizes are floats, and so are the places of the most voxels. */
+    static const double least = 1e-18, most = 1e18;
     const double(*a)[4] = affine;
     double determinant = 0.0, scale = 0.0;
     for (size_t c = 0; c < 3; c++) {
@@ -165,11 +167,12 @@ bool affine_is_invertible(const double affine[3][4])
         determinant += a[0][c] * (a[1][c1] * a[2][c2] - a[1][c2] * a[2][c1]);
         for (size_t r = 0; r < 3; r++)
             scale = fmax(scale, fabs(a[r][c]));
-        if (!isfinite(a[c][3]))
+        if (!(fabs(a[c][3]) <= most))
             return false;
     }
     /* the volume of a voxel against the cube of its longest side */
-    return isfinite(determinant) && fabs(determinant) > 1e-12 * scale * scale * scale;
+    return isfinite(determinant) && scale >= least && scale <= most &&
+           fabs(determinant) > 1e-12 * scale * scale * scale;
 }
 
 void volume_source_from_unit(size_t width, size_t height, size_t depth, const double affine[3][4],

@@ -121,7 +121,7 @@ void volume_deinit(struct volume *v);
 void volume_read(const struct volume *v, size_t first, size_t n, float *values);
 
 /* Has an affine map of voxel indices an inverse, and one that leaves something of float32
- * coordinates? */
+ * coordinates: its largest number is in 1e-18 … 1e18, no offset is beyond? */
 bool affine_is_invertible(const double affine[3][4]);
 
 /* Source coordinates from unit ones, [0, 1]^3 over the voxels of such a map: the centre of index i

@@ -89,6 +89,9 @@ static void affine_maps_have_inverses_or_none(void **state)
         {{1, 0, 0, INFINITY}, {0, 1, 0, 0}, {0, 0, 1, 0}},
         {{NAN, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}},
         {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1e-13, 0}},
+        {{1e38, 0, 0, 0}, {0, 1e38, 0, 0}, {0, 0, 1e38, 0}},
+        {{1e-38, 0, 0, 0}, {0, 1e-38, 0, 0}, {0, 0, 1e-38, 0}},
+        {{1, 0, 0, 3e38}, {0, 1, 0, 0}, {0, 0, 1, 0}},
     };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         assert_true(affine_is_invertible(some[i]));
