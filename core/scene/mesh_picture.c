@@ -74,6 +74,30 @@ static void pixels_of(double low, double high, size_t side, size_t *first, size_
     *end = (size_t)fmin(fmax(floor(high - 0.5) + 1.0, 0.0), (double)side);
 }
 
+/* Leave of [*low, *high] the part where constant + slope u is not below 0. */
+static void clip(double constant, double slope, double *low, double *high)
+{
+    if (slope > 0.0)
+        *low = fmax(*low, -constant / slope);
+    else if (slope < 0.0)
+        *high = fmin(*high, -constant / slope);
+}
+
+/* Which pixels of the row at v below p[0] may be of the triangle: its own and one to either side. A
+ * box around it would not do: of a long sliver it is nearly empty. */
+static void span_of(const double p[3][3], const double a[3], const double b[3], double area,
+                    double v, size_t side, size_t *first, size_t *end)
+{
+    const double sign = area < 0.0 ? -1.0 : 1.0;
+    const double s = -sign * v * b[0], ds = sign * b[1]; /* barycentric, times |area|, at u = 0 */
+    const double t = sign * v * a[0], dt = -sign * a[1];
+    double low = -INFINITY, high = INFINITY;
+    clip(s, ds, &low, &high);
+    clip(t, dt, &low, &high);
+    clip(fabs(area) - s - t, -ds - dt, &low, &high);
+    pixels_of(p[0][0] + low - 1.0, p[0][0] + high + 1.0, side, first, end);
+}
+
 static void draw(const struct canvas *c, const double p[3][3])
 {
     const double a[3] = {p[1][0] - p[0][0], p[1][1] - p[0][1], p[1][2] - p[0][2]};
@@ -89,9 +113,12 @@ static void draw(const struct canvas *c, const double p[3][3])
               &x0, &x1);
     pixels_of(fmin(fmin(p[0][1], p[1][1]), p[2][1]), fmax(fmax(p[0][1], p[1][1]), p[2][1]), c->side,
               &y0, &y1);
-    for (size_t y = y0; y < y1; y++)
-        for (size_t x = x0; x < x1; x++) {
-            const double u = (double)x + 0.5 - p[0][0], v = (double)y + 0.5 - p[0][1];
+    for (size_t y = y0; y < y1; y++) {
+        const double v = (double)y + 0.5 - p[0][1];
+        size_t first, end;
+        span_of(p, a, b, n[2], v, c->side, &first, &end);
+        for (size_t x = first > x0 ? first : x0; x < x1 && x < end; x++) {
+            const double u = (double)x + 0.5 - p[0][0];
             const double s = (u * b[1] - v * b[0]) / n[2], t = (v * a[0] - u * a[1]) / n[2];
             const float depth = (float)(p[0][2] + s * a[2] + t * b[2]);
             if (s < 0.0 || t < 0.0 || s + t > 1.0 || !(depth > c->depth[y * c->side + x]))
@@ -99,6 +126,7 @@ static void draw(const struct canvas *c, const double p[3][3])
             c->depth[y * c->side + x] = depth;
             c->grey[y * c->side + x] = grey;
         }
+    }
 }
 
 static void draw_all(const struct canvas *c, const struct mesh *m)

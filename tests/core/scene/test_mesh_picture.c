@@ -1,5 +1,6 @@
 #include "core/scene/mesh_picture.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -98,6 +99,39 @@ static void odd_meshes_are_drawn_too(void **state)
     mesh_deinit(&soup);
 }
 
+/* The slivers of a rod that lies across the picture: looking at each one's box would take minutes.
+ * The rod is drawn whole, and nothing else is. */
+static void long_slivers_are_drawn_along_themselves(void **state)
+{
+    enum { N = 30000, SIDE = 512 };
+    static const double pi = 3.14159265358979323846, radius = 0.2, half = 2.0;
+    float *vertices = mem_alloc_array(2UL * N, 3 * sizeof *vertices);
+    uint32_t *triangles = mem_alloc_array(2UL * N, 3 * sizeof *triangles);
+    (void)state;
+    for (uint32_t i = 0; i < N; i++) {
+        const double angle = 2.0 * pi * i / N;
+        const uint32_t next = (i + 1) % N, a = 2 * i, b = 2 * next;
+        const uint32_t corners[6] = {a, b, a + 1, b, b + 1, a + 1};
+        memcpy(triangles + 6UL * i, corners, sizeof corners);
+        for (size_t end = 0; end < 2; end++) { /* the axis is (1, 1, 0) */
+            const double along = end ? half : -half, across = radius * cos(angle);
+            float *v = vertices + 6UL * i + 3 * end;
+            v[0] = (float)((along - across) / sqrt(2.0));
+            v[1] = (float)((along + across) / sqrt(2.0));
+            v[2] = (float)(radius * sin(angle));
+        }
+    }
+    const struct mesh m = {2UL * N, 2UL * N, vertices, triangles};
+    struct image image = picture(&m, SIDE);
+    size_t n_drawn = 0;
+    for (size_t i = 0; i < (size_t)SIDE * SIDE; i++)
+        n_drawn += image.u8[3 * i] < 250;
+    assert_true(n_drawn > SIDE * SIDE / 10 && n_drawn < SIDE * SIDE / 5);
+    image_deinit(&image);
+    mem_free(vertices);
+    mem_free(triangles);
+}
+
 static enum status draw_once(void *context, struct error *err)
 {
     struct image image;
@@ -121,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_sphere_is_a_shaded_disc),
         cmocka_unit_test(what_is_nearer_hides_what_is_behind_whichever_comes_first),
         cmocka_unit_test(odd_meshes_are_drawn_too),
+        cmocka_unit_test(long_slivers_are_drawn_along_themselves),
         cmocka_unit_test(a_picture_survives_every_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
