@@ -262,7 +262,8 @@ static void add_residual(struct evaluation *e, const char *key, struct task_metr
     team_run(e->team, measure_member, e);
     for (size_t i = 0; i < e->n_parts; i++)
         loss += e->loss[i];
-    task_metrics_add(out, key, e->r->energy > 0.0 ? sqrt(2.0 * loss / e->r->energy) : 0.0);
+    if (e->r->energy > 0.0)
+        task_metrics_add(out, key, sqrt(2.0 * loss / e->r->energy));
 }
 
 static void add_psnr(const struct evaluation *e, const char *key, struct task_metrics *out)

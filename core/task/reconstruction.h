@@ -8,8 +8,8 @@
  * Where the lattice itself is known (the measurement was simulated) metrics are psnr against it, at
  * full effort also ssim of a picture, and baseline_psnr, of what the classic inverse makes of the
  * same measurement.  Always, at full effort: residual = |A f - p| / |p| of the field f over what
- * was measured, baseline_residual of the classic inverse, and scale, which the lattice was divided
- * by.  Without a lattice to compare with there is no psnr.
+ * was measured and baseline_residual of the classic inverse (but where all of p is 0), and scale,
+ * which the lattice was divided by.  Without a lattice to compare with there is no psnr.
  */
 #ifndef CORE_TASK_RECONSTRUCTION_H
 #define CORE_TASK_RECONSTRUCTION_H

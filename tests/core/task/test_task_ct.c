@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/base/mem.h"
+#include "core/nn/kernel.h"
 #include "tests/support/random.h"
 
 #include <setjmp.h>
@@ -47,10 +48,43 @@ static void ct_stops_in_the_middle_of_a_step(void **state)
     data_deinit(&data);
 }
 
+/* No part of nothing: a field of one half is not without a residual. */
+static void nothing_measured_has_no_residual(void **state)
+{
+    (void)state;
+    const struct task_ct_spec spec = {.n_angles = 3, .normalize = NORMALIZE_NONE};
+    struct data data = {.kind = DATA_IMAGE};
+    struct task *t = NULL;
+    struct field *f = NULL;
+    struct team *team = NULL;
+    assert_int_equal(image_create(&data.image, SAMPLE_U8, 8, 8, 1, NULL), STATUS_OK);
+    assert_int_equal(task_ct_create(&t, &data, &spec, NULL), STATUS_OK);
+    const struct field_spec field = {.encoding = {.type = ENCODING_BASIC, .n_inputs = 2},
+                                     .network = {.n_outputs = 1,
+                                                 .n_hidden_layers = 1,
+                                                 .width = 8,
+                                                 .activation = ACTIVATION_RELU,
+                                                 .output_activation = ACTIVATION_SIGMOID},
+                                     .domain = domain_of_image(8, 8)};
+    assert_int_equal(field_create(&f, &field, kernel_find(NULL), NULL), STATUS_OK);
+    assert_int_equal(team_create(&team, 1, NULL), STATUS_OK);
+    struct task_metrics metrics = {0};
+    const struct task_evaluation how = {.effort = EVALUATE_FULL};
+    assert_int_equal(t->class->evaluate(t, f, team, &how, &metrics, NULL), STATUS_OK);
+    assert_true(fabs(*task_metrics_find(&metrics, "psnr") - 20.0 * log10(2.0)) < 1e-6);
+    assert_null(task_metrics_find(&metrics, "residual"));
+    assert_null(task_metrics_find(&metrics, "baseline_residual"));
+    team_free(team);
+    field_free(f);
+    task_free(t);
+    data_deinit(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ct_stops_in_the_middle_of_a_step),
+        cmocka_unit_test(nothing_measured_has_no_residual),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
