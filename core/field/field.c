@@ -127,6 +127,11 @@ const struct kernel *field_kernel(const struct field *f)
     return f->kernel;
 }
 
+float field_length(const struct field *f)
+{
+    return f->length;
+}
+
 size_t field_n_parameters(const struct field *f)
 {
     return mlp_n_parameters(f->mlp) + encoding_n_parameters(f->encoding);

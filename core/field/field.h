@@ -54,6 +54,7 @@ const struct domain *field_domain(const struct field *f);
 const struct encoding *field_encoding(const struct field *f);
 const struct mlp *field_mlp(const struct field *f);
 const struct kernel *field_kernel(const struct field *f);
+float field_length(const struct field *f); /* of its spec */
 
 /* Numbers that are learned, as people count them (no padding; b and a only if trainable). */
 size_t field_n_parameters(const struct field *f);

@@ -42,6 +42,6 @@ bool precision_split_pays(const struct field *f)
 {
     const struct kernel_bf16 *bf16 = field_kernel(f)->bf16;
     const struct mlp_spec *network = mlp_get_spec(field_mlp(f));
-    return bf16 && bf16->sums_pay && network->n_hidden_layers > 0 &&
+    return bf16 && bf16->sums_pay && field_length(f) == 0.0f && network->n_hidden_layers > 0 &&
            network->width >= LEAST_SPLIT_WIDTH && encoding_is_bounded(field_encoding(f));
 }

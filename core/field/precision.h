@@ -34,8 +34,9 @@ enum precision precision_settle(enum precision precision, const struct field_spe
                                 const struct arithmetic *arithmetic);
 
 /* Whether a field may be drawn in bf16x2 (core/nn/mlp.h) for eight bits: the processor computes
- * that faster, the network is wide enough to gain by it (64), and its input is bounded (not none),
- * so that what holds for some points holds for others.  Then field_split_error has the last word.
+ * that faster, the network is wide enough to gain by it (64), its input is bounded (not none), so
+ * that what holds for some points holds for others, and its values are no lengths, whose errors
+ * grow with their unit.  Then field_split_error has the last word.
  */
 bool precision_split_pays(const struct field *f);
 

@@ -41,16 +41,19 @@ static void split_pays_where_products_bound_a_bounded_input(void **state)
         bool sums_pay;
         size_t n_hidden_layers, width;
         enum encoding_type encoding;
+        double length;
         bool expected;
     } cases[] = {
-        {true, 1, 64, ENCODING_GAUSSIAN, true},    {true, 3, 256, ENCODING_BASIC, true},
-        {false, 3, 256, ENCODING_GAUSSIAN, false}, {true, 3, 32, ENCODING_GAUSSIAN, false},
-        {true, 0, 256, ENCODING_GAUSSIAN, false},  {true, 3, 256, ENCODING_NONE, false},
+        {true, 1, 64, ENCODING_GAUSSIAN, 0, true},    {true, 3, 256, ENCODING_BASIC, 0, true},
+        {false, 3, 256, ENCODING_GAUSSIAN, 0, false}, {true, 3, 32, ENCODING_GAUSSIAN, 0, false},
+        {true, 0, 256, ENCODING_GAUSSIAN, 0, false},  {true, 3, 256, ENCODING_NONE, 0, false},
+        {true, 1, 64, ENCODING_GAUSSIAN, 6, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct field_spec spec = small_field_spec(&image);
         struct field *f = NULL;
         spec.encoding.type = cases[i].encoding;
+        spec.length = cases[i].length;
         spec.encoding.input_range[1] = 1;
         spec.network.n_hidden_layers = cases[i].n_hidden_layers;
         spec.network.width = cases[i].width;
