@@ -4,7 +4,7 @@
 
 #include "core/scene/bvh_layout.h"
 
-/* Children to look into later, with where they begin (a squared distance, or t). */
+/* Children to look into later, with where they begin (a squared distance). */
 struct visit {
     int32_t child;
     float from;
@@ -163,108 +163,6 @@ bool bvh_nearest(const struct bvh *b, const float point[3], float reach, struct 
     /* a lane past the last triangle is a corner of the leaf's first one */
     out->triangle = triangle < b->n_triangles ? triangle : triangle / BVH_LANES * BVH_LANES;
     return true;
-}
-
-/* --- rays --- */
-
-struct beam {
-    quad origin[3], inverse[3];
-    struct vectors direction;
-};
-
-static struct beam beam_of(const float origin[3], const float direction[3])
-{
-    struct beam r;
-    spread(origin, r.origin);
-    r.direction =
-        (struct vectors){quad_of(direction[0]), quad_of(direction[1]), quad_of(direction[2])};
-    for (int a = 0; a < 3; a++)
-        r.inverse[a] = quad_of(1.0f / direction[a]);
-    return r;
-}
-
-/* Where the ray enters each box, INFINITY if it does not before t_max.  Along an axis where the
- * direction is 0 bounds are infinite, or NaN on a face: comparisons are written so that NaN lets
- * pass.  Borders are widened by some ulp, more than the products round. */
-static quad enter_boxes(const struct bvh_node *n, const struct beam *r, float t_max)
-{
-    const quad wider = quad_of(1.0f + 4.0f * 0x1p-23f);
-    quad enter = quad_of(0.0f), leave = quad_of(t_max);
-    for (int a = 0; a < 3; a++) {
-        const quad t0 = (n->low[a] - r->origin[a]) * r->inverse[a];
-        const quad t1 = (n->high[a] - r->origin[a]) * r->inverse[a];
-        const quad_mask turned = t0 > t1;
-        const quad first = quad_select(turned, t1, t0), last = quad_select(turned, t0, t1);
-        enter = quad_greatest(first, enter);
-        leave = quad_least(last * wider, leave);
-    }
-    return quad_select(enter <= leave, enter, quad_of(INFINITY));
-}
-
-/* Where the ray meets each triangle, INFINITY where it does not (Moeller and Trumbore 1997). */
-static quad meet_leaf(const struct bvh_leaf *leaf, const struct beam *r)
-{
-    const quad zero = quad_of(0.0f), one = quad_of(1.0f);
-    const struct vectors u = minus(leaf->corner[1], leaf->corner[0]);
-    const struct vectors v = minus(leaf->corner[2], leaf->corner[0]);
-    const struct vectors o = minus(r->origin, leaf->corner[0]);
-    const struct vectors p = cross(r->direction, v), q = cross(o, u);
-    const quad det = dot(u, p), inverse = one / not_zero(det);
-    const quad s = dot(o, p) * inverse, t = dot(r->direction, q) * inverse;
-    const quad at = dot(v, q) * inverse;
-    const quad_mask is_met =
-        (det != zero) & (s >= zero) & (t >= zero) & (s + t <= one) & (at > zero);
-    return quad_select(is_met, at, quad_of(INFINITY));
-}
-
-bool bvh_first_hit(const struct bvh *b, const float origin[3], const float direction[3],
-                   float t_max, struct bvh_hit *out)
-{
-    const struct beam beam = beam_of(origin, direction);
-    struct bvh_hit best = {.t = t_max, .triangle = SIZE_MAX};
-    struct stack s;
-    s.n = 1;
-    s.visit[0] = (struct visit){0, 0.0f};
-    while (s.n > 0) {
-        const struct visit v = s.visit[--s.n];
-        if (!(v.from <= best.t))
-            continue;
-        if (v.child >= 0) {
-            const struct bvh_node *node = &b->node[v.child];
-            push_children(&s, node, enter_boxes(node, &beam, best.t), best.t);
-            continue;
-        }
-        const quad t = meet_leaf(&b->leaf[~v.child], &beam);
-        for (size_t i = 0; i < BVH_LANES; i++)
-            if (t[i] < best.t)
-                best = (struct bvh_hit){t[i], (size_t)~v.child * BVH_LANES + i};
-    }
-    if (best.triangle == SIZE_MAX)
-        return false;
-    *out = best;
-    return true;
-}
-
-size_t bvh_count_hits(const struct bvh *b, const float origin[3], const float direction[3])
-{
-    const struct beam beam = beam_of(origin, direction);
-    int32_t stack[BVH_STACK];
-    size_t n = 1, n_hits = 0;
-    stack[0] = 0;
-    while (n > 0) {
-        const int32_t child = stack[--n];
-        if (child >= 0) {
-            const quad from = enter_boxes(&b->node[child], &beam, INFINITY);
-            for (int i = 0; i < BVH_LANES; i++)
-                if (from[i] < INFINITY && b->node[child].child[i] != BVH_NONE)
-                    stack[n++] = b->node[child].child[i];
-            continue;
-        }
-        const quad t = meet_leaf(&b->leaf[~child], &beam);
-        for (int i = 0; i < BVH_LANES; i++)
-            n_hits += t[i] < INFINITY;
-    }
-    return n_hits;
 }
 
 /* --- inside and outside --- */

@@ -1,7 +1,6 @@
 /*
  * A tree of boxes over the triangles of a mesh, for questions about places: which point of the
- * surface is nearest, where a ray meets it first, how often, and how often the surface winds around
- * a point.
+ * surface is nearest, and how often the surface winds around a point.
  *
  * The tree has four children a node and leaves of four triangles, each stored side by side, so that
  * four boxes or triangles are looked at by the same instructions.  Splits are chosen by the surface
@@ -47,21 +46,6 @@ struct bvh_nearest {
 
 /* The nearest point of the surface within `reach` of a point; false if there is none. */
 bool bvh_nearest(const struct bvh *b, const float point[3], float reach, struct bvh_nearest *out);
-
-/* --- rays --- */
-
-struct bvh_hit {
-    float t; /* origin + t direction */
-    size_t triangle;
-};
-
-/* The first meeting at 0 < t < t_max; false if there is none.  direction: of any length, not 0. */
-bool bvh_first_hit(const struct bvh *b, const float origin[3], const float direction[3],
-                   float t_max, struct bvh_hit *out);
-
-/* How often the ray meets a triangle at t > 0.  A ray through an edge may be counted for both of
- * its triangles, for one or for none. */
-size_t bvh_count_hits(const struct bvh *b, const float origin[3], const float direction[3]);
 
 /* --- inside and outside --- */
 

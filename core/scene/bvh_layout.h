@@ -36,7 +36,7 @@ struct bvh_cluster {
     quad moment[6]; /* sum a (m - centre) n, symmetric part: xx yy zz, yz xz xy twice */
 };
 
-/* Lanes past the last triangle are points: no area, never hit, no nearer than a corner. */
+/* Lanes past the last triangle are points: no area, no nearer than a corner. */
 struct bvh_leaf {
     quad corner[3][3]; /* corner, axis */
 };

@@ -100,48 +100,6 @@ static double slow_distance(const struct mesh *m, const float point[3])
     return least;
 }
 
-/* Where a ray meets a triangle, and how near to its edge; INFINITY if it does not.  By the plane,
- * then by which side of each edge the place is on. */
-static double meet_triangle(const vector o, const vector d, vector v[3], double *edge)
-{
-    vector e[3], n, from, at;
-    subtract(v[1], v[0], e[0]);
-    subtract(v[2], v[1], e[1]);
-    subtract(v[0], v[2], e[2]);
-    cross(e[0], e[1], n);
-    subtract(v[0], o, from);
-    const double t = dot(from, n) / dot(d, n);
-    double least = INFINITY, greatest = 0.0;
-    for (int c = 0; c < 3; c++) {
-        vector side, place = {o[0] + t * d[0], o[1] + t * d[1], o[2] + t * d[2]};
-        subtract(place, v[c], at);
-        cross(e[c], at, side);
-        least = fmin(least, dot(side, n) / dot(n, n));
-        greatest = fmax(greatest, dot(side, n) / dot(n, n));
-    }
-    *edge = fmin(*edge, fmin(fabs(least), fabs(t)));
-    return least >= 0.0 && t > 0.0 ? t : INFINITY;
-}
-
-/* First meeting and number of them.  edge: how near any came to where the answer changes. */
-static double slow_ray(const struct mesh *m, const float origin[3], const float direction[3],
-                       size_t *n_hits, double *edge)
-{
-    const vector o = {(double)origin[0], (double)origin[1], (double)origin[2]},
-                 d = {(double)direction[0], (double)direction[1], (double)direction[2]};
-    double first = INFINITY;
-    *edge = INFINITY;
-    *n_hits = 0;
-    for (size_t i = 0; i < m->n_triangles; i++) {
-        vector v[3];
-        corners_of(m, i, v);
-        const double t = meet_triangle(o, d, v, edge);
-        *n_hits += t < INFINITY;
-        first = fmin(first, t);
-    }
-    return first;
-}
-
 /* By the angles of the spherical triangle (Girard): their sum less pi. */
 static double slow_winding(const struct mesh *m, const float point[3])
 {
@@ -237,43 +195,6 @@ static void the_nearest_point_is_that_of_all_triangles(void **state)
     }
 }
 
-static void rays_meet_what_they_meet_of_all_triangles(void **state)
-{
-    (void)state;
-    size_t n_hits_in_all = 0, n_asked = 0;
-    for (int number = 0; number < N_MESHES; number++) {
-        struct mesh m = mesh_of(number);
-        struct bvh *b = tree_of(&m);
-        for (uint64_t i = 0; i < 300; i++) {
-            struct rng rng = rng_at(8, RNG_PROBE, i);
-            float origin[3], direction[3];
-            point_of(&rng, origin);
-            for (int a = 0; a < 3; a++)
-                direction[a] = (float)(3.0 * rng_normal(&rng));
-            if (i % 5 == 0) /* along an axis */
-                direction[i % 3] = direction[(i + 1) % 3] = 0.0f;
-            size_t n_hits;
-            double edge;
-            const double slow = slow_ray(&m, origin, direction, &n_hits, &edge);
-            if (edge < 1e-5)
-                continue;
-            n_asked++;
-            n_hits_in_all += n_hits;
-            struct bvh_hit hit;
-            assert_int_equal(bvh_count_hits(b, origin, direction), n_hits);
-            assert_int_equal(bvh_first_hit(b, origin, direction, INFINITY, &hit), n_hits > 0);
-            if (n_hits == 0)
-                continue;
-            assert_true(fabs((double)hit.t - slow) < 1e-5 * (1.0 + slow));
-            assert_true(bvh_first_hit(b, origin, direction, (float)slow * 1.01f, &hit));
-            assert_false(bvh_first_hit(b, origin, direction, (float)slow * 0.99f, &hit));
-        }
-        bvh_free(b);
-        mesh_deinit(&m);
-    }
-    assert_true(n_asked > 290 * N_MESHES && n_hits_in_all > n_asked / 5);
-}
-
 static void the_winding_number_is_the_solid_angle_of_all_triangles(void **state)
 {
     (void)state;
@@ -361,7 +282,7 @@ static void degenerate_meshes_have_trees(void **state)
     uint32_t *triangles = calloc(3 * N, sizeof *triangles);
     struct mesh m = {
         .n_vertices = 4, .n_triangles = N, .vertices = vertices, .triangles = triangles};
-    const float p[3] = {0.25f, 0.5f, 0.0f}, down[3] = {0.0f, -1.0f, 0.0f};
+    const float p[3] = {0.25f, 0.5f, 0.0f};
     for (int kind = 0; kind < 3; kind++) {
         static const uint32_t corners[3][3] = {{0, 0, 0}, {0, 1, 2}, {0, 1, 3}};
         static const double distance[] = {0.5590169943749475, 0.5, 0.5};
@@ -371,8 +292,6 @@ static void degenerate_meshes_have_trees(void **state)
         struct bvh_nearest nearest;
         assert_true(bvh_nearest(b, p, INFINITY, &nearest));
         assert_true(fabs((double)nearest.distance - distance[kind]) < 1e-6);
-        const float over[3] = {0.25f, 0.5f, 0.25f};
-        assert_int_equal(bvh_count_hits(b, over, down), kind == 2 ? N : 0);
         assert_true(isfinite(bvh_winding(b, p)));
         if (kind < 2)
             assert_true(bvh_winding(b, p) == 0.0f);
@@ -472,7 +391,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_point_is_that_of_all_triangles),
-        cmocka_unit_test(rays_meet_what_they_meet_of_all_triangles),
         cmocka_unit_test(the_winding_number_is_the_solid_angle_of_all_triangles),
         cmocka_unit_test(inside_is_inside_whichever_way_triangles_run),
         cmocka_unit_test(an_open_surface_has_an_inside),
