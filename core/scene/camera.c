@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Newton's steps: lenses are mild, three are enough for doubles. */
-enum { MAX_STEPS = 20 };
+/* Newton's steps: lenses are mild, three are enough for doubles.  The most are for places that no
+ * lens shows. */
+enum { MAX_STEPS = 60 };
 static const double step_end = 1e-14;
 
 struct camera camera_of_view(const struct view *v)
@@ -59,8 +60,9 @@ void camera_distort(const struct camera *c, double x, double y, double *out_x, d
 
 void camera_undistort(const struct camera *c, double x, double y, double *out_x, double *out_y)
 {
-    static const double far = 1e30;
+    static const double far = 1e30, least = 1e-12;
     double a = x, b = y;
+    double good_a = 0.0, good_b = 0.0; /* where the lens is one to one, as around its middle */
     for (int i = 0; i < MAX_STEPS; i++) {
         double seen_x, seen_y;
         camera_distort(c, a, b, &seen_x, &seen_y);
@@ -72,18 +74,26 @@ void camera_undistort(const struct camera *c, double x, double y, double *out_x,
         const double yy = radial + slope * b * b + 6.0 * c->p1 * b + 2.0 * c->p2 * a;
         const double determinant = xx * yy - xy * xy;
         const double error_x = seen_x - x, error_y = seen_y - y;
-        if (!(fabs(determinant) > 1e-12)) /* past the edge of what the lens shows */
-            break;
+        if (!(determinant > least && xx + yy > 0.0)) { /* past the edge of what the lens shows */
+            a = 0.5 * (a + good_a);
+            b = 0.5 * (b + good_b);
+            continue;
+        }
+        good_a = a;
+        good_b = b;
         const double step_x = (yy * error_x - xy * error_y) / determinant;
         const double step_y = (xx * error_y - xy * error_x) / determinant;
         a -= step_x;
         b -= step_y;
-        if (fabs(step_x) + fabs(step_y) < step_end)
+        if (fabs(step_x) + fabs(step_y) < step_end) {
+            good_a = a;
+            good_b = b;
             break;
+        }
     }
-    const bool is_found = fabs(a) < far && fabs(b) < far; /* outside of the lens it may run away */
-    *out_x = is_found ? a : x;
-    *out_y = is_found ? b : y;
+    const bool is_found = fabs(good_a) < far && fabs(good_b) < far;
+    *out_x = is_found ? good_a : x;
+    *out_y = is_found ? good_b : y;
 }
 
 struct ray camera_ray(const struct camera *c, double u, double v)

@@ -44,7 +44,8 @@ double camera_focal(double width, double fov_radians);
 struct ray camera_ray(const struct camera *c, double u, double v);
 
 /* Where a lens moves (x, y), and where it moved it from: both normalised coordinates, y down.  What
- * no lens could have shown stays where it is, or goes somewhere: numbers stay finite. */
+ * this lens could not have shown (its numbers fold the picture over, as those of wide ones may in a
+ * corner) goes to about the edge of what it shows: numbers stay finite. */
 void camera_distort(const struct camera *c, double x, double y, double *out_x, double *out_y);
 void camera_undistort(const struct camera *c, double x, double y, double *out_x, double *out_y);
 

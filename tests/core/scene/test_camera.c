@@ -84,6 +84,36 @@ static void a_lens_is_undone(void **state)
             }
 }
 
+/* Lenses that fold over at a radius: up to there they are undone, and beyond no ray turns round. */
+static void beyond_its_fold_a_lens_shows_its_edge(void **state)
+{
+    static const struct {
+        double k1, k2, fold; /* 1 + 3 k1 r^2 + 5 k2 r^4 = 0 */
+    } folding[] = {
+        {-0.4, 0, 0.9128709291752769}, {-0.05, -0.2, 0.9632281951887512}, {-1, 0, 0.57735026919}};
+    (void)state;
+    for (size_t k = 0; k < sizeof folding / sizeof *folding; k++) {
+        const struct camera c = {.k1 = folding[k].k1, .k2 = folding[k].k2};
+        const double r2 = folding[k].fold * folding[k].fold;
+        const double most = folding[k].fold * (1 + r2 * (c.k1 + r2 * c.k2));
+        double before = 0;
+        for (int i = 1; i <= 60; i++) {
+            const double seen = 0.05 * i;
+            double x, y, back_x, back_y;
+            camera_undistort(&c, 0.6 * seen, -0.8 * seen, &x, &y);
+            const double r = 0.6 * x - 0.8 * y;
+            assert_close(0.8 * x + 0.6 * y, 0, 1e-9);
+            assert_true(r < folding[k].fold + 1e-6 && r > before - 0.05);
+            camera_distort(&c, x, y, &back_x, &back_y);
+            if (seen < 0.999 * most)
+                assert_close(hypot(back_x - 0.6 * seen, back_y + 0.8 * seen), 0, 1e-12);
+            else
+                assert_true(r > 0.9 * folding[k].fold);
+            before = r;
+        }
+    }
+}
+
 /* The worst lenses that files may have, far outside of what they show. */
 static void numbers_of_a_lens_stay_finite(void **state)
 {
@@ -158,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pinhole_sees_along_its_formula),
         cmocka_unit_test(a_lens_is_undone),
+        cmocka_unit_test(beyond_its_fold_a_lens_shows_its_edge),
         cmocka_unit_test(numbers_of_a_lens_stay_finite),
         cmocka_unit_test(a_camera_looks_at_its_target),
         cmocka_unit_test(a_view_without_direction_is_refused),
