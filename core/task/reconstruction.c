@@ -12,12 +12,6 @@ enum {
     SLAB_POINTS = 65536,   /* points that are evaluated at once */
 };
 
-const char *normalize_name(enum normalize n)
-{
-    static const char *const names[] = {[NORMALIZE_MAX] = "max", [NORMALIZE_NONE] = "none"};
-    return names[n];
-}
-
 static const struct reconstruction *of(const struct task *t)
 {
     return (const struct reconstruction *)t;

@@ -21,7 +21,6 @@
  * (of a measured one, whose values are not known, the largest of the classic inverse), or nothing.
  */
 enum normalize { NORMALIZE_MAX, NORMALIZE_NONE };
-const char *normalize_name(enum normalize n);
 
 struct reconstruction;
 

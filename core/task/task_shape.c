@@ -43,18 +43,6 @@ struct task_shape {
     struct points quick[N_SETS]; /* of a quick evaluation */
 };
 
-static const char *const target_names[] = {[SHAPE_OCCUPANCY] = "occupancy", [SHAPE_SDF] = "sdf"};
-
-const char *shape_target_name(enum shape_target target)
-{
-    return target_names[target];
-}
-
-size_t shape_target_n(void)
-{
-    return sizeof target_names / sizeof *target_names;
-}
-
 static const struct task_shape *of(const struct task *t)
 {
     return (const struct task_shape *)t;

@@ -30,10 +30,6 @@
 
 enum shape_target { SHAPE_OCCUPANCY, SHAPE_SDF };
 
-/* "occupancy", "sdf" */
-const char *shape_target_name(enum shape_target target);
-size_t shape_target_n(void);
-
 struct task_shape_spec {
     enum shape_target target;
     double softness;     /* of occupancy, in sides of the cube; 0: labels are 0 or 1 */

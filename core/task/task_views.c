@@ -49,13 +49,6 @@ static const struct task_views *of(const struct task *t)
     return (const struct task_views *)t;
 }
 
-const char *background_name(enum background b)
-{
-    static const char *const names[] = {
-        [BACKGROUND_BLACK] = "black", [BACKGROUND_WHITE] = "white", [BACKGROUND_RANDOM] = "random"};
-    return (size_t)b < sizeof names / sizeof *names ? names[b] : NULL;
-}
-
 /* --- training --- */
 
 /* Ray i of all training rays. */

@@ -41,9 +41,6 @@ enum {
 
 enum background { BACKGROUND_BLACK, BACKGROUND_WHITE, BACKGROUND_RANDOM };
 
-/* "black", "white", "random"; NULL past the last. */
-const char *background_name(enum background b);
-
 struct task_views_spec {
     struct radiance_spec radiance; /* its background is set by the task */
     enum background background;
