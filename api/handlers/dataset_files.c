@@ -16,7 +16,7 @@ enum {
     PREVIEW_MIN = 16,
     PREVIEW_DEFAULT = 256,
     PREVIEW_MAX = 1024,
-    PREVIEW_VERSION = 1, /* of the filter and the encoder: part of the entity tag */
+    PREVIEW_VERSION = 2, /* of the filter and the encoder: part of the entity tag */
 };
 
 /* As for an upload: the bytes are decoded in a worker, never here. */
@@ -32,19 +32,22 @@ static bool get_dataset_or_reply(const struct service *service, const struct htt
 }
 
 /* A file name that any system takes: the id, and an ending that says what it is. */
-static void make_file_name(const struct dataset_row *row, char out[ID_SIZE + 8])
+enum { FILE_NAME = ID_SIZE + 8 };
+static void make_file_name(const struct dataset_row *row, char out[FILE_NAME])
 {
-    static const char *const endings[][2] = {{"image/png", ".png"},
-                                             {"image/jpeg", ".jpg"},
-                                             {"application/x-npy", ".npy"},
-                                             {"application/x-npz", ".npz"},
-                                             {"application/zip", ".zip"}};
+    static const char *const endings[][2] = {
+        {"image/png", ".png"},           {"image/jpeg", ".jpg"},
+        {"application/x-npy", ".npy"},   {"application/x-npz", ".npz"},
+        {"application/zip", ".zip"},     {"application/x-nifti", ".nii"},
+        {"application/gzip", ".nii.gz"}, {"application/x-nrrd", ".nrrd"},
+        {"model/obj", ".obj"},           {"model/stl", ".stl"},
+        {"application/ply", ".ply"},     {"model/vnd.off", ".off"}};
     const char *ending = "";
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
         if (strcmp(row->media_type, endings[i][0]) == 0)
             ending = endings[i][1];
     }
-    snprintf(out, ID_SIZE + 8, "%s%s", row->id, ending);
+    snprintf(out, FILE_NAME, "%s%s", row->id, ending);
 }
 
 void datasets_content(void *context, const struct http_request *request,
@@ -53,7 +56,7 @@ void datasets_content(void *context, const struct http_request *request,
     const struct service *service = context;
     struct error err = {0};
     struct dataset_row row = {0};
-    char etag[ETAG_SIZE], file_name[ID_SIZE + 8];
+    char etag[ETAG_SIZE], file_name[FILE_NAME];
     int file = -1;
     if (!get_dataset_or_reply(service, request, response, &row))
         return;

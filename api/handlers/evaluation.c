@@ -66,6 +66,17 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
                                   compute_n_threads(service->compute), err);
 }
 
+enum status evaluation_check_numbers(const struct evaluation *e, double numbers_of_point,
+                                     double most, struct error *err)
+{
+    const double n = (double)e->n_points * numbers_of_point;
+    return n <= most ? STATUS_OK
+                     : error_set(err, STATUS_INVALID, "",
+                                 "the answer would hold %.0f numbers, the limit is %.0f: ask for "
+                                 "fewer points",
+                                 n, most);
+}
+
 enum status evaluation_run(const struct evaluation *e, const struct service *service,
                            const struct http_request *request, struct error *err)
 {

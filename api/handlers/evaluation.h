@@ -41,6 +41,11 @@ struct evaluation {
 enum status evaluation_check(const struct evaluation *e, const struct service *service,
                              struct error *err) WARN_UNUSED;
 
+/* INVALID, with both figures, if the answer would hold more numbers than `most` (limits.h): fields
+ * of posed views give up to tens of them at a point. */
+enum status evaluation_check_numbers(const struct evaluation *e, double numbers_of_point,
+                                     double most, struct error *err) WARN_UNUSED;
+
 /* NO_MEMORY; CANCELED when the request's client is gone or the service stops: some points may have
  * been taken then. */
 enum status evaluation_run(const struct evaluation *e, const struct service *service,

@@ -25,6 +25,7 @@
 #include "api/handlers/representation.h"
 #include "api/handlers/space.h"
 #include "api/service.h"
+#include "core/base/limits.h"
 
 static const char *const axis_names[] = {"x", "y", "z", NULL};
 enum slice_orientation { SLICE_ARRAY, SLICE_UPRIGHT };
@@ -45,24 +46,6 @@ struct slice_query {
     uint64_t width, height;
     double source_from_unit[3][4];
 };
-
-/* The voxel axis nearest to an axis of source coordinates: the one that leads most along it. */
-static size_t nearest_axis(const struct spec_facts *data, size_t named)
-{
-    size_t best = 0;
-    double most = -1.0;
-    for (size_t c = 0; c < 3; c++) {
-        double length = 0.0;
-        for (size_t r = 0; r < 3; r++)
-            length += data->source_from_unit[r][c] * data->source_from_unit[r][c];
-        const double part = fabs(data->source_from_unit[named][c]) / sqrt(length);
-        if (part > most) {
-            most = part;
-            best = c;
-        }
-    }
-    return best;
-}
 
 /* Far outside of any data, far inside of float32. */
 static const double number_limit = 1e9;
@@ -94,31 +77,13 @@ static void find_plane(const struct spec_facts *data, size_t named, double pos,
     q->unit = fmin(fmax(q->unit, 0.0), 1.0);
 }
 
-/* Whether the source coordinate that a voxel axis leads along most grows with it. */
-static bool leads_up(const struct spec_facts *data, size_t c)
-{
-    double most = 0.0;
-    for (size_t r = 0; r < 3; r++)
-        if (fabs(data->source_from_unit[r][c]) > fabs(most))
-            most = data->source_from_unit[r][c];
-    return most > 0.0;
-}
-
-/* Length of a side of the domain in source coordinates. */
-static double side_of(const struct spec_facts *data, size_t c)
-{
-    double length = 0.0;
-    for (size_t r = 0; r < 3; r++)
-        length += data->source_from_unit[r][c] * data->source_from_unit[r][c];
-    return sqrt(length);
-}
-
 /* Sizes that were left out: both from the data's own samples; one from the other and the plane's
  * aspect in source coordinates. */
 static void fill_size(struct slice_query *q, const struct spec_facts *data, uint64_t max)
 {
     const size_t samples[] = {data->width, data->height, data->depth};
-    const double aspect = side_of(data, q->row) / side_of(data, q->column);
+    const double aspect = affine_axis_length(data->source_from_unit, q->row) /
+                          affine_axis_length(data->source_from_unit, q->column);
     double width = (double)q->width, height = (double)q->height;
     if (!q->width && !q->height) {
         width = (double)samples[q->column];
@@ -153,12 +118,12 @@ static bool read_slice_query_or_reply(const struct service *service,
     codec_args_name(request, "orientation", orientation_names, &orientation, &problems);
     q->frame = (enum query_frame)frame;
     q->format = (enum pixel_format)format;
-    q->across = q->frame == FRAME_UNIT ? axis : nearest_axis(data, axis);
+    q->across = q->frame == FRAME_UNIT ? axis : affine_nearest_axis(data->source_from_unit, axis);
     q->column = q->across == 0 ? 1 : 0;
     q->row = q->across == 2 ? 1 : 2;
     if (orientation == SLICE_UPRIGHT) {
-        q->is_mirrored[q->column] = !leads_up(data, q->column);
-        q->is_mirrored[q->row] = leads_up(data, q->row);
+        q->is_mirrored[q->column] = !affine_leads_up(data->source_from_unit, q->column);
+        q->is_mirrored[q->row] = affine_leads_up(data->source_from_unit, q->row);
     }
     memcpy(q->source_from_unit, data->source_from_unit, sizeof q->source_from_unit);
     find_plane(data, axis, pos, q, &problems);
@@ -244,7 +209,10 @@ static void render(const struct service *service, const struct http_request *req
         .context = &slice,
     };
     buffer_init(&body, pixel_file_max(&slice.file));
-    enum status st = evaluation_check(&e, service, &err);
+    enum status st =
+        evaluation_check_numbers(&e, (double)slice.file.channels, LIMIT_ANSWER_NUMBERS, &err);
+    if (st == STATUS_OK)
+        st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
         st = pixel_file_begin(&slice.file, &body, &err);
     if (st == STATUS_OK)

@@ -23,17 +23,6 @@ const struct kind *kinds_find(const char *name)
 
 /* --- bytes -> kind --- */
 
-/* How files begin that are of no kind by themselves, or of one that is not read here. */
-static const struct signature {
-    size_t size;
-    const char *bytes;
-    const char *words;
-    bool may_help; /* saying the kind */
-} signatures[] = {
-    {6, "\x93NUMPY", "an NPY file does not tell its kind: give ?kind=", true},
-    {4, "PK\x03\x04", "an archive does not tell its kind: give ?kind=", true},
-};
-
 /* A preamble of 128 bytes of anything, then a mark. */
 static bool is_dicom(const uint8_t *bytes, size_t n)
 {
@@ -41,32 +30,68 @@ static bool is_dicom(const uint8_t *bytes, size_t n)
     return n >= PREAMBLE + 4 && memcmp(bytes + PREAMBLE, "DICM", 4) == 0;
 }
 
+static bool is_npy(const uint8_t *bytes, size_t n)
+{
+    return n >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0;
+}
+
+static bool is_archive(const uint8_t *bytes, size_t n)
+{
+    return n >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0;
+}
+
+static bool is_json(const uint8_t *bytes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && strchr(" \t\r\n", bytes[i]) && bytes[i])
+        i++;
+    return i < n && bytes[i] == '{';
+}
+
+/* Files that are often sent, and what to do with them. */
+static const struct advice {
+    bool (*is_it)(const uint8_t *bytes, size_t n);
+    const char *words;
+    enum status status;
+    bool is_of_kind; /* saying the kind helps */
+} advices[] = {
+    {is_dicom, "DICOM files are not supported: save the series as one NIfTI volume",
+     STATUS_UNSUPPORTED, false},
+    {is_json, "JSON alone is no data: send transforms.json and its pictures as one ZIP",
+     STATUS_UNSUPPORTED, false},
+    {is_npy, "an NPY file does not tell its kind: give ?kind=image or ?kind=volume", STATUS_INVALID,
+     true},
+    {is_archive,
+     "an archive does not tell its kind: give ?kind=views, ?kind=sinogram or ?kind=kspace",
+     STATUS_INVALID, true},
+};
+
 enum status kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said,
                                 const char **media_type, struct error *err)
 {
-    const bool is_npz = is_said && n >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0;
     (void)err;
-    *media_type = is_npz ? "application/x-npz" : NULL;
+    *media_type = is_said && is_archive(bytes, n) ? "application/x-npz" : NULL;
     return STATUS_OK;
 }
 
-static enum status refuse(const uint8_t *bytes, size_t n, struct error *err)
+/* said: the kind that the client named, NULL for none. */
+static enum status refuse(const uint8_t *bytes, size_t n, const struct kind *said,
+                          struct error *err)
 {
-    if (is_dicom(bytes, n))
-        return error_set(err, STATUS_UNSUPPORTED, "/kind",
-                         "DICOM files are not supported: save the series as one NIfTI volume");
-    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
-        const struct signature *s = &signatures[i];
-        if (n >= s->size && memcmp(bytes, s->bytes, s->size) == 0)
-            return error_set(err, s->may_help ? STATUS_INVALID : STATUS_UNSUPPORTED, "/kind", "%s",
-                             s->words);
+    for (size_t i = 0; i < sizeof advices / sizeof *advices; i++) {
+        const struct advice *a = &advices[i];
+        if (!(said && a->is_of_kind) && a->is_it(bytes, n))
+            return error_set(err, a->status, a->is_of_kind ? "/kind" : "", "%s", a->words);
     }
+    if (said)
+        return error_set(err, STATUS_INVALID, "", "the bytes are no %s: %s can be read", said->name,
+                         said->reads);
     char words[256] = "";
     for (size_t i = 0, used = 0; i < N_KINDS && used < sizeof words; i++)
-        used += (size_t)snprintf(words + used, sizeof words - used, "%s%s (%s)", i ? ", " : "",
-                                 kinds[i]->name, kinds[i]->reads);
-    return error_set(err, STATUS_INVALID, "",
-                     "the bytes are of no kind that can be read by itself: %s", words);
+        if (kinds[i]->recognise != kinds_recognise_npz) /* which is never told by its bytes */
+            used += (size_t)snprintf(words + used, sizeof words - used, "%s%s (%s)", i ? ", " : "",
+                                     kinds[i]->name, kinds[i]->reads);
+    return error_set(err, STATUS_INVALID, "", "the bytes are of no kind that they tell: %s", words);
 }
 
 enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
@@ -81,8 +106,7 @@ enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
         if (status != STATUS_OK)
             return status;
         if (!*media_type)
-            return error_set(err, STATUS_INVALID, "", "the bytes are no %s: %s can be read",
-                             kind->name, kind->reads);
+            return refuse(bytes, n, kind, err);
         *out = kind;
         return STATUS_OK;
     }
@@ -95,7 +119,7 @@ enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
             return STATUS_OK;
         }
     }
-    return refuse(bytes, n, err);
+    return refuse(bytes, n, NULL, err);
 }
 
 /* --- info -> facts --- */

@@ -96,9 +96,7 @@ static json_t *voxel_size_of(const struct volume_facts *facts)
 {
     double size[3];
     for (size_t c = 0; c < 3; c++)
-        size[c] = sqrt(facts->affine[0][c] * facts->affine[0][c] +
-                       facts->affine[1][c] * facts->affine[1][c] +
-                       facts->affine[2][c] * facts->affine[2][c]);
+        size[c] = affine_axis_length(facts->affine, c);
     return json_pack("[f,f,f]", size[0], size[1], size[2]);
 }
 
@@ -181,20 +179,68 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
 
 /* --- preview --- */
 
-/* The middle slice along z, in whole layers of the file: of two channels or four, which are no
- * colours, the first. */
+/* The plane that is shown, along voxel axes, each from its beginning or its end on. */
+struct plane {
+    size_t across, column, row;
+    bool is_mirrored[3];
+};
+
+/* As one looks at a body: across the axis nearest to the file's z, its x to the right, its y up.  A
+ * file that does not say where its voxels lie is shown as an array. */
+static struct plane plane_of(const struct volume *v)
+{
+    struct plane p = {.across = 2, .column = 0, .row = 1};
+    if (!v->has_affine)
+        return p;
+    p.across = affine_nearest_axis(v->affine, 2);
+    p.column = affine_nearest_axis(v->affine, 0);
+    if (p.column == p.across) /* at 45 degrees to both */
+        p.column = (p.across + 1) % 3;
+    p.row = 3 - p.across - p.column;
+    p.is_mirrored[p.column] = !affine_leads_up(v->affine, p.column);
+    p.is_mirrored[p.row] = affine_leads_up(v->affine, p.row);
+    return p;
+}
+
+/* Voxels that are longer than wide are drawn so, by repeating them. */
+static void stretch(const struct volume *v, const struct plane *p, size_t *width, size_t *height)
+{
+    static const double most_stretch = 16.0, most_pixels = 4.0 * 1024 * 1024;
+    const double most =
+        fmin(most_stretch, fmax(1.0, most_pixels / ((double)*width * (double)*height)));
+    const double ratio =
+        affine_axis_length(v->affine, p->row) / affine_axis_length(v->affine, p->column);
+    if (ratio > 1.0)
+        *height = (size_t)((double)*height * fmin(ratio, most) + 0.5);
+    else
+        *width = (size_t)((double)*width * fmin(1.0 / ratio, most) + 0.5);
+}
+
+/* The middle plane: of two channels or four, which are no colours, the first. */
 static enum status picture(const struct data *data, size_t width, struct image *out,
                            struct error *err)
 {
     const struct volume *v = &data->volume;
-    const size_t n = v->width * v->height, first = v->depth / 2 * n;
+    const struct plane p = plane_of(v);
+    const size_t n[3] = {v->width, v->height, v->depth};
+    const size_t step[3] = {1, v->width, v->width * v->height};
     const size_t channels = v->channels == 3 ? 3 : 1;
+    size_t columns = n[p.column], rows = n[p.row];
+    stretch(v, &p, &columns, &rows);
     struct image slice = {0};
-    enum status status = image_create(&slice, SAMPLE_FLOAT, v->width, v->height, channels, err);
+    enum status status = image_create(&slice, SAMPLE_FLOAT, columns, rows, channels, err);
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < n; i++)
-        volume_read(v, (first + i) * v->channels, channels, slice.values + i * channels);
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
+            size_t i = x * n[p.column] / columns, j = y * n[p.row] / rows;
+            i = p.is_mirrored[p.column] ? n[p.column] - 1 - i : i;
+            j = p.is_mirrored[p.row] ? n[p.row] - 1 - j : j;
+            const size_t voxel =
+                n[p.across] / 2 * step[p.across] + i * step[p.column] + j * step[p.row];
+            volume_read(v, voxel * v->channels, channels,
+                        slice.values + (y * columns + x) * channels);
+        }
     status = image_file_reduce(&slice, width, out, err);
     image_deinit(&slice);
     return status;

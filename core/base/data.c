@@ -175,6 +175,37 @@ bool affine_is_invertible(const double affine[3][4])
            fabs(determinant) > 1e-12 * scale * scale * scale;
 }
 
+double affine_axis_length(const double affine[3][4], size_t c)
+{
+    double length = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        length += affine[r][c] * affine[r][c];
+    return sqrt(length);
+}
+
+size_t affine_nearest_axis(const double affine[3][4], size_t source)
+{
+    size_t best = 0;
+    double most = -1.0;
+    for (size_t c = 0; c < 3; c++) {
+        const double part = fabs(affine[source][c]) / affine_axis_length(affine, c);
+        if (part > most) {
+            most = part;
+            best = c;
+        }
+    }
+    return best;
+}
+
+bool affine_leads_up(const double affine[3][4], size_t c)
+{
+    double most = 0.0;
+    for (size_t r = 0; r < 3; r++)
+        if (fabs(affine[r][c]) > fabs(most))
+            most = affine[r][c];
+    return most > 0.0;
+}
+
 void volume_source_from_unit(size_t width, size_t height, size_t depth, const double affine[3][4],
                              double source_from_unit[3][4])
 {

@@ -124,6 +124,13 @@ void volume_read(const struct volume *v, size_t first, size_t n, float *values);
  * coordinates: its largest number is in 1e-18 … 1e18, no offset is beyond? */
 bool affine_is_invertible(const double affine[3][4]);
 
+/* Of an invertible map: how far the source moves along with axis c, from an index to the next; the
+ * axis that leads most along a source coordinate; whether the source coordinate that an axis leads
+ * along most grows with it. */
+double affine_axis_length(const double affine[3][4], size_t c);
+size_t affine_nearest_axis(const double affine[3][4], size_t source);
+bool affine_leads_up(const double affine[3][4], size_t c);
+
 /* Source coordinates from unit ones, [0, 1]^3 over the voxels of such a map: the centre of index i
  * of N is at (i + 0.5) / N. */
 void volume_source_from_unit(size_t width, size_t height, size_t depth, const double affine[3][4],

@@ -27,6 +27,9 @@ enum {
     LIMIT_LATTICE_SIDE = 2048, /* samples of an isosurface's lattice; a surface then has millions of
                                   triangles */
 
+    LIMIT_ANSWER_NUMBERS = 128 << 20, /* float32 of an answer: 512 MiB */
+    LIMIT_ANSWER_DECIMALS = 32 << 20, /* the same in JSON, of up to 24 bytes each */
+
     LIMIT_NPY_DIMS = 8,
 
     /* ZIP archives: NPZ, posed views */
