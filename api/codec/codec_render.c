@@ -140,6 +140,11 @@ static enum status read_camera(json_t *value, struct render *out, struct problem
     struct camera *camera = &out->camera;
     camera->fx = camera->fy =
         lens.focal > 0.0 ? lens.focal : camera_focal(width, lens.fov_degrees * M_PI / 180.0);
+    if (!(camera->fx >= LIMIT_LEAST_FOCAL && camera->fx <= LIMIT_FOCAL))
+        return problem_add(problems, STATUS_INVALID, "/camera/fov_degrees",
+                           "'fov_degrees' of %.17g makes a focal length of %.3g pixels, it must be "
+                           "%g..%g",
+                           lens.fov_degrees, camera->fx, LIMIT_LEAST_FOCAL, LIMIT_FOCAL);
     camera->cx = 0.5 * width;
     camera->cy = 0.5 * height;
     return read_pose(value, camera, problems);

@@ -55,9 +55,8 @@ static bool read_mesh_query_or_reply(const struct service *service,
     codec_args_known(request, known, &problems);
     codec_args_integer(request, "resolution", LEAST_RESOLUTION, max, &q->resolution, &problems);
     codec_args_name(request, "format", format_names, &format, &problems);
-    if (codec_args_numbers(request, "level", 1, &q->level, &q->has_level, &problems) == STATUS_OK &&
-        q->has_level && fabs(q->level) > most)
-        problem_add(&problems, STATUS_INVALID, "/level", "'level' must lie within %g of 0", most);
+    codec_args_number(request, "level", -most, most, &q->level, &problems);
+    q->has_level = http_query(request, "level") != NULL;
     q->format = (enum mesh_file)format;
     return problems.status == STATUS_OK || reply_problems(request, response, &problems);
 }

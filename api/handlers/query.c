@@ -193,6 +193,12 @@ static enum status evaluate_json(struct asked *a, const struct evaluation *e,
     return st;
 }
 
+static size_t numbers_of_output(unsigned outputs, size_t n_dims)
+{
+    return (outputs & OUTPUT_VALUE ? 1 : 0) + (outputs & OUTPUT_GRADIENT ? n_dims : 0) +
+           (outputs & OUTPUT_LAPLACIAN ? 1 : 0);
+}
+
 static void answer_query(const struct service *service, const struct http_request *request,
                          struct http_response *response, const struct field_entry *entry,
                          const struct query *query, enum query_format format)
@@ -217,7 +223,11 @@ static void answer_query(const struct service *service, const struct http_reques
     struct buffer body;
     buffer_init(&body, ANSWER_OVERHEAD + asked.n_points * JSON_FLOAT_BYTES *
                                              (asked.n_outputs * (asked.n_dims + 2) + 1));
-    enum status st = evaluation_check(&e, service, &err);
+    enum status st = evaluation_check_numbers(
+        &e, (double)(asked.n_outputs * numbers_of_output(query->outputs, asked.n_dims)),
+        format == QUERY_JSON ? LIMIT_ANSWER_DECIMALS : LIMIT_ANSWER_NUMBERS, &err);
+    if (st == STATUS_OK)
+        st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
         st =
             format == QUERY_JSON

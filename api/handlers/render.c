@@ -35,6 +35,7 @@ enum {
     NORMAL_POINTS = 6,   /* of the field, that a normal takes beyond the ray's */
     PART_RAYS = 1 << 14, /* between two looks whether anybody still waits */
     FARTHEST_LEVEL = 32, /* of a depth in a PNG */
+    PILOT_RAYS = 256,    /* that tell what the picture will cost, at most */
 };
 
 /* A picture on its way. */
@@ -45,13 +46,16 @@ struct scene {
     const struct field *field;
     float *values[RENDER_N_OUTPUTS]; /* [height, width, channels]; NULL: not asked for; owned */
     size_t first;                    /* pixel of the part under way */
+    size_t n_pilot;                  /* rays all over the picture that are tried; 0: it is made */
+    uint64_t n_points;               /* of the field, that those asked for */
 };
 
 static void *begin(void *context)
 {
     const struct scene *s = context;
     struct eye *eye = NULL;
-    if (s->row->open_eye(&eye, s->spec, s->field, s->values[RENDER_NORMAL], NULL) != STATUS_OK)
+    if (s->row->open_eye(&eye, s->spec, s->field, s->render->outputs & 1u << RENDER_NORMAL, NULL) !=
+        STATUS_OK)
         return NULL;
     return eye;
 }
@@ -62,12 +66,34 @@ static void put(float *values, size_t i, size_t channels, const float *from)
         memcpy(values + i * channels, from, channels * sizeof *values);
 }
 
+/* Rays first … first + n - 1 of the pilot: their rows follow one another, their columns are spread
+ * by the golden ratio. */
+static void try_rays(struct scene *s, struct eye *eye, size_t first, size_t n)
+{
+    static const double golden = 0.61803398874989485;
+    const double width = (double)s->render->width, height = (double)s->render->height;
+    struct ray rays[EYE_RAYS] = {0};
+    struct sight sights[EYE_RAYS];
+    const uint64_t n_before = eye->n_points;
+    for (size_t i = 0; i < n; i++) {
+        const double k = (double)(first + i) + 0.5;
+        rays[i] = camera_ray(&s->render->camera, width * fmod(k * golden, 1.0),
+                             height * k / (double)s->n_pilot);
+    }
+    eye_look(eye, n, rays, sights);
+    __atomic_fetch_add(&s->n_points, eye->n_points - n_before, __ATOMIC_RELAXED);
+}
+
 static void work(void *context, void *own, size_t first, size_t n)
 {
-    const struct scene *s = context;
+    struct scene *s = context;
     const size_t width = s->render->width;
     struct ray rays[EYE_RAYS] = {0};
     struct sight sights[EYE_RAYS];
+    if (s->n_pilot > 0) {
+        try_rays(s, own, first, n);
+        return;
+    }
     first += s->first;
     for (size_t i = 0; i < n; i++) {
         const size_t x = (first + i) % width, y = (first + i) / width;
@@ -217,11 +243,33 @@ static enum status look(struct scene *s, const struct service *service,
     return status;
 }
 
+/* What rays usually ask for says little of fields that are fog, or of surfaces that are only just
+ * missed: where a hundred times as much would be too long, some rays are tried first. */
+static enum status check_cost(struct scene *s, const struct service *service,
+                              const struct field_entry *entry, const struct compute_craft *craft,
+                              struct error *err)
+{
+    enum { FAR_MORE = 100 };
+    const size_t n = s->render->width * s->render->height;
+    struct evaluation cost = {.entry = entry, .use = FIELD_VALUES};
+    cost.n_points = (size_t)((double)n * craft->item_points);
+    enum status status = evaluation_check(&cost, service, err);
+    cost.n_points *= FAR_MORE;
+    if (status != STATUS_OK || evaluation_check(&cost, service, NULL) == STATUS_OK)
+        return status;
+    s->n_pilot = n / 4 + 1 < PILOT_RAYS ? n / 4 + 1 : PILOT_RAYS;
+    const struct compute_request pilot = {
+        .field = s->field, .n_points = s->n_pilot, .craft = craft, .context = s};
+    status = compute_run(service->compute, &pilot, err);
+    cost.n_points = (size_t)((double)s->n_points / (double)s->n_pilot * (double)n);
+    s->n_pilot = 0;
+    return status == STATUS_OK ? evaluation_check(&cost, service, err) : status;
+}
+
 static enum status render(struct scene *s, const struct service *service,
                           const struct http_request *request, const struct field_entry *entry,
                           struct buffer *body, struct error *err)
 {
-    const size_t n = s->render->width * s->render->height;
     const bool has_normals = s->render->outputs & 1u << RENDER_NORMAL;
     const struct compute_craft craft = {
         .item_points = s->row->points_of_ray(s->spec) + (has_normals ? NORMAL_POINTS : 0),
@@ -230,9 +278,7 @@ static enum status render(struct scene *s, const struct service *service,
         .work = work,
         .end = end,
     };
-    const struct evaluation cost = {
-        .entry = entry, .use = FIELD_VALUES, .n_points = (size_t)((double)n * craft.item_points)};
-    enum status status = evaluation_check(&cost, service, err);
+    enum status status = check_cost(s, service, entry, &craft, err);
     if (status == STATUS_OK)
         status = make_room(s, err);
     if (status == STATUS_OK)

@@ -157,7 +157,7 @@ enum status surface_make(const struct surface_spec *s, const struct service *ser
         .is_closed = true,
     };
     struct asking all = {.s = s};
-    const struct evaluation cost = evaluation_of(&all, s->n[0] * s->n[1] * s->n[2]);
+    struct evaluation cost = evaluation_of(&all, s->n[0] * s->n[1] * s->n[2]);
     struct marching_cubes *mc = NULL;
     struct mesh m = {0};
     float range[2] = {INFINITY, -INFINITY};
@@ -171,6 +171,10 @@ enum status surface_make(const struct surface_spec *s, const struct service *ser
                            "the field has no surface at level %g: on the lattice its values are "
                            "in [%g, %g]",
                            (double)s->surface.level, (double)range[0], (double)range[1]);
+    if (status == STATUS_OK) { /* of noise there are more vertices than samples */
+        cost.n_points += N_STEPS * marching_cubes_n_vertices(mc);
+        status = evaluation_check(&cost, service, err);
+    }
     if (status == STATUS_OK)
         status = refine(s, service, request, mc, err);
     if (status == STATUS_OK)

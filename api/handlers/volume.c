@@ -18,6 +18,7 @@
 #include "api/handlers/representation.h"
 #include "api/handlers/space.h"
 #include "api/service.h"
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/format/nifti.h"
 #include "core/format/npy.h"
@@ -171,7 +172,10 @@ static void sample(const struct service *service, const struct http_request *req
         .context = &sampling,
     };
     buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * sampling.channels * sizeof(float));
-    enum status st = evaluation_check(&e, service, &err);
+    enum status st =
+        evaluation_check_numbers(&e, (double)sampling.channels, LIMIT_ANSWER_NUMBERS, &err);
+    if (st == STATUS_OK)
+        st = evaluation_check(&e, service, &err);
     if (st == STATUS_OK)
         st = make_room(&sampling, &body, &err);
     if (st == STATUS_OK)

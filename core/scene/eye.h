@@ -6,6 +6,7 @@
 #define CORE_SCENE_EYE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/scene/ray.h"
 
@@ -27,6 +28,7 @@ struct eye_class {
 };
 struct eye {
     const struct eye_class *class;
+    uint64_t n_points; /* of the field, that it has asked for so far: what it costs */
 };
 
 static inline void eye_look(struct eye *e, size_t n, const struct ray *rays, struct sight *out)

@@ -96,6 +96,7 @@ static void place(const struct way *w, double t, float *coords)
 
 static void ask(struct level_set_eye *e, size_t n)
 {
+    e->eye.n_points += n;
     field_query(e->field, e->workspace, n, e->coords, e->values);
 }
 

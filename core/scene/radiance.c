@@ -176,6 +176,12 @@ static size_t go_on(struct radiance_eye *e, struct way *s, size_t n)
     return count;
 }
 
+static void ask(struct radiance_eye *e, size_t n)
+{
+    e->eye.n_points += n;
+    field_query(e->field, e->workspace, n, e->coords, e->values);
+}
+
 /* One round over all rays that go on; whether any did. */
 static bool look_further(struct radiance_eye *e, size_t n_rays)
 {
@@ -188,7 +194,7 @@ static bool look_further(struct radiance_eye *e, size_t n_rays)
     }
     if (n == 0)
         return false;
-    field_query(e->field, e->workspace, n, e->coords, e->values);
+    ask(e, n);
     n = 0;
     for (size_t i = 0; i < n_rays; i++) {
         struct way *s = &e->way[i];
@@ -227,7 +233,7 @@ static void find_normals(struct radiance_eye *e, size_t n_rays, const struct ray
             to_unit(&e->spec->domain, place, true, e->coords + 3 * (N_AROUND * i + k));
         }
     }
-    field_query(e->field, e->workspace, N_AROUND * n_rays, e->coords, e->values);
+    ask(e, N_AROUND * n_rays);
     for (size_t i = 0; i < n_rays; i++) {
         double normal[3];
         for (size_t d = 0; d < 3; d++) {

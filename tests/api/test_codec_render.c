@@ -67,6 +67,8 @@ static void what_is_wrong_is_named(void **state)
         {"{\"camera\":{" LOOK "}," SIZE "}", "/camera"},
         {"{\"camera\":{" LOOK ",\"focal\":9,\"fov_degrees\":40}," SIZE "}", "/camera"},
         {"{\"camera\":{" LOOK ",\"fov_degrees\":180}," SIZE "}", "/camera/fov_degrees"},
+        {"{\"camera\":{" LOOK ",\"fov_degrees\":179.99999999}," SIZE "}", "/camera/fov_degrees"},
+        {"{\"camera\":{" LOOK ",\"fov_degrees\":1e-300}," SIZE "}", "/camera/fov_degrees"},
         {"{\"camera\":{" LOOK ",\"focal\":0}," SIZE "}", "/camera/focal"},
         {"{\"camera\":{" LOOK ",\"focal\":1e-320}," SIZE "}", "/camera/focal"},
         {"{\"camera\":{\"look_at\":{\"eye\":[1e-160,0,0],\"target\":[0,0,0]},\"focal\":9}," SIZE
