@@ -37,7 +37,8 @@ struct occupancy {
 enum status occupancy_create(struct occupancy **out, const uint8_t *mask,
                              struct error *err) WARN_UNUSED;
 
-/* Is there something in the cell of a point of the unit cube? */
+/* Is there something in the cell of a point of the unit cube?  What is beyond counts to its border.
+ */
 bool occupancy_has(const uint8_t *mask, const float unit[3]);
 
 /* After the mask was changed. */
