@@ -156,12 +156,18 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
     return STATUS_OK;
 }
 
+double estimate_request(const struct field *field, size_t n_points, enum field_use use,
+                        const struct costs *costs, size_t n_threads)
+{
+    const double point = costs ? cost_point(costs, field, use) : 0.0;
+    return point * (double)n_points / (double)n_threads;
+}
+
 enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,
                                    const struct config *config, const struct costs *costs,
                                    size_t n_threads, struct error *err)
 {
-    const double point = costs ? cost_point(costs, field, use) : 0.0;
-    const double seconds = point * (double)n_points / (double)n_threads;
+    const double seconds = estimate_request(field, n_points, use, costs, n_threads);
     if (seconds > (double)config->request_seconds)
         return error_set(err, STATUS_INVALID, "",
                          "the request would take about %.0f s of this machine, the limit is %llu s",

@@ -38,6 +38,10 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
                                const struct config *config, const struct costs *costs,
                                struct error *err) WARN_UNUSED;
 
+/* Seconds of a query or render on n_threads; 0 where costs are NULL. */
+double estimate_request(const struct field *field, size_t n_points, enum field_use use,
+                        const struct costs *costs, size_t n_threads);
+
 /* INVALID, with both figures, for a query or render that would pass config->request_seconds
  * on n_threads. */
 enum status estimate_check_request(const struct field *field, size_t n_points, enum field_use use,

@@ -52,18 +52,55 @@ static enum status run_part(struct part *part, const struct service *service, si
  * this one is calibrated. */
 static const double slowest_rate = 1e8;
 
+static bool is_within(const struct evaluation *e, double seconds)
+{
+    const struct field *f = e->entry->field;
+    return field_query_flops(f) * (double)field_n_passes(f, e->use) * (double)e->n_points <
+           slowest_rate * seconds;
+}
+
 enum status evaluation_check(const struct evaluation *e, const struct service *service,
                              struct error *err)
 {
-    const struct field *f = e->entry->field;
-    const double work =
-        field_query_flops(f) * (double)field_n_passes(f, e->use) * (double)e->n_points;
-    if (work < slowest_rate * (double)service->config->request_seconds)
+    if (is_within(e, (double)service->config->request_seconds))
         return STATUS_OK;
     struct costs costs;
     return estimate_check_request(e->entry->field, e->n_points, e->use, service->config,
                                   calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
                                   compute_n_threads(service->compute), err);
+}
+
+/* Requests of more than a second take places; a quarter of the handlers is left for all others. */
+static const double long_seconds = 1.0;
+
+static size_t most_places(const struct config *config)
+{
+    const size_t n = config->handlers, rest = (n + 3) / 4;
+    return n > rest ? n - rest : 1;
+}
+
+enum status evaluation_begin(const struct evaluation *e, const struct service *service,
+                             bool *has_place, struct error *err)
+{
+    struct costs costs;
+    *has_place = false;
+    const enum status status = evaluation_check(e, service, err);
+    if (status != STATUS_OK || is_within(e, long_seconds) ||
+        estimate_request(e->entry->field, e->n_points, e->use,
+                         calibrator_wait(service->calibrator, 0, &costs),
+                         compute_n_threads(service->compute)) < long_seconds)
+        return status;
+    *has_place = compute_take_place(service->compute, most_places(service->config));
+    return *has_place ? STATUS_OK
+                      : error_set(err, STATUS_BUSY, "",
+                                  "requests that take long are under way: try again when one of "
+                                  "them has ended");
+}
+
+void evaluation_end(const struct service *service, bool has_place)
+{
+    if (has_place)
+        compute_give_place(service->compute);
 }
 
 enum status evaluation_check_numbers(const struct evaluation *e, double numbers_of_point,
@@ -86,7 +123,7 @@ enum status evaluation_run(const struct evaluation *e, const struct service *ser
         st = draft_get(e->entry->draft, &part.split, err);
     for (; st == STATUS_OK && part.first < e->n_points; part.first += PART_POINTS) {
         size_t left = e->n_points - part.first;
-        if (part.first > 0 && http_peer_is_gone(request))
+        if (e->n_points > PART_POINTS && http_peer_is_gone(request))
             st = error_set(err, STATUS_CANCELED, "", "the client is gone");
         else
             st = run_part(&part, service, left < PART_POINTS ? left : PART_POINTS, err);

@@ -41,6 +41,12 @@ struct evaluation {
 enum status evaluation_check(const struct evaluation *e, const struct service *service,
                              struct error *err) WARN_UNUSED;
 
+/* The same, and then a place among the requests that take long, for which some handlers are left
+ * over: BUSY where there is none.  evaluation_end whatever comes of it; once for each request. */
+enum status evaluation_begin(const struct evaluation *e, const struct service *service,
+                             bool *has_place, struct error *err) WARN_UNUSED;
+void evaluation_end(const struct service *service, bool has_place);
+
 /* INVALID, with both figures, if the answer would hold more numbers than `most` (limits.h): fields
  * of posed views give up to tens of them at a point. */
 enum status evaluation_check_numbers(const struct evaluation *e, double numbers_of_point,

@@ -243,11 +243,13 @@ static void render(const struct service *service, const struct http_request *req
         .context = &picture,
     };
     buffer_init(&body, pixel_file_max(&picture.file));
-    enum status st = evaluation_check(&e, service, &err);
+    bool has_place;
+    enum status st = evaluation_begin(&e, service, &has_place, &err);
     if (st == STATUS_OK)
         st = pixel_file_begin(&picture.file, &body, &err);
     if (st == STATUS_OK)
         st = evaluation_run(&e, service, request, &err);
+    evaluation_end(service, has_place);
     if (st == STATUS_OK)
         st = pixel_file_end(&picture.file, &body, &err);
     if (st == STATUS_OK) {

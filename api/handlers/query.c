@@ -223,16 +223,18 @@ static void answer_query(const struct service *service, const struct http_reques
     struct buffer body;
     buffer_init(&body, ANSWER_OVERHEAD + asked.n_points * JSON_FLOAT_BYTES *
                                              (asked.n_outputs * (asked.n_dims + 2) + 1));
+    bool has_place = false;
     enum status st = evaluation_check_numbers(
         &e, (double)(asked.n_outputs * numbers_of_output(query->outputs, asked.n_dims)),
         format == QUERY_JSON ? LIMIT_ANSWER_DECIMALS : LIMIT_ANSWER_NUMBERS, &err);
     if (st == STATUS_OK)
-        st = evaluation_check(&e, service, &err);
+        st = evaluation_begin(&e, service, &has_place, &err);
     if (st == STATUS_OK)
         st =
             format == QUERY_JSON
                 ? evaluate_json(&asked, &e, service, request, query->outputs, &body, &err)
                 : evaluate_array(&asked, &e, service, request, query->outputs, format, &body, &err);
+    evaluation_end(service, has_place);
     if (st == STATUS_OK) {
         http_response_take(response, 200, media_types[format], &body);
         http_response_header(response, "Cache-Control", "no-store");

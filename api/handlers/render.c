@@ -32,10 +32,11 @@
 enum {
     RENDER_VERSION = 1, /* raised when the same question gets other bytes: part of the entity tag */
     FILE_OVERHEAD = 1 << 20,
-    NORMAL_POINTS = 6,   /* of the field, that a normal takes beyond the ray's */
-    PART_RAYS = 1 << 14, /* between two looks whether anybody still waits */
-    FARTHEST_LEVEL = 32, /* of a depth in a PNG */
-    PILOT_RAYS = 256,    /* that tell what the picture will cost, at most */
+    NORMAL_POINTS = 6,     /* of the field, that a normal takes beyond the ray's */
+    PART_RAYS = 1 << 14,   /* between two looks whether anybody still waits, at most, … */
+    PART_POINTS = 1 << 20, /* … and points of the field that they ask for */
+    FARTHEST_LEVEL = 32,   /* of a depth in a PNG */
+    PILOT_RAYS = 256,      /* that tell what the picture will cost, at most */
 };
 
 /* A picture on its way. */
@@ -45,7 +46,7 @@ struct scene {
     const struct spec *spec;
     const struct field *field;
     float *values[RENDER_N_OUTPUTS]; /* [height, width, channels]; NULL: not asked for; owned */
-    size_t first;                    /* pixel of the part under way */
+    size_t first, part;              /* pixel of the part under way; rays of a part */
     size_t n_pilot;                  /* rays all over the picture that are tried; 0: it is made */
     uint64_t n_points;               /* of the field, that those asked for */
 };
@@ -229,13 +230,13 @@ static enum status look(struct scene *s, const struct service *service,
 {
     const size_t n = s->render->width * s->render->height;
     enum status status = STATUS_OK;
-    for (; status == STATUS_OK && s->first < n; s->first += PART_RAYS) {
+    for (; status == STATUS_OK && s->first < n; s->first += s->part) {
         const size_t left = n - s->first;
         const struct compute_request part = {.field = s->field,
-                                             .n_points = left < PART_RAYS ? left : PART_RAYS,
+                                             .n_points = left < s->part ? left : s->part,
                                              .craft = craft,
                                              .context = s};
-        if (s->first > 0 && http_peer_is_gone(request))
+        if (n > s->part && http_peer_is_gone(request))
             status = error_set(err, STATUS_CANCELED, "", "the client is gone");
         else
             status = compute_run(service->compute, &part, err);
@@ -246,24 +247,26 @@ static enum status look(struct scene *s, const struct service *service,
 /* What rays usually ask for says little of fields that are fog, or of surfaces that are only just
  * missed: where a hundred times as much would be too long, some rays are tried first. */
 static enum status check_cost(struct scene *s, const struct service *service,
-                              const struct field_entry *entry, const struct compute_craft *craft,
-                              struct error *err)
+                              const struct http_request *request, struct evaluation *cost,
+                              const struct compute_craft *craft, struct error *err)
 {
     enum { FAR_MORE = 100 };
     const size_t n = s->render->width * s->render->height;
-    struct evaluation cost = {.entry = entry, .use = FIELD_VALUES};
-    cost.n_points = (size_t)((double)n * craft->item_points);
-    enum status status = evaluation_check(&cost, service, err);
-    cost.n_points *= FAR_MORE;
-    if (status != STATUS_OK || evaluation_check(&cost, service, NULL) == STATUS_OK)
+    cost->n_points = (size_t)((double)n * craft->item_points);
+    enum status status = evaluation_check(cost, service, err);
+    struct evaluation more = *cost;
+    more.n_points *= FAR_MORE;
+    if (status != STATUS_OK || evaluation_check(&more, service, NULL) == STATUS_OK)
         return status;
+    if (http_peer_is_gone(request))
+        return error_set(err, STATUS_CANCELED, "", "the client is gone");
     s->n_pilot = n / 4 + 1 < PILOT_RAYS ? n / 4 + 1 : PILOT_RAYS;
     const struct compute_request pilot = {
         .field = s->field, .n_points = s->n_pilot, .craft = craft, .context = s};
     status = compute_run(service->compute, &pilot, err);
-    cost.n_points = (size_t)((double)s->n_points / (double)s->n_pilot * (double)n);
+    cost->n_points = (size_t)((double)s->n_points / (double)s->n_pilot * (double)n);
     s->n_pilot = 0;
-    return status == STATUS_OK ? evaluation_check(&cost, service, err) : status;
+    return status;
 }
 
 static enum status render(struct scene *s, const struct service *service,
@@ -278,11 +281,19 @@ static enum status render(struct scene *s, const struct service *service,
         .work = work,
         .end = end,
     };
-    enum status status = check_cost(s, service, entry, &craft, err);
+    struct evaluation cost = {.entry = entry, .use = FIELD_VALUES};
+    bool has_place = false;
+    enum status status = check_cost(s, service, request, &cost, &craft, err);
+    if (status == STATUS_OK)
+        status = evaluation_begin(&cost, service, &has_place, err);
     if (status == STATUS_OK)
         status = make_room(s, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        const double ray = (double)cost.n_points / (double)(s->render->width * s->render->height);
+        s->part = ray * PART_RAYS < PART_POINTS ? PART_RAYS : (size_t)(PART_POINTS / ray) + 1;
         status = look(s, service, request, &craft, err);
+    }
+    evaluation_end(service, has_place);
     return status == STATUS_OK ? encode(s, body, err) : status;
 }
 

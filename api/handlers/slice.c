@@ -209,14 +209,16 @@ static void render(const struct service *service, const struct http_request *req
         .context = &slice,
     };
     buffer_init(&body, pixel_file_max(&slice.file));
+    bool has_place = false;
     enum status st =
         evaluation_check_numbers(&e, (double)slice.file.channels, LIMIT_ANSWER_NUMBERS, &err);
     if (st == STATUS_OK)
-        st = evaluation_check(&e, service, &err);
+        st = evaluation_begin(&e, service, &has_place, &err);
     if (st == STATUS_OK)
         st = pixel_file_begin(&slice.file, &body, &err);
     if (st == STATUS_OK)
         st = evaluation_run(&e, service, request, &err);
+    evaluation_end(service, has_place);
     if (st == STATUS_OK)
         st = pixel_file_end(&slice.file, &body, &err);
     if (st == STATUS_OK) {

@@ -161,7 +161,8 @@ enum status surface_make(const struct surface_spec *s, const struct service *ser
     struct marching_cubes *mc = NULL;
     struct mesh m = {0};
     float range[2] = {INFINITY, -INFINITY};
-    enum status status = evaluation_check(&cost, service, err);
+    bool has_place;
+    enum status status = evaluation_begin(&cost, service, &has_place, err);
     if (status == STATUS_OK)
         status = marching_cubes_create(&mc, &spec, err);
     if (status == STATUS_OK)
@@ -177,6 +178,7 @@ enum status surface_make(const struct surface_spec *s, const struct service *ser
     }
     if (status == STATUS_OK)
         status = refine(s, service, request, mc, err);
+    evaluation_end(service, has_place);
     if (status == STATUS_OK)
         status = marching_cubes_take(mc, &m, err);
     marching_cubes_free(mc);

@@ -172,14 +172,16 @@ static void sample(const struct service *service, const struct http_request *req
         .context = &sampling,
     };
     buffer_init(&body, FILE_OVERHEAD + 2 * e.n_points * sampling.channels * sizeof(float));
+    bool has_place = false;
     enum status st =
         evaluation_check_numbers(&e, (double)sampling.channels, LIMIT_ANSWER_NUMBERS, &err);
     if (st == STATUS_OK)
-        st = evaluation_check(&e, service, &err);
+        st = evaluation_begin(&e, service, &has_place, &err);
     if (st == STATUS_OK)
         st = make_room(&sampling, &body, &err);
     if (st == STATUS_OK)
         st = evaluation_run(&e, service, request, &err);
+    evaluation_end(service, has_place);
     if (st == STATUS_OK && sampling.values)
         st = encode_nifti(&sampling, data, &body, &err);
     if (st == STATUS_OK) {

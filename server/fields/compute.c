@@ -51,6 +51,7 @@ struct compute {
     pthread_cond_t changed;     /* for those who wait: a request is complete, or someone left */
     struct work *first, **last; /* the ring: requests with slices to take */
     size_t n_callers;
+    size_t n_places; /* taken by works that take long */
     bool stopping;
 
     /* not guarded: written at the start */
@@ -262,6 +263,23 @@ enum status compute_run(struct compute *c, const struct compute_request *request
         free_place(request, p);
     }
     return w.status == STATUS_OK ? STATUS_OK : error_status(err, w.status);
+}
+
+bool compute_take_place(struct compute *c, size_t most)
+{
+    pthread_mutex_lock(&c->lock);
+    const bool is_free = c->n_places < most;
+    c->n_places += is_free;
+    pthread_mutex_unlock(&c->lock);
+    return is_free;
+}
+
+void compute_give_place(struct compute *c)
+{
+    pthread_mutex_lock(&c->lock);
+    assert(c->n_places > 0);
+    c->n_places--;
+    pthread_mutex_unlock(&c->lock);
 }
 
 size_t compute_n_threads(const struct compute *c)

@@ -65,6 +65,11 @@ struct compute_request {
 enum status compute_run(struct compute *c, const struct compute_request *request,
                         struct error *err) WARN_UNUSED;
 
+/* A place among the works that take long, of which there are `most`: whoever takes one gives it
+ * back. False: all are taken. */
+bool compute_take_place(struct compute *c, size_t most) WARN_UNUSED;
+void compute_give_place(struct compute *c);
+
 /* Threads that evaluate. */
 size_t compute_n_threads(const struct compute *c);
 

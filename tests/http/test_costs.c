@@ -1,14 +1,17 @@
 /* What a request costs where its size does not tell: rays through fog, surfaces of noise, fields
  * that give many numbers at a point.  Each is told from its size to be well within the limit. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/harness/specimen.h"
+#include "tests/http/raw.h"
 
 static struct service service;
 static char fog[ID_TEXT], noise[ID_TEXT];
@@ -143,12 +146,40 @@ static void answers_of_too_many_numbers_are_refused(void **state)
     free(points);
 }
 
+/* Two that take long, where one may, and whoever asks for a value is answered meanwhile. */
+static void long_requests_leave_handlers_to_short_ones(void **state)
+{
+    (void)state;
+    char text[160];
+    const char *const settings[] = {"--handlers", "2", "--request-seconds", "3600", NULL};
+    assert_int_equal(service_stop(&service), 0);
+    service_restart(&service, settings);
+    answer_status(service_get(&service, "/v1/presets"), 200); /* once the machine is measured */
+    snprintf(text, sizeof text,
+             "GET /v1/fields/%s/slice?width=4096&height=4096 HTTP/1.1\r\nHost: x\r\n\r\n", noise);
+    struct pollfd two[2];
+    for (size_t i = 0; i < 2; i++) {
+        two[i] = (struct pollfd){.fd = raw_connect(&service), .events = POLLIN};
+        assert_true(raw_send_text(two[i].fd, text));
+    }
+    assert_int_equal(poll(two, 2, 60000 * SLOWNESS), 1);
+    struct said said = raw_read(two[two[0].revents ? 0 : 1].fd, 1);
+    assert_int_equal(said_status(&said), 429);
+    assert_true(strtol(said_header(&said, "Retry-After"), NULL, 10) > 0);
+    said_free(&said);
+    answer_status(service_get(&service, "/v1/fields/%s/value?x=0&y=0&z=0", noise), 200);
+    answer_status(service_get(&service, "/v1/jobs"), 200);
+    for (size_t i = 0; i < 2; i++)
+        close(two[i].fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rays_through_fog_are_tried_before_they_are_promised),
         cmocka_unit_test(vertices_of_noise_count),
         cmocka_unit_test(answers_of_too_many_numbers_are_refused),
+        cmocka_unit_test(long_requests_leave_handlers_to_short_ones),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
