@@ -39,7 +39,7 @@ GROUPS = {  # the paper's Tables 5 (CT), 6 (MRI), 4 (shapes, near the boundary) 
                    train={"steps": 3000, "batch_size": 8192}, measure={"pool": 2000000}, input_range=[-1, 1],
                    paper={"none": (0.864, 0.014), "basic": (0.892, 0.017), "positional": (0.960, 0.011),
                           "gaussian": (0.973, 0.010)}),
-    "views": dict(task="views", kind="views", metric="test_psnr", sigma=4.0, scale=6.0, axis=42, octaves=7, rotated=True,
+    "views": dict(task="views", kind="views", metric="test_psnr", sigma=5.5, scale=6.0, axis=42, octaves=7, rotated=True,
                   input_range=[-3.14159265, 3.14159265],
                   train={"steps": 8000, "batch_size": 512 * 48}, measure={"n_samples": 48},
                   paper={"none": (22.41, 0.92), "basic": (23.16, 0.90), "octave, rotated": (24.81, 0.88),
