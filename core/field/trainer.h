@@ -91,9 +91,9 @@ void trainer_free(struct trainer *t);
  *
  * With ema_decay the field is then the average of its parameters, as snapshots and evaluations are,
  * also when it was canceled.
- * With early_stop the field is then the best that was seen, whichever way training ended: of the
- * steps at which evaluations were due, and the last.  Steps go on from the last parameters, and so
- * does a trainer that loads what is saved now. */
+ * With early_stop the field is then the best that was seen, whichever end training came to: of the
+ * steps at which evaluations were due, and the last.  When it was canceled it is the last.  Steps
+ * go on from the last parameters, and so does a trainer that loads what is saved now. */
 enum status trainer_run(struct trainer *t, const struct trainer_intervals *intervals,
                         const struct trainer_sink *sink, const volatile bool *stop,
                         enum trainer_stop *stopped_by, struct error *err) WARN_UNUSED;
