@@ -70,8 +70,9 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
                                   compute_n_threads(service->compute), err);
 }
 
-/* Requests of more than a second take places; a quarter of the handlers is left for all others. */
-static const double long_seconds = 1.0;
+/* Requests of more than this take places; a quarter of the handlers is left for all others, which
+ * beside so many long ones take many times as long as alone. */
+static const double long_seconds = 0.25;
 
 static size_t most_places(const struct config *config)
 {
@@ -90,6 +91,11 @@ enum status evaluation_begin(const struct evaluation *e, const struct service *s
                          calibrator_wait(service->calibrator, 0, &costs),
                          compute_n_threads(service->compute)) < long_seconds)
         return status;
+    return evaluation_take_place(service, has_place, err);
+}
+
+enum status evaluation_take_place(const struct service *service, bool *has_place, struct error *err)
+{
     *has_place = compute_take_place(service->compute, most_places(service->config));
     return *has_place ? STATUS_OK
                       : error_set(err, STATUS_BUSY, "",

@@ -45,6 +45,9 @@ enum status evaluation_check(const struct evaluation *e, const struct service *s
  * over: BUSY where there is none.  evaluation_end whatever comes of it; once for each request. */
 enum status evaluation_begin(const struct evaluation *e, const struct service *service,
                              bool *has_place, struct error *err) WARN_UNUSED;
+/* The place alone, for what is known to take long. */
+enum status evaluation_take_place(const struct service *service, bool *has_place,
+                                  struct error *err) WARN_UNUSED;
 void evaluation_end(const struct service *service, bool has_place);
 
 /* INVALID, with both figures, if the answer would hold more numbers than `most` (limits.h): fields

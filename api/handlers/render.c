@@ -34,7 +34,7 @@ enum {
     FILE_OVERHEAD = 1 << 20,
     NORMAL_POINTS = 6,     /* of the field, that a normal takes beyond the ray's */
     PART_RAYS = 1 << 14,   /* between two looks whether anybody still waits, at most, … */
-    PART_POINTS = 1 << 20, /* … and points of the field that they ask for */
+    PART_POINTS = 1 << 18, /* … and points of the field that they ask for */
     FARTHEST_LEVEL = 32,   /* of a depth in a PNG */
     PILOT_RAYS = 256,      /* that tell what the picture will cost, at most */
 };
@@ -244,28 +244,47 @@ static enum status look(struct scene *s, const struct service *service,
     return status;
 }
 
-/* What rays usually ask for says little of fields that are fog, or of surfaces that are only just
- * missed: where a hundred times as much would be too long, some rays are tried first. */
-static enum status check_cost(struct scene *s, const struct service *service,
-                              const struct http_request *request, struct evaluation *cost,
-                              const struct compute_craft *craft, struct error *err)
+/* Points of the field that a ray asks for, as some all over the picture do. */
+static enum status try_some(struct scene *s, const struct service *service,
+                            const struct compute_craft *craft, double *points_of_ray,
+                            struct error *err)
 {
-    enum { FAR_MORE = 100 };
     const size_t n = s->render->width * s->render->height;
-    cost->n_points = (size_t)((double)n * craft->item_points);
-    enum status status = evaluation_check(cost, service, err);
-    struct evaluation more = *cost;
-    more.n_points *= FAR_MORE;
-    if (status != STATUS_OK || evaluation_check(&more, service, NULL) == STATUS_OK)
-        return status;
-    if (http_peer_is_gone(request))
-        return error_set(err, STATUS_CANCELED, "", "the client is gone");
     s->n_pilot = n / 4 + 1 < PILOT_RAYS ? n / 4 + 1 : PILOT_RAYS;
     const struct compute_request pilot = {
         .field = s->field, .n_points = s->n_pilot, .craft = craft, .context = s};
-    status = compute_run(service->compute, &pilot, err);
-    cost->n_points = (size_t)((double)s->n_points / (double)s->n_pilot * (double)n);
+    const enum status status = compute_run(service->compute, &pilot, err);
+    *points_of_ray = (double)s->n_points / (double)s->n_pilot;
     s->n_pilot = 0;
+    return status;
+}
+
+/* What rays usually ask for says little of fields that are fog, or of surfaces that are only just
+ * missed: where a hundred times as much would be too long, some rays are tried first. */
+static enum status begin_look(struct scene *s, const struct service *service,
+                              const struct http_request *request, const struct field_entry *entry,
+                              const struct compute_craft *craft, bool *has_place, struct error *err)
+{
+    enum { FAR_MORE = 100 };
+    const double n = (double)s->render->width * (double)s->render->height;
+    double ray = craft->item_points;
+    struct evaluation cost = {.entry = entry, .use = FIELD_VALUES, .n_points = (size_t)(n * ray)};
+    struct evaluation more = cost;
+    more.n_points *= FAR_MORE;
+    enum status status = evaluation_check(&cost, service, err);
+    if (status == STATUS_OK && evaluation_check(&more, service, NULL) == STATUS_OK) {
+        status = evaluation_begin(&cost, service, has_place, err);
+    } else if (status == STATUS_OK) {
+        status = http_peer_is_gone(request)
+                     ? error_set(err, STATUS_CANCELED, "", "the client is gone")
+                     : evaluation_take_place(service, has_place, err);
+        if (status == STATUS_OK)
+            status = try_some(s, service, craft, &ray, err);
+        cost.n_points = (size_t)(n * ray);
+        if (status == STATUS_OK)
+            status = evaluation_check(&cost, service, err);
+    }
+    s->part = ray * PART_RAYS < PART_POINTS ? PART_RAYS : (size_t)(PART_POINTS / ray) + 1;
     return status;
 }
 
@@ -281,18 +300,12 @@ static enum status render(struct scene *s, const struct service *service,
         .work = work,
         .end = end,
     };
-    struct evaluation cost = {.entry = entry, .use = FIELD_VALUES};
     bool has_place = false;
-    enum status status = check_cost(s, service, request, &cost, &craft, err);
-    if (status == STATUS_OK)
-        status = evaluation_begin(&cost, service, &has_place, err);
+    enum status status = begin_look(s, service, request, entry, &craft, &has_place, err);
     if (status == STATUS_OK)
         status = make_room(s, err);
-    if (status == STATUS_OK) {
-        const double ray = (double)cost.n_points / (double)(s->render->width * s->render->height);
-        s->part = ray * PART_RAYS < PART_POINTS ? PART_RAYS : (size_t)(PART_POINTS / ray) + 1;
+    if (status == STATUS_OK)
         status = look(s, service, request, &craft, err);
-    }
     evaluation_end(service, has_place);
     return status == STATUS_OK ? encode(s, body, err) : status;
 }
