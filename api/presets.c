@@ -134,7 +134,7 @@ static const struct preset presets[] = {
      "\"target_psnr\":null,\"time_limit_seconds\":20.0,"
      "\"ema_decay\":0.98,\"early_stop\":null},"
      "\"measure\":{\"target\":\"occupancy\",\"softness\":0.001,\"near_surface\":0.7,"
-     "\"near_sigma\":0.001,\"pool\":1000000}}"},
+     "\"near_sigma\":0.001,\"everywhere\":0.1,\"pool\":1000000}}"},
     /* Tancik et al. 2020, 3D shape regression: 8 layers are 7 hidden and 1 linear. */
     {"paper", TASK_SHAPE,
      "The settings of Tancik et al. 2020 for 3D shapes: occupancy at new uniform points in every "
@@ -148,7 +148,7 @@ static const struct preset presets[] = {
      "\"seed\":0,\"holdout\":\"none\",\"target_psnr\":null,\"time_limit_seconds\":null,"
      "\"ema_decay\":0.0,\"early_stop\":null},"
      "\"measure\":{\"target\":\"occupancy\",\"softness\":0.0,\"near_surface\":0.0,"
-     "\"near_sigma\":0.01,\"pool\":0}}"},
+     "\"near_sigma\":0.01,\"everywhere\":0.0,\"pool\":0}}"},
     /* Hash grids fill in what few projections leave open better than sines do (docs/method.md). */
     {"fast", TASK_CT,
      "Best result in a short time: a hash grid of the picture's size with a small network, 30 "

@@ -75,7 +75,7 @@ struct spec_measure {
     } views;
     struct {
         int target; /* enum shape_target */
-        double softness, near_surface, near_sigma;
+        double softness, near_surface, near_sigma, everywhere;
         uint64_t pool;
     } shape;
     struct {

@@ -18,6 +18,7 @@ static const struct member rows[] = {
      .fallback = "0.0"},
     {"near_surface", MEMBER_NUMBER, 0.0, 1.0, AT(near_surface)},
     {"near_sigma", MEMBER_NUMBER, 0.0, 1.0, AT(near_sigma)},
+    {"everywhere", MEMBER_NUMBER, 0.0, 1.0, AT(everywhere), .fallback = "0.0"},
     {"pool", MEMBER_INTEGER, 0, SHAPE_MAX_POOL, AT(pool)},
 };
 #undef AT
@@ -89,6 +90,7 @@ static enum status create(struct task **out, struct data *data, const struct spe
         .softness = spec->measure.shape.softness,
         .near_surface = spec->measure.shape.near_surface,
         .near_sigma = spec->measure.shape.near_sigma,
+        .everywhere = spec->measure.shape.everywhere,
         .pool = (size_t)spec->measure.shape.pool,
         .loss = spec->loss,
         .output_activation = spec->field.network.output_activation,

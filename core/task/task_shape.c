@@ -50,10 +50,18 @@ static const struct task_shape *of(const struct task *t)
 
 /* --- points --- */
 
+static void draw_in_cube(struct rng *rng, float point[3])
+{
+    for (int a = 0; a < 3; a++)
+        point[a] = (float)rng_uniform(rng);
+}
+
 static void draw_point(const struct task_shape *t, struct rng *rng, float point[3])
 {
     if (rng_uniform(rng) < t->spec.near_surface)
         solid_draw_near(t->solid, SOLID_BY_AREA, t->spec.near_sigma, rng, point);
+    else if (t->spec.everywhere > 0.0 && rng_uniform(rng) < t->spec.everywhere)
+        draw_in_cube(rng, point);
     else
         solid_draw_in_box(t->solid, rng, point);
 }

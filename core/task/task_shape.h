@@ -10,7 +10,9 @@
  * Points are drawn anew in every step (pool 0: as in the paper), or once, in the order of a curve
  * through space, and visited as the pixels of a picture are (core/task/visit.h): labels cost more
  * than the steps of a small field.  A share of them is drawn near the surface (by area, plus
- * N(0, near_sigma^2) along each axis), the others uniformly in the solid's box.
+ * N(0, near_sigma^2) along each axis), the others uniformly in the solid's box, or a share of these
+ * in all of the cube: what lies in it beside the box is outside, and a field that is never told so
+ * may say anything there.
  *
  * Metrics, over 2^18 points each (2^14 while training), of which those of the ground truth are
  * inside by docs/decisions/0015, and those of the field where its value is over 1/2 (sdf: below 0):
@@ -35,6 +37,7 @@ struct task_shape_spec {
     double softness;     /* of occupancy, in sides of the cube; 0: labels are 0 or 1 */
     double near_surface; /* share of the points, 0..1 */
     double near_sigma;   /* sides of the cube, 0..1 */
+    double everywhere;   /* share of the other points, 0..1 */
     size_t pool;         /* points labelled before training, 0..SHAPE_MAX_POOL; 0: none are */
     enum loss loss;
     enum activation output_activation; /* of the field to be trained */

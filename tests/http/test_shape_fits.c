@@ -326,6 +326,36 @@ static void a_mesh_around_nothing_fails_with_the_reason(void **state)
     json_decref(done);
 }
 
+/* A slab leaves four fifths of its cube empty, above and below: the preset knows. */
+static void beside_a_flat_mesh_nothing_is_inside(void **state)
+{
+    (void)state;
+    static const char slab[] = "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
+                               "v 0 0 .2\nv 1 0 .2\nv 1 1 .2\nv 0 1 .2\n"
+                               "f 1 3 2\nf 1 4 3\nf 5 6 7\nf 5 7 8\nf 1 2 6\nf 1 6 5\n"
+                               "f 2 3 7\nf 2 7 6\nf 3 4 8\nf 3 8 7\nf 4 1 5\nf 4 5 8\n";
+    char id[ID_TEXT], members[512];
+    upload(slab, strlen(slab), id);
+    for (int target = 0; target < 2; target++) {
+        snprintf(members, sizeof members,
+                 "," SMALL ",\"train\":{\"steps\":%d,\"batch_size\":1024},"
+                 "\"measure\":{\"target\":\"%s\",\"pool\":20000}",
+                 STEPS, target ? "sdf" : "occupancy");
+        json_t *done = fit(id, members, "succeeded");
+        const char *field = member_text(done, "field_id");
+        size_t n_inside = 0;
+        for (int i = 0; i < 48; i++) {
+            const double z = (i % 2 ? 0.35 : -0.15) + (i % 2 ? 0.2 : -0.2) * (i / 16) / 2.0;
+            const double v = value_at(field, (i % 4 + 0.5) / 4, (i / 4 % 4 + 0.5) / 4, z);
+            n_inside += target ? v < 0.0 : v > 0.5;
+        }
+        assert_int_equal(n_inside, 0);
+        assert_true(target ? value_at(field, 0.5, 0.5, 0.1) < 0.0
+                           : value_at(field, 0.5, 0.5, 0.1) > 0.5);
+        json_decref(done);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +367,7 @@ int main(void)
         cmocka_unit_test(the_presets_resolve_for_shapes),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(a_mesh_around_nothing_fails_with_the_reason),
+        cmocka_unit_test(beside_a_flat_mesh_nothing_is_inside),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

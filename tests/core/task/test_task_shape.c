@@ -141,6 +141,33 @@ static void points_are_where_they_are_asked_for(void **state)
     mesh_deinit(&m);
 }
 
+/* A mesh that is flat leaves most of its cube empty: half of the points are told so. */
+static void points_are_drawn_beside_the_box_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    static struct batch batch;
+    struct mesh m = small_sphere(centre, 3.0f, 4);
+    for (size_t i = 0; i < m.n_vertices; i++)
+        m.vertices[3 * i + 2] *= 0.1f;
+    for (int everywhere = 0; everywhere < 2; everywhere++) {
+        struct task_shape_spec spec = spec_of(SHAPE_OCCUPANCY);
+        spec.near_surface = 0.0;
+        spec.softness = 0.0;
+        spec.everywhere = everywhere;
+        struct task *t = task_of(&m, &spec, 1);
+        size_t n_beside = 0;
+        draw_batch(t, 0, MLP_TILE, &batch);
+        for (size_t i = 0; i < BATCH; i++) {
+            const bool is_beside = fabs((double)batch.coords[3 * i + 2] - 0.5) > 0.06;
+            n_beside += is_beside;
+            assert_true(!is_beside || batch.targets[i] == 0.0f);
+        }
+        assert_true(everywhere ? fabs((double)n_beside / BATCH - 0.88) < 0.05 : n_beside == 0);
+        task_free(t);
+    }
+    mesh_deinit(&m);
+}
+
 /* Draws are a function of seed, step and index. */
 static void a_batch_does_not_depend_on_how_it_is_cut(void **state)
 {
@@ -453,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_are_those_of_the_sphere),
         cmocka_unit_test(points_are_where_they_are_asked_for),
+        cmocka_unit_test(points_are_drawn_beside_the_box_where_that_is_asked_for),
         cmocka_unit_test(a_batch_does_not_depend_on_how_it_is_cut),
         cmocka_unit_test(an_epoch_visits_the_pool_in_the_order_of_a_curve),
         cmocka_unit_test(metrics_are_those_of_the_closed_form),
