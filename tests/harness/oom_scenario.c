@@ -19,20 +19,19 @@ void oom_fill_in(const char *template, char *out, size_t size)
     char number[16];
     snprintf(number, sizeof(number), "%u", oom.n_tries);
     for (const char *at = template; *at && n + 1 < size; at++) {
-        const char *value = at[0] != '$'   ? NULL
-                            : at[1] == 'D' ? oom.dataset
-                            : at[1] == 'F' ? oom.field
-                            : at[1] == 'H' ? oom.heavy
-                            : at[1] == 'J' ? oom.done
-                            : at[1] == 'R' ? oom.running
-                            : at[1] == 'G' ? oom.training
-                            : at[1] == 'T' ? oom.own
-                            : at[1] == 'N' ? number
-                            : at[1] == 'v' ? oom.of_kind[SPECIMEN_VIEWS]
-                            : at[1] == 'c' ? oom.of_kind[SPECIMEN_KSPACE]
-                            : at[1] >= '0' && at[1] < '0' + N_SPECIMEN_FITS
-                                ? oom.of_fit[at[1] - '0']
-                                : NULL;
+        const char *value = at[0] != '$'                   ? NULL
+                            : at[1] == 'D'                 ? oom.dataset
+                            : at[1] == 'F'                 ? oom.field
+                            : at[1] == 'H'                 ? oom.heavy
+                            : at[1] == 'J'                 ? oom.done
+                            : at[1] == 'R'                 ? oom.running
+                            : at[1] == 'G'                 ? oom.training
+                            : at[1] == 'T'                 ? oom.own
+                            : at[1] == 'N'                 ? number
+                            : at[1] == 'v'                 ? oom.of_kind[SPECIMEN_VIEWS]
+                            : at[1] == 'c'                 ? oom.of_kind[SPECIMEN_KSPACE]
+                            : at[1] >= '0' && at[1] <= '9' ? oom.of_fit[at[1] - '0']
+                                                           : NULL;
         if (value) {
             n += (size_t)snprintf(out + n, size - n, "%s", value);
             at++;
@@ -294,6 +293,8 @@ const struct scenario oom_scenarios[] = {
     FIT(6, "views"),
     FIT(7, "ct_measured"),
     FIT(8, "mri_measured"),
+    FIT(9, "shape_distance"),
+    FIT(10, "views_even"),
     {.name = "job_invalid",
      .path = "/v1/jobs",
      .type = "application/json",
@@ -410,6 +411,7 @@ const struct scenario oom_scenarios[] = {
     GET("mesh_glb", "/v1/fields/$4/mesh?resolution=12"),
     GET("mesh_ply", "/v1/fields/$5/mesh?resolution=12&format=ply"),
     RENDER("render_shape", "/v1/fields/$5/render", ""),
+    RENDER("render_distance", "/v1/fields/$9/render", ""),
     RENDER("render_views", "/v1/fields/$6/render", ""),
     RENDER("render_views_npz", "/v1/fields/$6/render",
            ",\"outputs\":[\"color\",\"depth\",\"normal\",\"opacity\"],\"format\":\"npz\""),

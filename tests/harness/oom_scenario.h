@@ -39,7 +39,7 @@ try {
     struct answer answer;
 };
 
-/* In path, text and headers stand for ids: $D $F $H $J $R $G $T as in the scene, $0 … $8 the field
+/* In path, text and headers stand for ids: $D $F $H $J $R $G $T as in the scene, $0 … $9 the field
  * of this number in specimen_fits, $v $c the datasets of views and of frequencies, $N the try's
  * number.
  */

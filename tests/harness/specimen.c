@@ -214,6 +214,10 @@ const struct specimen_fit specimen_fits[N_SPECIMEN_FITS] = {
      ",\"batch_size\":256,\"holdout\":\"none\"", looks_seen},
     {"ct", SPECIMEN_SINOGRAM, FOURIER, "", looks_flat},
     {"mri", SPECIMEN_KSPACE, FOURIER, "", looks_solid},
+    {"shape", SPECIMEN_SHAPE, FOURIER ",\"measure\":{\"target\":\"sdf\",\"pool\":2000}", BATCH,
+     looks_seen},
+    {"views", SPECIMEN_VIEWS, FOURIER ",\"measure\":{\"n_samples\":16,\"occupancy_grid\":false}",
+     ",\"batch_size\":256,\"holdout\":\"none\"", looks_seen},
 };
 
 size_t specimen_fit_of(enum specimen kind, size_t number)

@@ -44,9 +44,9 @@ struct specimen_fit {
     const struct look *looks; /* ended by one of NULL */
 };
 
-/* One for each task and kind of data that it takes, and one with a grid where the first is without.
- */
-enum { N_SPECIMEN_FITS = 9 };
+/* One for each task and kind of data that it takes, one with a grid where the first is without, and
+ * those whose fields are looked at in a way of their own: distances, and even rays. */
+enum { N_SPECIMEN_FITS = 11 };
 extern const struct specimen_fit specimen_fits[N_SPECIMEN_FITS];
 
 /* One of those of a kind, by number: any number will do. */

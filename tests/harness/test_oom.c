@@ -246,10 +246,10 @@ static void upload_specimens(void)
         specimen_job_body(oom.fits[i], i, oom.of_kind[specimen_fits[i].kind], "", 100);
 }
 
-/* Fields that the scenarios ask: of a grid, of a volume, a shape and views. */
+/* Fields that the scenarios ask: of a grid, of a volume, a shape and views, of distances. */
 static void fit_specimens(void)
 {
-    static const size_t asked[] = {1, 4, 5, 6};
+    static const size_t asked[] = {1, 4, 5, 6, 9};
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
         specimen_make_field(&oom.starved.service, asked[i], 100, oom.of_fit[asked[i]]);
 }
