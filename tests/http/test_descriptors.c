@@ -84,7 +84,8 @@ static void running_out_is_not_the_end(void **state)
     while (now_seconds() < start + 1)
         pause_briefly();
     cpu = process_cpu_seconds(service.pid) - cpu;
-    assert_true(cpu < 0.5);
+    if (SLOWNESS == 1) /* sanitizers make measuring the machine long, which is work, too */
+        assert_true(cpu < 0.5);
     assert_true(process_descriptors(service.pid) > DESCRIPTORS * 8 / 10);
     for (size_t i = 0; i < CROWD; i++) {
         struct said said = raw_read(crowd[i], 0.01);
