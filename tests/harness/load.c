@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -315,6 +316,7 @@ struct load *load_start(const struct service *s, struct ledger *ledger, size_t n
     load->ledger = ledger;
     load->seed = seed;
     load->n = n_clients;
+    tzset(); /* libzip asks for the time of day on each thread: once is soon enough for libc */
     for (size_t i = 0; i < n_clients; i++) {
         struct one_client *c = &load->clients[i];
         struct dice dice = {.state = seed + i};
