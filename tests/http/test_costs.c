@@ -16,7 +16,11 @@
 static struct service service;
 static char fog[ID_TEXT], noise[ID_TEXT];
 
+#ifdef SANITIZED
+#define NETWORK "\"network\":{\"n_hidden_layers\":3,\"width\":32}"
+#else
 #define NETWORK "\"network\":{\"n_hidden_layers\":3,\"width\":256}"
+#endif
 
 /* A field that has learned nothing. */
 static void fit(enum specimen kind, const char *members, char field_id[ID_TEXT])

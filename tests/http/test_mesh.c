@@ -20,7 +20,7 @@ static char occupancy[ID_TEXT], distance[ID_TEXT], flat[ID_TEXT]; /* fields */
 
 /* Of a sphere that is far from the origin. */
 static const double centre[3] = {10, 20, 30}, radius = 3;
-enum { STEPS = 1600 / SLOWNESS };
+enum { STEPS = 1600 / SLOWNESS, STEPS_OF_DISTANCES = 1600 / (SLOWNESS > 1 ? 2 : 1) };
 
 static struct bytes sphere_file(void)
 {
@@ -53,7 +53,7 @@ static struct bytes sphere_file(void)
     return out;
 }
 
-static void fit(const char *dataset, const char *target, char field[ID_TEXT])
+static void fit(const char *dataset, const char *target, int steps, char field[ID_TEXT])
 {
     char body[512];
     snprintf(body, sizeof(body),
@@ -63,7 +63,7 @@ static void fit(const char *dataset, const char *target, char field[ID_TEXT])
              "hidden_layers\":2,"
              "\"width\":64,\"activation\":\"tanh\"}},"
              "\"train\":{\"steps\":%d,\"batch_size\":2048,\"learning_rate\":0.005}}",
-             dataset, target, STEPS);
+             dataset, target, steps);
     json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
     json_t *done = wait_for_job(&service, member_text(job, "id"), "succeeded");
     snprintf(field, ID_TEXT, "%s", member_text(done, "field_id"));
@@ -85,8 +85,8 @@ static int start(void **state)
                                                                            .n_body = file.n}),
                                   201);
     bytes_free(&file);
-    fit(member_text(dataset, "id"), "occupancy", occupancy);
-    fit(member_text(dataset, "id"), "sdf", distance);
+    fit(member_text(dataset, "id"), "occupancy", STEPS, occupancy);
+    fit(member_text(dataset, "id"), "sdf", STEPS_OF_DISTANCES, distance);
     json_decref(dataset);
     make_field(&service, 16, 5, flat);
     return 0;
