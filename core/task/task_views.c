@@ -148,8 +148,8 @@ static size_t draw_walked_ray(const struct task_views *t, struct rng *rng, size_
     if (n > room) { /* more than a tile has: longer steps, of which no gap may cost one too many */
         radiance_start(s, &r, jitter, 1.0, &walk);
         const size_t n_all = count_places(o, walk, SIZE_MAX);
-        for (double stride = ceil((double)n_all / MLP_TILE); n > room; stride++) {
-            if (!radiance_start(s, &r, jitter, stride, &walk))
+        for (size_t stride = (n_all + MLP_TILE - 1) / MLP_TILE; n > room; stride++) {
+            if (!radiance_start(s, &r, jitter, (double)stride, &walk))
                 return 0;
             n = occupancy_walk(o, &walk, room + 1, place, unit);
         }
