@@ -154,6 +154,8 @@ static void answers_of_too_many_numbers_are_refused(void **state)
 static void long_requests_leave_handlers_to_short_ones(void **state)
 {
     (void)state;
+    if (SLOWNESS > 1)
+        skip(); /* nothing is known to be long while the machine is measured, some minutes there */
     char text[160];
     const char *const settings[] = {"--handlers", "2", "--request-seconds", "3600", NULL};
     assert_int_equal(service_stop(&service), 0);
