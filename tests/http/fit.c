@@ -118,6 +118,24 @@ void wait_for_step(const struct service *s, const char *id, int64_t step)
     }
 }
 
+/* The estimate of a preset that ends by steps is then more than nothing. */
+void wait_for_measured_machine(const struct service *s)
+{
+    const double end = now_seconds() + 60 * SLOWNESS;
+    for (double seconds = 0; seconds == 0; pause_briefly()) {
+        size_t i;
+        json_t *preset, *list = answer_json(service_get(s, "/v1/presets"), 200);
+        json_array_foreach(json_object_get(list, "items"), i, preset)
+        {
+            const json_t *estimate = json_object_get(preset, "estimate");
+            if (strcmp(member_text(preset, "name"), "paper") == 0)
+                seconds += json_number_value(json_object_get(estimate, "seconds"));
+        }
+        json_decref(list);
+        assert_true(now_seconds() < end);
+    }
+}
+
 void make_field(const struct service *s, size_t size, unsigned steps, char field_id[ID_TEXT])
 {
     char dataset[ID_TEXT], job[ID_TEXT];

@@ -33,6 +33,10 @@ json_t *wait_for_job(const struct service *s, const char *id, const char *status
 /* Wait until the job has trained at least so many steps. */
 void wait_for_step(const struct service *s, const char *id, int64_t step);
 
+/* Wait until the machine has been measured, no longer than a minute (times SLOWNESS): before,
+ * nothing is refused for the time it would take, nor known to be long. */
+void wait_for_measured_machine(const struct service *s);
+
 /* Upload, fit, wait: a finished field. */
 void make_field(const struct service *s, size_t size, unsigned steps, char field_id[ID_TEXT]);
 

@@ -40,6 +40,7 @@ static int start(void **state)
 {
     (void)state;
     service_start(&service, (const char *const[]){"--request-seconds", "1", NULL});
+    wait_for_measured_machine(&service);
     fit(SPECIMEN_VIEWS,
         "\"field\":{" NETWORK "},\"measure\":{\"n_samples\":4096,\"occupancy_grid\":true}", fog);
     fit(SPECIMEN_VOLUME,
@@ -154,13 +155,11 @@ static void answers_of_too_many_numbers_are_refused(void **state)
 static void long_requests_leave_handlers_to_short_ones(void **state)
 {
     (void)state;
-    if (SLOWNESS > 1)
-        skip(); /* nothing is known to be long while the machine is measured, some minutes there */
     char text[160];
     const char *const settings[] = {"--handlers", "2", "--request-seconds", "3600", NULL};
     assert_int_equal(service_stop(&service), 0);
     service_restart(&service, settings);
-    answer_status(service_get(&service, "/v1/presets"), 200); /* once the machine is measured */
+    wait_for_measured_machine(&service);
     snprintf(text, sizeof text,
              "GET /v1/fields/%s/slice?width=4096&height=4096 HTTP/1.1\r\nHost: x\r\n\r\n", noise);
     struct pollfd two[2];

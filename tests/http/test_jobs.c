@@ -439,25 +439,6 @@ static void a_job_that_is_too_large_for_the_machine_is_refused(void **state)
     service_remove(&small);
 }
 
-/* Until the machine has been measured: before, nothing is refused for the time it would take.  The
- * estimate of a preset that ends by steps is then more than nothing. */
-static void wait_for_measured_machine(const struct service *s)
-{
-    const double end = now_seconds() + 60 * SLOWNESS;
-    for (double seconds = 0; seconds == 0; pause_briefly()) {
-        size_t i;
-        json_t *preset, *list = answer_json(service_get(s, "/v1/presets"), 200);
-        json_array_foreach(json_object_get(list, "items"), i, preset)
-        {
-            const json_t *estimate = json_object_get(preset, "estimate");
-            if (strcmp(member_text(preset, "name"), "paper") == 0)
-                seconds += json_number_value(json_object_get(estimate, "seconds"));
-        }
-        json_decref(list);
-        assert_true(now_seconds() < end);
-    }
-}
-
 static void a_job_that_would_train_too_long_is_refused(void **state)
 {
     (void)state;

@@ -103,9 +103,7 @@ static void a_query_may_have_so_many_points(void **state)
 static void work_beyond_the_time_of_a_request_is_refused_with_the_estimate(void **state)
 {
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); /* the machine is measured for minutes there: until then nothing is known to be long */
-#endif
+    wait_for_measured_machine(&service);
     struct answer a = service_get(&service, "/v1/fields/%s/image?%s", field, large_image);
     json_t *problem = answer_json(a, 422);
     assert_non_null(strstr(member_text(problem, "detail"), "the limit is 1 s"));

@@ -10,6 +10,7 @@
 #include "core/base/mem.h"
 #include "core/format/npy.h"
 #include "tests/support/alloc.h"
+#include "tests/support/libzip_leaks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,17 +19,7 @@
 
 #include <cmocka.h>
 
-/* libzip 1.7.3 loses small objects of its own when an allocation fails inside this function. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:zip_fopen_index_encrypted\n";
-}
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "fast_unwind_on_malloc=0";
-}
+LIBZIP_LEAKS("leak:zip_fopen_index_encrypted\n")
 
 /* A member: its numbers come as floats and are written as descr says. */
 struct member {

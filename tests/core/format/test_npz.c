@@ -14,21 +14,11 @@
 #include "core/format/npy.h"
 #include "tests/support/alloc.h"
 #include "tests/support/data_files.h"
+#include "tests/support/libzip_leaks.h"
 
 enum { MAX_BYTES = 1 << 20 };
 
-/* libzip 1.7.3 loses small objects of its own when an allocation fails inside these two functions;
- * the second function makes their names visible to the sanitizer. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:zip_fopen_index_encrypted\nleak:zip_close\n";
-}
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "fast_unwind_on_malloc=0";
-}
+LIBZIP_LEAKS("leak:zip_fopen_index_encrypted\nleak:zip_close\n")
 
 static const float some_values[] = {0.5f, 1.5f, 2.5f, 3.5f, 4.5f, 5.5f};
 

@@ -15,20 +15,10 @@
 #include "core/format/views_npz.h"
 #include "tests/support/alloc.h"
 #include "tests/support/data_files.h"
+#include "tests/support/libzip_leaks.h"
 #include "tests/support/small_scene.h"
 
-/* libzip 1.7.3 loses a small object of its own when an allocation fails inside this function; the
- * second function makes its name visible to the sanitizer. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:zip_fopen_index_encrypted\n";
-}
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "fast_unwind_on_malloc=0";
-}
+LIBZIP_LEAKS("leak:zip_fopen_index_encrypted\n")
 
 /* An array as NumPy writes it: version 1, or 2, whose header's length has two bytes more. */
 static void add_array(struct small_scene *s, const char *name, int version, const char *dict,

@@ -14,22 +14,12 @@
 #include "core/format/views_zip.h"
 #include "tests/support/alloc.h"
 #include "tests/support/data_files.h"
+#include "tests/support/libzip_leaks.h"
 #include "tests/support/small_scene.h"
 
 #define POSE "\"transform_matrix\": [[1,0,0,0],[0,1,0,0],[0,0,1,4],[0,0,0,1]]"
 
-/* libzip 1.7.3 loses a small object of its own when an allocation fails inside this function; the
- * second function makes its name visible to the sanitizer. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:zip_fopen_index_encrypted\n";
-}
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "fast_unwind_on_malloc=0";
-}
+LIBZIP_LEAKS("leak:zip_fopen_index_encrypted\n")
 
 /* A transforms.json of an angle of 90 degrees with these frames. */
 static char *transforms(size_t n, const char *const *paths, const char *more)

@@ -12,21 +12,11 @@
 #include "core/sample/scene.h"
 #include "core/scene/camera.h"
 #include "tests/support/alloc.h"
+#include "tests/support/libzip_leaks.h"
 
 enum { MAX_BYTES = 64 << 20, SIDE = 48 };
 
-/* libzip 1.7.3 loses small objects of its own when an allocation fails inside this function; the
- * second function makes its name visible to the sanitizer. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:zip_close\n";
-}
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "fast_unwind_on_malloc=0";
-}
+LIBZIP_LEAKS("leak:zip_close\n")
 
 static void make(uint64_t seed, size_t size, struct buffer *file)
 {
