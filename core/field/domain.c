@@ -70,6 +70,16 @@ struct domain domain_of_volume(size_t width, size_t height, size_t depth, const 
     return d;
 }
 
+void domain_unit_of_place(const struct domain *d, const double *source, float *unit)
+{
+    for (size_t r = 0; r < d->n_dims; r++) {
+        double sum = d->offset[r];
+        for (size_t j = 0; j < d->n_dims; j++)
+            sum += d->matrix[r][j] * source[j];
+        unit[r] = (float)sum;
+    }
+}
+
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit)
 {
     const size_t n_dims = d->n_dims;
@@ -77,11 +87,6 @@ void domain_unit_from_source(const struct domain *d, size_t n, const float *sour
         double point[LIMIT_DIMS] = {0}; /* read before any write: the arrays may be one */
         for (size_t j = 0; j < n_dims; j++)
             point[j] = (double)source[i * n_dims + j];
-        for (size_t r = 0; r < n_dims; r++) {
-            double sum = d->offset[r];
-            for (size_t j = 0; j < n_dims; j++)
-                sum += d->matrix[r][j] * point[j];
-            unit[i * n_dims + r] = (float)sum;
-        }
+        domain_unit_of_place(d, point, unit + i * n_dims);
     }
 }

@@ -36,7 +36,11 @@ enum status domain_of_affine(size_t n_dims, const double source_from_unit[3][4],
 struct domain domain_of_volume(size_t width, size_t height, size_t depth,
                                const double affine[3][4]);
 
-/* source, unit: [n, D]; may be the same array. */
+/* Of one place that is known in double: rounded once, however far from the origin a small scene is.
+ * source, unit: [D]. */
+void domain_unit_of_place(const struct domain *d, const double *source, float *unit);
+
+/* The same of floats.  source, unit: [n, D]; may be the same array. */
 void domain_unit_from_source(const struct domain *d, size_t n, const float *source, float *unit);
 
 #endif

@@ -73,14 +73,6 @@ static void write_ray(const struct task_views *t, const struct view *v, size_t p
         target[TARGET_DIRECTION + d] = (float)direction[d];
 }
 
-/* Rounded once: a scene may be small and far from the origin of its coordinates. */
-static void write_unit(const struct domain *d, const double source[3], float *unit)
-{
-    for (int r = 0; r < 3; r++)
-        unit[r] = (float)(d->offset[r] + d->matrix[r][0] * source[0] + d->matrix[r][1] * source[1] +
-                          d->matrix[r][2] * source[2]);
-}
-
 /* One ray at even depths. */
 static void draw_even_ray(const struct task_views *t, const struct task_tile *tile, size_t first)
 {
@@ -102,7 +94,7 @@ static void draw_even_ray(const struct task_views *t, const struct task_tile *ti
         double place[3];
         for (int d = 0; d < 3; d++)
             place[d] = r.origin[d] + depth * r.direction[d];
-        write_unit(&s->domain, place, coords + 3 * k);
+        domain_unit_of_place(&s->domain, place, coords + 3 * k);
         targets[N_TARGETS * k + TARGET_T] = (float)depth;
         if (k > 0)
             targets[N_TARGETS * (k - 1) + TARGET_DT] =
