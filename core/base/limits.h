@@ -50,6 +50,7 @@ enum {
     LIMIT_FREQUENCIES = 4096, /* rows of B: 8,192 features, more than any published mapping */
     LIMIT_GRID_PARAMETERS = 1 << 26, /* numbers of all tables of a field: 256 MiB, as much as the
                                         largest network, and five times that to train them */
+    LIMIT_NTK_WIDTH = 1 << 20,       /* of a network that is only thought of */
     LIMIT_BATCH = 1 << 20,
     LIMIT_STEPS = 10000000,
     LIMIT_THREADS = 256,

@@ -67,12 +67,23 @@ static void none_jet(const struct encoding *e, const float *params, size_t n, co
         memset(out + ((1 + n_inputs) * n + i) * ld, 0, n_inputs * sizeof *out);
 }
 
+static void none_exact(const struct encoding *e, const float *params, size_t n, const double *x,
+                       double *out, size_t ld)
+{
+    (void)params;
+    const double lo = e->input_range[0], hi = e->input_range[1];
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < e->n_inputs; d++)
+            out[i * ld + d] = lo + (hi - lo) * x[i * e->n_inputs + d];
+}
+
 static const struct encoding_row encoding_none = {
     .name = "none",
     .prepare = none_prepare,
     .forward = none_forward,
     .backward = none_backward,
     .jet = none_jet,
+    .exact = none_exact,
 };
 
 static const struct encoding_row *const rows[] = {
@@ -259,6 +270,28 @@ void encoding_scatter(const struct encoding *e, const struct kernel *kernel, siz
                       const float *x, const float *d_features, float *gradient, uint8_t *touched)
 {
     e->row->scatter(e, kernel, level, n, x, d_features, gradient, touched);
+}
+
+bool encoding_has_exact(const struct encoding *e)
+{
+    bool has = e->row->exact;
+    for (size_t i = 0; i < e->n_parts; i++)
+        has = has && encoding_has_exact(e->part[i]);
+    return has;
+}
+
+bool encoding_is_stationary(const struct encoding *e)
+{
+    bool is_stationary = e->n_frequencies > 0 || e->n_parts > 0;
+    for (size_t i = 0; i < e->n_parts; i++)
+        is_stationary = is_stationary && encoding_is_stationary(e->part[i]);
+    return is_stationary;
+}
+
+void encoding_exact(const struct encoding *e, const float *params, size_t n, const double *x,
+                    double *out, size_t ld)
+{
+    e->row->exact(e, params, n, x, out, ld);
 }
 
 enum status encoding_check_laplacian(const struct encoding *e, struct error *err)

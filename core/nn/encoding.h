@@ -161,6 +161,21 @@ void encoding_forward(const struct encoding *e, const struct kernel *kernel, con
 void encoding_backward(const struct encoding *e, const float *params, size_t n, const float *x,
                        const float *out, const float *d_out, size_t ld, float *d_dense, float *d_x);
 
+/* --- in double precision, for theory --- */
+
+/* Features of one field are so few that a kernel's smallest eigenvalues need them in double.
+ * Whether encoding_exact serves: all but grids, whose features are learned. */
+bool encoding_has_exact(const struct encoding *e);
+
+/* Whether gamma(x).gamma(y) depends on x - y alone: Fourier features, and concat of nothing else.
+ */
+bool encoding_is_stationary(const struct encoding *e);
+
+/* What encoding_forward computes, in double.  x: [n, D]; out: [n, ld], columns 0 … F-1 written.  Of
+ * an encoding that encoding_has_exact.  Cannot fail. */
+void encoding_exact(const struct encoding *e, const float *params, size_t n, const double *x,
+                    double *out, size_t ld);
+
 /* --- tables --- */
 
 /* Levels of all grids. */

@@ -104,6 +104,13 @@ static void backward(const struct encoding *e, const float *params, size_t n, co
     }
 }
 
+static void exact(const struct encoding *e, const float *params, size_t n, const double *x,
+                  double *out, size_t ld)
+{
+    for (size_t i = 0; i < e->n_parts; i++)
+        encoding_exact(e->part[i], params + e->first[i], n, x, out + e->column[i], ld);
+}
+
 static enum status check_laplacian(const struct encoding *e, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -209,6 +216,7 @@ const struct encoding_row encoding_concat = {
     .backward = backward,
     .check_laplacian = check_laplacian,
     .jet = jet,
+    .exact = exact,
     .n_parameters = n_parameters,
     .multiply_adds = multiply_adds,
     .n_tensors = n_tensors,

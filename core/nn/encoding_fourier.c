@@ -438,6 +438,24 @@ static void jet(const struct encoding *e, const float *params, size_t n, const f
     }
 }
 
+/* --- in double --- */
+
+static void exact(const struct encoding *e, const float *params, size_t n, const double *x,
+                  double *out, size_t ld)
+{
+    const size_t n_inputs = e->n_inputs, m = e->n_frequencies, padded = encoding_padded(m);
+    const float *a = params + n_inputs * padded;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < m; j++) {
+            double u = 0;
+            for (size_t d = 0; d < n_inputs; d++)
+                u += (double)params[d * padded + j] * x[i * n_inputs + d];
+            const double phase = 6.283185307179586477 * (u - rint(u));
+            out[i * ld + j] = (double)a[j] * sin(phase);
+            out[i * ld + m + j] = (double)a[j] * cos(phase);
+        }
+}
+
 /* --- rows --- */
 
 #define FOURIER_ROW(type)                                                                          \
@@ -448,6 +466,7 @@ static void jet(const struct encoding *e, const float *params, size_t n, const f
         .forward = forward,                                                                        \
         .backward = backward,                                                                      \
         .jet = jet,                                                                                \
+        .exact = exact,                                                                            \
         .n_parameters = n_parameters,                                                              \
         .multiply_adds = multiply_adds,                                                            \
         .n_tensors = n_tensors,                                                                    \

@@ -50,6 +50,10 @@ struct encoding_row {
     void (*jet)(const struct encoding *e, const float *params, size_t n, const float *x,
                 const struct encoding_axes *axes, bool has_laplacian, float *out, size_t ld);
 
+    /* encoding_exact; NULL where there is none. */
+    void (*exact)(const struct encoding *e, const float *params, size_t n, const double *x,
+                  double *out, size_t ld);
+
     size_t (*n_parameters)(const struct encoding *e);
     double (*multiply_adds)(const struct encoding *e);
     size_t (*n_tensors)(const struct encoding *e);
