@@ -248,6 +248,12 @@ void kspace_deinit(struct kspace *k)
     *k = (struct kspace){0};
 }
 
+void signal_deinit(struct signal *s)
+{
+    mem_free(s->values);
+    *s = (struct signal){0};
+}
+
 void data_deinit(struct data *d)
 {
     switch (d->kind) {
@@ -268,6 +274,9 @@ void data_deinit(struct data *d)
         break;
     case DATA_KSPACE:
         kspace_deinit(&d->kspace);
+        break;
+    case DATA_SIGNAL:
+        signal_deinit(&d->signal);
         break;
     case DATA_N_KINDS:
         break;

@@ -180,6 +180,14 @@ struct kspace {
 };
 void kspace_deinit(struct kspace *k);
 
+/* A function of one coordinate on [0, 1): sample i of N is its value at i / N.  values [n_samples,
+ * channels], owned; finite, of any size. */
+struct signal {
+    size_t n_samples, channels;
+    float *values;
+};
+void signal_deinit(struct signal *s);
+
 /* What an uploaded file may hold. */
 enum data_kind {
     DATA_IMAGE,
@@ -188,6 +196,7 @@ enum data_kind {
     DATA_VIEWS,
     DATA_SINOGRAM,
     DATA_KSPACE,
+    DATA_SIGNAL,
     DATA_N_KINDS
 };
 struct data {
@@ -199,6 +208,7 @@ struct data {
         struct views views;
         struct sinogram sinogram;
         struct kspace kspace;
+        struct signal signal;
     };
 };
 void data_deinit(struct data *d);

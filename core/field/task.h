@@ -44,6 +44,7 @@ enum holdout {
                            odd along every one; the rest unused */
     HOLDOUT_FRACTION,   /* a random part of the samples is the test set */
     HOLDOUT_VIEWS,      /* views: the file's own test split, else every 8th */
+    HOLDOUT_STRIDE,     /* signals: train on every c-th sample, test on the others */
 };
 
 /* A tile of one step: points first … first + n - 1 of the batch. */

@@ -53,6 +53,7 @@ static size_t pixel_of(const struct task_image *t, enum sample_set set, uint64_t
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         break;
     case HOLDOUT_ODD_PIXELS: {
         const size_t n_across = (width + 1 - parity) / 2;
@@ -76,6 +77,7 @@ static enum status divide(struct task_image *t, struct error *err)
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         return STATUS_OK;
     case HOLDOUT_ODD_PIXELS:
         t->n_test = width / 2 * (height / 2);
@@ -142,6 +144,7 @@ static size_t training_pixel(const struct task_image *t, struct visit v)
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         break;
     case HOLDOUT_ODD_PIXELS:
         return 2 * (v.y * width + v.x);
@@ -315,6 +318,7 @@ static bool find_set(const struct evaluation *e, size_t x, size_t y, enum sample
     switch (e->task->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         break;
     case HOLDOUT_ODD_PIXELS:
         *set = x % 2 ? SET_TEST : SET_TRAIN;

@@ -59,6 +59,7 @@ static size_t voxel_of(const struct task_volume *t, enum sample_set set, uint64_
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         break;
     case HOLDOUT_ODD_PIXELS: {
         const size_t n_across = (v->width + 1 - parity) / 2, n_down = (v->height + 1 - parity) / 2;
@@ -84,6 +85,7 @@ static enum status divide(struct task_volume *t, struct error *err)
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         return STATUS_OK;
     case HOLDOUT_ODD_PIXELS:
         t->n_test = v->width / 2 * (v->height / 2) * (v->depth / 2);
@@ -271,6 +273,7 @@ static bool find_set(const struct task_volume *t, size_t voxel, enum sample_set 
     switch (t->spec.holdout) {
     case HOLDOUT_NONE:
     case HOLDOUT_VIEWS:
+    case HOLDOUT_STRIDE:
         break;
     case HOLDOUT_ODD_PIXELS:
         n_odd = count_odd(t->volume, voxel);
