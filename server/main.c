@@ -302,6 +302,16 @@ static bool read_count(const char *text, uint64_t max, uint64_t *out)
     return true;
 }
 
+static bool read_number(const char *text, double min, double max, double *out)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= min && value <= max))
+        return false;
+    *out = value;
+    return true;
+}
+
 static enum status read_sample_option(const char *name, const char *value, struct sample_spec *spec,
                                       const char **path, struct error *err)
 {
@@ -317,6 +327,14 @@ static enum status read_sample_option(const char *name, const char *value, struc
             return error_set(err, STATUS_INVALID, "",
                              "'--size' must be a whole number from 1, got '%s'", value);
         spec->size = number;
+    } else if (strcmp(name, "--alpha") == 0) {
+        if (!read_number(value, 0, 8, &spec->alpha))
+            return error_set(err, STATUS_INVALID, "",
+                             "'--alpha' must be a number in 0..8, got '%s'", value);
+    } else if (strcmp(name, "--band") == 0) {
+        if (!read_number(value, 1e-6, 1, &spec->band))
+            return error_set(err, STATUS_INVALID, "",
+                             "'--band' must be a number in 0.000001..1, got '%s'", value);
     } else {
         return error_set(err, STATUS_INVALID, "", "unknown option '%s'", name);
     }
@@ -342,7 +360,7 @@ static int command_sample(int argc, char **argv)
         return sample_usage(stdout);
 
     struct error err = {0};
-    struct sample_spec spec = {0};
+    struct sample_spec spec = {.alpha = 1};
     const char *path = NULL;
     const struct sample *sample = sample_find(argv[0]);
     if (!sample) {

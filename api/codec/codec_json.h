@@ -62,10 +62,13 @@ enum member_type {
     MEMBER_INTEGER, /* uint64_t at offset */
     MEMBER_NUMBER,  /* double at offset */
     MEMBER_NUMBERS, /* `count` doubles at offset */
+    MEMBER_LIST,    /* at most `count` integers: struct { uint64_t n, item[count]; } at offset */
     MEMBER_BOOL,    /* bool at offset */
     MEMBER_NAME,    /* one of `names`: int (an enum's value) at offset */
     MEMBER_CUSTOM,  /* known here, checked and read by the caller */
 };
+
+enum { MEMBER_MAX_LIST = 8 };
 
 struct member {
     const char *name;

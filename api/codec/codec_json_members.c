@@ -102,6 +102,28 @@ static enum status read_numbers(const json_t *value, const char *pointer, const 
     return STATUS_OK;
 }
 
+static enum status read_list(const json_t *value, const char *pointer, const struct member *m,
+                             void *target, struct problem_list *problems)
+{
+    uint64_t list[1 + MEMBER_MAX_LIST] = {json_array_size(value)};
+    char range[96], what[192];
+    describe_range(m, range);
+    if (!json_is_array(value) || list[0] > m->count) {
+        snprintf(what, sizeof what, "an array of at most %zu, each %s", m->count, range);
+        return refuse(value, pointer, m, what, problems);
+    }
+    for (size_t i = 0; i < list[0]; i++) {
+        const json_t *item = json_array_get(value, i);
+        char place[POINTER_SIZE];
+        snprintf(place, sizeof place, "%.70s/%zu", pointer, i);
+        if (!json_is_integer(item) || !in_range(m, json_number_value(item)))
+            return refuse(item, place, m, range, problems);
+        list[1 + i] = (uint64_t)json_integer_value(item);
+    }
+    write_value(m, target, list, (1 + m->count) * sizeof *list);
+    return STATUS_OK;
+}
+
 static enum status read_name(const json_t *value, const char *pointer, const struct member *m,
                              void *target, struct problem_list *problems)
 {
@@ -140,6 +162,8 @@ enum status codec_json_member(const json_t *value, const char *pointer, const st
         return read_number(value, pointer, m, target, problems);
     case MEMBER_NUMBERS:
         return read_numbers(value, pointer, m, target, problems);
+    case MEMBER_LIST:
+        return read_list(value, pointer, m, target, problems);
     case MEMBER_NAME:
         return read_name(value, pointer, m, target, problems);
     case MEMBER_BOOL:

@@ -28,9 +28,10 @@
 #include "core/scene/projection.h"
 #include "core/scene/surroundings.h"
 #include "core/task/reconstruction.h"
+#include "core/task/task_signal.h"
 #include "server/store/store.h"
 
-enum task_type { TASK_IMAGE, TASK_VOLUME, TASK_SHAPE, TASK_VIEWS, TASK_CT, TASK_MRI };
+enum task_type { TASK_IMAGE, TASK_VOLUME, TASK_SHAPE, TASK_VIEWS, TASK_CT, TASK_MRI, TASK_SIGNAL };
 
 /* What a dataset says about the fields it can train; of a field that is there, what its summary
  * says. */
@@ -88,6 +89,11 @@ struct spec_measure {
         uint64_t n_draws;  /* likewise */
         enum normalize normalize;
     } mri;
+    struct {
+        struct {
+            uint64_t n, item[TASK_SIGNAL_BINS];
+        } bins;
+    } signal;
 };
 
 /* A spec as core understands it.  Owns the numbers and parts that its encoding points to. */
@@ -98,6 +104,7 @@ struct spec {
     enum loss loss;
     enum holdout holdout;
     double holdout_fraction;
+    uint64_t holdout_stride;
     struct spec_measure measure;
     double source_from_unit[3][4];           /* of the field's domain */
     double low[3], high[3];                  /* the part of the unit cube that is learned from */

@@ -113,6 +113,8 @@ const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), NULL, f
 static const char *const hidden_names[] = {"", "relu", "tanh", "sin", NULL};
 static const char *const output_names[] = {"linear", "relu", "", "", "sigmoid", NULL};
 
+static const char *const init_names[] = {"default", "fan_in", NULL};
+
 static const struct member network_rows[] = {
     {"n_hidden_layers", MEMBER_INTEGER, 0, LIMIT_HIDDEN_LAYERS, AT(n_hidden_layers)},
     {"width", MEMBER_INTEGER, 1, LIMIT_WIDTH, AT(width)},
@@ -120,6 +122,7 @@ static const struct member network_rows[] = {
     {"omega", MEMBER_NUMBER, 0.0, 1000.0, .is_min_open = true, AT(omega), .fallback = "30.0",
      .with = "activation", .with_value = "sin"},
     {"output_activation", MEMBER_NAME, AT(output_activation), .names = output_names},
+    {"init", MEMBER_NAME, AT(init), .names = init_names, .fallback = "\"default\""},
 };
 const struct member_table spec_network_table = {ROWS(network_rows)};
 #undef AT
@@ -130,7 +133,8 @@ const struct member_table spec_network_table = {ROWS(network_rows)};
 
 static const char *const loss_names[] = {"mse", "bce", "mape", NULL};
 static const char *const precision_names[] = {"fp32", "bf16", "auto", NULL};
-const char *const spec_holdout_names[] = {"none", "odd_pixels", "fraction", "views", NULL};
+const char *const spec_holdout_names[] = {"none",  "odd_pixels", "fraction",
+                                          "views", "stride",     NULL};
 
 /* Seeds and counts stay exact in every JSON reader: below 2^53. */
 #define MAX_SEED 9007199254740991.0
@@ -147,6 +151,8 @@ static const struct member train_rows[] = {
     {"holdout", MEMBER_NAME, AT(holdout), .names = spec_holdout_names},
     {"holdout_fraction", MEMBER_NUMBER, 0.0, 1.0, .is_min_open = true, .is_max_open = true,
      AT(holdout_fraction), .fallback = "0.1", .with = "holdout", .with_value = "fraction"},
+    {"holdout_stride", MEMBER_INTEGER, 2, LIMIT_SIGNAL_SAMPLES, AT(holdout_stride), .fallback = "2",
+     .with = "holdout", .with_value = "stride"},
     {"target_psnr", MEMBER_NUMBER, 0.0, 100.0, .is_min_open = true, .is_nullable = true,
      AT(train.target_psnr)},
     {"time_limit_seconds", MEMBER_NUMBER, 0.0, 30.0 * 86400.0, .is_min_open = true,

@@ -4,9 +4,10 @@
 
 #include "api/codec/codec_json.h"
 
-enum { N_KINDS = 6 };
+enum { N_KINDS = 7 };
 static const struct kind *const kinds[N_KINDS] = {&kinds_image, &kinds_volume,   &kinds_shape,
-                                                  &kinds_views, &kinds_sinogram, &kinds_kspace};
+                                                  &kinds_views, &kinds_sinogram, &kinds_kspace,
+                                                  &kinds_signal};
 
 const struct kind *kinds_at(size_t i)
 {

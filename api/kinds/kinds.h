@@ -82,5 +82,6 @@ extern const struct kind kinds_shape;
 extern const struct kind kinds_views;
 extern const struct kind kinds_sinogram;
 extern const struct kind kinds_kspace;
+extern const struct kind kinds_signal;
 
 #endif

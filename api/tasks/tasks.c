@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-enum { N_ROWS = 6 };
-static const struct task_row *const rows[N_ROWS] = {&tasks_image, &tasks_volume, &tasks_shape,
-                                                    &tasks_views, &tasks_ct,     &tasks_mri};
+enum { N_ROWS = 7 };
+static const struct task_row *const rows[N_ROWS] = {
+    &tasks_image, &tasks_volume, &tasks_shape, &tasks_views, &tasks_ct, &tasks_mri, &tasks_signal};
 
 const struct task_row *tasks_at(size_t i)
 {

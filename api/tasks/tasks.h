@@ -121,6 +121,6 @@ const struct task_row *tasks_default(enum data_kind kind); /* NULL if there is n
 
 /* --- the rows --- */
 extern const struct task_row tasks_image, tasks_volume, tasks_shape, tasks_views, tasks_ct,
-    tasks_mri;
+    tasks_mri, tasks_signal;
 
 #endif

@@ -17,6 +17,7 @@ enum {
                                             4:2:0, 33 Mi in 4:4:4; a check stays under 256 MiB */
 
     LIMIT_VOLUME_VOXELS = 128 << 20, /* 128 Mi: 512 MiB as floats */
+    LIMIT_SIGNAL_SAMPLES = 1 << 20,
     LIMIT_ANGLES = 4096,      /* of projections: more than any scanner takes in half a turn */
     LIMIT_MEASURED = 8 << 20, /* numbers of a sinogram, samples of a k-space (192^3 and a bit): a
                                * check of the largest file stays under 256 MiB */

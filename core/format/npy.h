@@ -72,6 +72,11 @@ enum status npy_decode_volume(const uint8_t *bytes, size_t n_bytes, struct volum
 enum status npy_check_volume(const uint8_t *bytes, size_t n_bytes, struct volume_facts *out,
                              struct error *err) WARN_UNUSED;
 
+/* An array [N] or [N,C] of real numbers as a signal: numbers as they are.  TOO_LARGE past
+ * LIMIT_SIGNAL_SAMPLES. */
+enum status npy_decode_signal(const uint8_t *bytes, size_t n_bytes, struct signal *out,
+                              struct error *err) WARN_UNUSED;
+
 /* Append the header of a little-endian float32 array in C order: the caller appends the data. */
 enum status npy_encode_header(const size_t *shape, size_t n_dims, struct buffer *out,
                               struct error *err) WARN_UNUSED;

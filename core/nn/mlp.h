@@ -33,6 +33,13 @@ enum {
     MLP_LANES = 16, /* padding of column counts */
 };
 
+/* How weights begin.  MLP_INIT_DEFAULT, relu and tanh: Glorot normal, truncated at two standard
+ * deviations and rescaled to sd sqrt(2 / (K + M)), biases N(0, 0.01^2) (paper-era library
+ * defaults); sin: SIREN's uniform laws, in the output layer too.  MLP_INIT_FAN_IN: N(0, 1/K),
+ * biases 0, as the paper's experiments of one dimension and the theory of wide networks have them.
+ */
+enum mlp_init { MLP_INIT_DEFAULT, MLP_INIT_FAN_IN };
+
 struct mlp_spec {
     size_t n_inputs;                   /* features of the encoding */
     size_t n_outputs;                  /* C, 1..64 */
@@ -41,6 +48,7 @@ struct mlp_spec {
     enum activation activation;        /* relu, tanh, sin */
     enum activation output_activation; /* linear, sigmoid, relu */
     double omega;                      /* of sin; ignored by the others */
+    enum mlp_init init;
 };
 
 struct kernel;
@@ -58,10 +66,7 @@ size_t mlp_n_params(const struct mlp *m); /* floats of the block, padding includ
 /* Numbers that mean something, as people count them. */
 size_t mlp_n_parameters(const struct mlp *m);
 
-/* Initial weights from (seed, RNG_WEIGHTS, layer), whatever the packing.  relu and tanh: Glorot
- * normal, truncated at two standard deviations and rescaled to sd sqrt(2 / (K + M)), biases
- * N(0, 0.01^2) (paper-era library defaults).  sin: SIREN's uniform laws, in the output layer too.
- */
+/* Initial weights (enum mlp_init) from (seed, RNG_WEIGHTS, layer), whatever the packing. */
 void mlp_init(const struct mlp *m, uint64_t seed, float *params);
 
 /* Layer l as files see it: weight [M, K] row-major, bias [M]; either may be NULL.  Sizes by

@@ -52,12 +52,24 @@ static void init_siren(const struct mlp_layer *layer, bool is_first, double omeg
         params[layer->bias + j] = (float)uniform(rng, 1 / sqrt(n_inputs));
 }
 
+/* Biases are 0 already. */
+static void init_fan_in(const struct mlp_layer *layer, struct rng *rng, float *params)
+{
+    const double sd = 1 / sqrt((double)layer->n_inputs);
+    for (size_t j = 0; j < layer->n_outputs; j++)
+        for (size_t k = 0; k < layer->n_inputs; k++)
+            params[layer->weight + mlp_packed(layer->n_inputs, k, j)] =
+                (float)(sd * rng_normal(rng));
+}
+
 void mlp_init(const struct mlp *m, uint64_t seed, float *params)
 {
     memset(params, 0, m->n_params * sizeof(float));
     for (size_t l = 0; l < m->n_layers; l++) {
         struct rng rng = rng_at(seed, RNG_WEIGHTS, l);
-        if (m->spec.activation == ACTIVATION_SIN)
+        if (m->spec.init == MLP_INIT_FAN_IN)
+            init_fan_in(&m->layer[l], &rng, params);
+        else if (m->spec.activation == ACTIVATION_SIN)
             init_siren(&m->layer[l], l == 0, m->spec.omega, &rng, params);
         else
             init_glorot(&m->layer[l], &rng, params);

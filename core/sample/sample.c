@@ -4,6 +4,7 @@
 
 #include "core/base/mem.h"
 #include "core/format/mesh.h"
+#include "core/format/npy.h"
 #include "core/format/pixels.h"
 #include "core/format/png.h"
 
@@ -71,6 +72,17 @@ static enum status make_shape(const struct sample_spec *spec, struct buffer *out
     return status;
 }
 
+static enum status make_signal(const struct sample_spec *spec, struct buffer *out,
+                               struct error *err)
+{
+    struct signal s = {0};
+    enum status status = sample_signal(spec, &s, err);
+    if (status == STATUS_OK)
+        status = npy_encode_floats(s.values, &s.n_samples, 1, out, err);
+    signal_deinit(&s);
+    return status;
+}
+
 static const struct sample samples[] = {
     {"picture", "a synthetic landscape with edges, gradients and fine texture", "image/png",
      make_picture},
@@ -80,6 +92,8 @@ static const struct sample samples[] = {
      sample_phantom3d},
     {"shape", "a closed mesh, a ring with arms, as PLY", "application/ply", make_shape},
     {"views", "posed views of a scene of solid shapes, in a ZIP", "application/zip", sample_views},
+    {"signal", "noise whose spectrum falls as 1/f^alpha, an NPY of [N]", "application/x-npy",
+     make_signal},
 };
 
 const struct sample *sample_table(size_t *n)

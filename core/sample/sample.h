@@ -12,7 +12,9 @@
 
 struct sample_spec {
     uint64_t seed;
-    size_t size; /* side in pixels, or of a lattice; 0 takes the sample's default */
+    size_t size;  /* side in pixels, or of a lattice; 0 takes the sample's default */
+    double alpha; /* signal: how fast its spectrum falls, 0..8 */
+    double band;  /* signal: the part of its frequencies that are there, (0, 1]; 0: all */
 };
 
 /* The side in pixels that a spec asks for: 16..4096, 512 by default.  INVALID ("/size"). */
@@ -69,5 +71,9 @@ enum status sample_views(const struct sample_spec *spec, struct buffer *out,
  * lattice of 16..512 samples a side (128). */
 enum status sample_shape(const struct sample_spec *spec, struct mesh *out,
                          struct error *err) WARN_UNUSED;
+
+/* 1/f^alpha noise in [-1/2, 1/2], one channel of 2..LIMIT_SIGNAL_SAMPLES samples (1,024). */
+enum status sample_signal(const struct sample_spec *spec, struct signal *out,
+                          struct error *err) WARN_UNUSED;
 
 #endif

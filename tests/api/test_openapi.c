@@ -193,7 +193,7 @@ static void check_type(const json_t *property, const struct member *m, const cha
 {
     static const char *const types[] = {
         [MEMBER_INTEGER] = "integer", [MEMBER_NUMBER] = "number", [MEMBER_NUMBERS] = "array",
-        [MEMBER_BOOL] = "boolean",    [MEMBER_NAME] = "string",
+        [MEMBER_LIST] = "array",      [MEMBER_BOOL] = "boolean",  [MEMBER_NAME] = "string",
     };
     const json_t *type = json_object_get(property, "type");
     const json_t *first = json_is_array(type) ? json_array_get(type, 0) : type;
@@ -235,6 +235,10 @@ static void check_rows(const char *name, const struct member_table *table)
         if (m->type == MEMBER_NUMBERS) {
             check_range(json_object_get(property, "items"), m, where);
             assert_int_equal(json_integer_value(json_object_get(property, "minItems")), m->count);
+        }
+        if (m->type == MEMBER_LIST) {
+            check_range(json_object_get(property, "items"), m, where);
+            assert_int_equal(json_integer_value(json_object_get(property, "maxItems")), m->count);
         }
         if (m->type == MEMBER_NAME)
             check_names(property, m, where);
