@@ -32,6 +32,9 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/fields/{id}/evaluate", fields_evaluate, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/weights", fields_weights, ROUTE_NO_BODY, 0},
 
+    {HTTP_POST, "/v1/ntk", theory_kernel, ROUTE_JSON_BODY, 0},
+    {HTTP_POST, "/v1/ntk/regression", theory_regression, ROUTE_JSON_BODY, 0},
+
     {HTTP_GET, "/healthz", health_alive, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_OPEN},
     {HTTP_GET, "/readyz", health_ready, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/metrics", health_metrics, ROUTE_NO_BODY, 0},

@@ -111,7 +111,8 @@ static enum status check_grid(json_t *encoding, const char *pointer, struct prob
 static enum status set_normalize(json_t *encoding, const struct spec_facts *facts,
                                  struct problem_list *problems)
 {
-    if (facts->kind != DATA_SHAPE || json_object_get(encoding, "normalize"))
+    const bool is_asked = facts->kind == DATA_SHAPE || facts->kind == DATA_SIGNAL;
+    if (!is_asked || json_object_get(encoding, "normalize"))
         return STATUS_OK;
     return json_object_set_new(encoding, "normalize", json_true()) == 0 ? STATUS_OK
                                                                         : no_memory(problems);
@@ -278,10 +279,10 @@ static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool i
     return NULL;
 }
 
-json_t *spec_encoding_resolve(json_t *caller, json_t *base, const struct spec_facts *facts,
-                              struct problem_list *problems)
+json_t *spec_encoding_resolve(json_t *caller, json_t *base, const char *pointer,
+                              const struct spec_facts *facts, struct problem_list *problems)
 {
-    return resolve(caller, base, "/field/encoding", false, facts, problems);
+    return resolve(caller, base, pointer, false, facts, problems);
 }
 
 /* --- resolved -> core --- */

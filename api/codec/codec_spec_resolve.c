@@ -67,7 +67,8 @@ static json_t *resolve_field(json_t *caller, const json_t *preset, const struct 
     if (caller && codec_json_members(caller, "/field", field_rows, 2, NULL, problems) != STATUS_OK)
         return NULL;
     json_t *encoding = spec_encoding_resolve(json_object_get(caller, "encoding"),
-                                             json_object_get(base, "encoding"), facts, problems);
+                                             json_object_get(base, "encoding"), "/field/encoding",
+                                             facts, problems);
     enum status status = codec_json_resolve(
         json_object_get(caller, "network"), json_object_get(base, "network"), "/field/network",
         spec_network_table.rows, spec_network_table.n, &network, problems);

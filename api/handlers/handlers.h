@@ -43,6 +43,9 @@ handler fields_render;
 /* presets.c, health.c, openapi.c */
 handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
 
+/* theory.c */
+handler theory_kernel, theory_regression;
+
 /* dashboard.c */
 handler dashboard_index, dashboard_asset, dashboard_icon;
 

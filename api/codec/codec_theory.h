@@ -1,0 +1,67 @@
+/*
+ * Questions about the theory of a wide network: bodies of POST /v1/ntk and /v1/ntk/regression.
+ *
+ *   encoding   as a job's, but that features are normalized where nothing is said, and grids are
+ *              unsupported
+ *   network    {n_hidden_layers, width, parametrization, sigma_w, sigma_b, bias}
+ *   seed       of a Gaussian encoding's frequencies
+ */
+#ifndef API_CODEC_THEORY_H
+#define API_CODEC_THEORY_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/codec/codec_json.h"
+#include "api/codec/codec_spec.h"
+#include "api/codec/codec_spec_tables.h"
+#include "core/field/ntk.h"
+
+/* What every question has.  theory_deinit releases it. */
+struct theory {
+    struct ntk_network network;
+    struct encoding *encoding;
+    float *params;         /* its numbers */
+    json_t *encoding_json; /* both as they were filled in */
+    json_t *network_json;
+};
+void theory_deinit(struct theory *t);
+
+/* POST /v1/ntk: the kernel on a grid of n points a side. */
+struct theory_kernel {
+    struct theory theory;
+    size_t n, n_dims;
+};
+
+/* The most points of a kernel, of one and of two dimensions, and of one whose eigenvalues have to
+ * be searched for. */
+enum { THEORY_MAX_N = 4096, THEORY_MAX_PLANE = 512, THEORY_MAX_DENSE = 4096 };
+
+/* POST /v1/ntk/regression.  Arrays are owned. */
+struct theory_regression {
+    struct theory theory;
+    size_t n_dims, n_channels;
+    size_t n_train, n_test, n_times;
+    double *train_x, *train_y,
+        *train_start; /* [n_train, D or C]; start: f0, zeros where not given */
+    double *test_x, *test_start;
+    double *times; /* eta t, 0 and up; INFINITY for "infinity" */
+};
+enum { THEORY_MAX_POINTS = 4096, THEORY_MAX_TIMES = 64 };
+
+/* body: an object. */
+enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,
+                                struct problem_list *problems) WARN_UNUSED;
+enum status codec_theory_regression(json_t *body, struct theory_regression *out,
+                                    struct problem_list *problems) WARN_UNUSED;
+void theory_regression_deinit(struct theory_regression *r);
+
+/* Tables of both bodies' members and of the network, for openapi's test. */
+extern const struct member_table theory_network_table, theory_kernel_table, theory_regression_table;
+
+/* [n] or [rows, columns] as JSON; NULL when out of memory or a number is not finite. */
+json_t *codec_theory_numbers(const double *numbers, size_t n);
+json_t *codec_theory_rows(const double *numbers, size_t n_rows, size_t n_columns);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The theory of wide networks: kernels on grids, and what gradient descent makes of points.
+ */
+#include <math.h>
+
+#include "api/codec/codec_theory.h"
+#include "api/handlers/handlers.h"
+#include "api/handlers/reply.h"
+#include "api/service.h"
+#include "core/base/mem.h"
+#include "core/field/ntk_regression.h"
+
+static bool read_body_or_reply(const struct service *service, const struct http_request *request,
+                               struct http_response *response, json_t **out)
+{
+    struct problem_list problems = {0};
+    return codec_json_parse_object(request->body, request->body_size, service->config->json_depth,
+                                   out, &problems) == STATUS_OK ||
+           reply_problems(request, response, &problems);
+}
+
+/* --- the kernel on a grid --- */
+
+struct kernel_answer {
+    size_t n; /* points: n, or n^2 */
+    double *kernel, *spectrum;
+};
+
+/* Of a kernel that is not stationary: eigenvalues, falling. */
+static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel_answer *a,
+                                    struct error *err)
+{
+    const struct theory *t = &k->theory;
+    const size_t d = k->n_dims;
+    double *x = mem_alloc_array(a->n * d, sizeof *x);
+    double *gram = mem_alloc_array(a->n * a->n, sizeof *gram);
+    double *zeros = mem_alloc_array(a->n, sizeof *zeros);
+    struct ntk_regression *r = NULL;
+    enum status status = x && gram && zeros ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; status == STATUS_OK && i < a->n; i++) {
+        x[i * d] = (double)(i % k->n) / (double)k->n;
+        if (d == 2)
+            x[i * d + 1] = (double)(i / k->n) / (double)k->n;
+    }
+    if (status == STATUS_OK)
+        status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
+    if (status == STATUS_OK)
+        status = ntk_regression_create(&r, a->n, gram, 1, zeros, err);
+    for (size_t i = 0; status == STATUS_OK && i < a->n; i++)
+        a->spectrum[i] = ntk_regression_eigenvalues(r)[i];
+    ntk_regression_free(r);
+    mem_free(x);
+    mem_free(gram);
+    mem_free(zeros);
+    return status;
+}
+
+/* The kernel is left wrapped where its transform was taken: that of the grid's period. */
+static enum status find_spectrum(const struct theory_kernel *k, struct kernel_answer *a,
+                                 struct error *err)
+{
+    const struct theory *t = &k->theory;
+    if (!encoding_is_stationary(t->encoding))
+        return find_eigenvalues(k, a, err);
+    double *wrapped = mem_alloc_array(a->n, sizeof *wrapped);
+    enum status status = wrapped ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK)
+        status = ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n, true, wrapped, err);
+    if (status == STATUS_OK)
+        status = ntk_spectrum(k->n_dims, k->n, wrapped, a->spectrum, err);
+    mem_free(wrapped);
+    return status;
+}
+
+/* The largest over the least in size; null where that is nothing but rounding. */
+static json_t *condition_of(const struct kernel_answer *a)
+{
+    double most = 0, least = INFINITY;
+    for (size_t i = 0; i < a->n; i++) {
+        most = fmax(most, fabs(a->spectrum[i]));
+        least = fmin(least, fabs(a->spectrum[i]));
+    }
+    return least > 1e-15 * most ? codec_json_measured(most / least) : json_null();
+}
+
+static json_t *answer_json(const struct theory_kernel *k, const struct kernel_answer *a)
+{
+    const bool is_plane = k->n_dims == 2;
+    return json_pack("{s:o, s:o, s:o, s:b, s:I, s:I, s:O, s:O}", "kernel",
+                     is_plane ? codec_theory_rows(a->kernel, k->n, k->n)
+                              : codec_theory_numbers(a->kernel, k->n),
+                     "spectrum",
+                     is_plane && encoding_is_stationary(k->theory.encoding)
+                         ? codec_theory_rows(a->spectrum, k->n, k->n)
+                         : codec_theory_numbers(a->spectrum, a->n),
+                     "condition", condition_of(a), "is_stationary",
+                     (int)encoding_is_stationary(k->theory.encoding), "n", (json_int_t)k->n, "dims",
+                     (json_int_t)k->n_dims, "encoding", k->theory.encoding_json, "network",
+                     k->theory.network_json);
+}
+
+static enum status answer_kernel(const struct theory_kernel *k, json_t **out, struct error *err)
+{
+    const struct theory *t = &k->theory;
+    struct kernel_answer a = {.n = k->n_dims == 2 ? k->n * k->n : k->n};
+    a.kernel = mem_alloc_array(a.n, sizeof *a.kernel);
+    a.spectrum = mem_alloc_array(a.n, sizeof *a.spectrum);
+    enum status status = a.kernel && a.spectrum ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK)
+        status =
+            ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n, false, a.kernel, err);
+    if (status == STATUS_OK)
+        status = find_spectrum(k, &a, err);
+    if (status == STATUS_OK)
+        *out = answer_json(k, &a);
+    mem_free(a.kernel);
+    mem_free(a.spectrum);
+    return status;
+}
+
+void theory_kernel(void *context, const struct http_request *request,
+                   struct http_response *response)
+{
+    const struct service *service = context;
+    struct theory_kernel k = {0};
+    struct problem_list problems = {0};
+    struct error err = {0};
+    json_t *body = NULL, *answer = NULL;
+    if (!read_body_or_reply(service, request, response, &body))
+        return;
+    if (codec_theory_kernel(body, &k, &problems) != STATUS_OK)
+        reply_problems(request, response, &problems);
+    else if (answer_kernel(&k, &answer, &err) != STATUS_OK)
+        reply_error(request, response, &err);
+    else
+        reply_json(request, response, 200, answer);
+    theory_deinit(&k.theory);
+    json_decref(body);
+}
+
+/* --- regression --- */
+
+/* What the answer is made of. */
+struct solution {
+    const struct theory_regression *question;
+    struct ntk_regression *regression;
+    double *train_kernel, *test_kernel; /* [n_train, n_train], [n_test, n_train] */
+    double *values;                     /* [the larger of n_train and n_test, C] */
+};
+
+static enum status solve(struct solution *s, struct error *err)
+{
+    const struct theory_regression *q = s->question;
+    const struct theory *t = &q->theory;
+    const size_t n = q->n_train, m = q->n_test, larger = n > m ? n : m;
+    s->train_kernel = mem_alloc_array(n * n, sizeof *s->train_kernel);
+    s->test_kernel = mem_alloc_array(m * n + 1, sizeof *s->test_kernel);
+    s->values = mem_alloc_array(larger * q->n_channels, sizeof *s->values);
+    if (!s->train_kernel || !s->test_kernel || !s->values)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = ntk_between(&t->network, t->encoding, t->params, n, q->train_x, n,
+                                     q->train_x, s->train_kernel, err);
+    if (status == STATUS_OK && m > 0)
+        status = ntk_between(&t->network, t->encoding, t->params, m, q->test_x, n, q->train_x,
+                             s->test_kernel, err);
+    for (size_t i = 0; i < n * q->n_channels; i++)
+        s->values[i] = q->train_y[i] - q->train_start[i];
+    if (status == STATUS_OK)
+        status = ntk_regression_create(&s->regression, n, s->train_kernel, q->n_channels, s->values,
+                                       err);
+    return status;
+}
+
+/* f(t) of one set: the start and what was learned.  NULL and an error, or NULL alone when out of
+ * memory. */
+static json_t *predict(const struct solution *s, double t, size_t m, const double *kernel,
+                       const double *start, struct error *err)
+{
+    const size_t n_channels = s->question->n_channels;
+    if (ntk_regression_predict(s->regression, t, m, kernel, s->values, err) != STATUS_OK)
+        return NULL;
+    for (size_t i = 0; i < m * n_channels; i++)
+        s->values[i] += start[i];
+    return codec_theory_rows(s->values, m, n_channels);
+}
+
+static json_t *answer_at(const struct solution *s, double t, struct error *err)
+{
+    const struct theory_regression *q = s->question;
+    json_t *train = predict(s, t, q->n_train, s->train_kernel, q->train_start, err);
+    json_t *test = predict(s, t, q->n_test, s->test_kernel, q->test_start, err);
+    ntk_regression_components(s->regression, t, s->values);
+    return json_pack("{s:o, s:o, s:o, s:o}", "time",
+                     isinf(t) ? json_string("infinity") : json_real(t), "train", train, "test",
+                     test, "residual", codec_theory_rows(s->values, q->n_train, q->n_channels));
+}
+
+static json_t *answer_regression(const struct solution *s, struct error *err)
+{
+    const struct theory_regression *q = s->question;
+    json_t *predictions = json_array();
+    for (size_t i = 0; predictions && i < q->n_times; i++)
+        if (json_array_append_new(predictions, answer_at(s, q->times[i], err)) != 0) {
+            json_decref(predictions);
+            predictions = NULL;
+        }
+    return json_pack("{s:o, s:o, s:O, s:O}", "predictions", predictions, "eigenvalues",
+                     codec_theory_numbers(ntk_regression_eigenvalues(s->regression), q->n_train),
+                     "encoding", q->theory.encoding_json, "network", q->theory.network_json);
+}
+
+void theory_regression(void *context, const struct http_request *request,
+                       struct http_response *response)
+{
+    const struct service *service = context;
+    struct theory_regression question = {0};
+    struct solution s = {.question = &question};
+    struct problem_list problems = {0};
+    struct error err = {0};
+    json_t *body = NULL;
+    if (!read_body_or_reply(service, request, response, &body))
+        return;
+    if (codec_theory_regression(body, &question, &problems) != STATUS_OK)
+        reply_problems(request, response, &problems);
+    else if (solve(&s, &err) != STATUS_OK)
+        reply_error(request, response, &err);
+    else
+        reply_json(request, response, 200, answer_regression(&s, &err));
+    ntk_regression_free(s.regression);
+    mem_free(s.train_kernel);
+    mem_free(s.test_kernel);
+    mem_free(s.values);
+    theory_regression_deinit(&question);
+    json_decref(body);
+}
