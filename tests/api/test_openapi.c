@@ -14,6 +14,7 @@
 #include "api/codec/codec_query.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_spec_tables.h"
+#include "api/codec/codec_theory.h"
 #include "api/presets.h"
 #include "api/routes.h"
 #include "api/tasks/tasks.h"
@@ -287,6 +288,9 @@ static void settings_have_the_tables_types_ranges_and_defaults(void **state)
     (void)state;
     check_table("Network", &spec_network_table, 0);
     check_table("Train", &spec_train_table, 0);
+    check_table("NtkNetwork", &theory_network_table, 0);
+    check_table("NtkRequest", &theory_kernel_table, 0);
+    check_table("NtkRegressionRequest", &theory_regression_table, 0);
     check_measures();
     check_variants("Encoding", &spec_encodings);
     check_variants("Optimizer", &spec_optimizers);
