@@ -150,10 +150,10 @@ static enum status check_size(const struct theory_kernel *k, struct problem_list
 {
     const size_t n_points = k->n_dims == 2 ? k->n * k->n : k->n;
     if (k->n_dims == 2 && k->n > THEORY_MAX_PLANE)
-        return problem_add(problems, STATUS_TOO_LARGE, "/n", "'n' of two dimensions is at most %d",
+        return problem_add(problems, STATUS_INVALID, "/n", "'n' of two dimensions is at most %d",
                            THEORY_MAX_PLANE);
     if (!encoding_is_stationary(k->theory.encoding) && n_points > THEORY_MAX_DENSE)
-        return problem_add(problems, STATUS_TOO_LARGE, "/n",
+        return problem_add(problems, STATUS_INVALID, "/n",
                            "the eigenvalues of a kernel that is not stationary are found for at "
                            "most %d points, these are %zu",
                            THEORY_MAX_DENSE, n_points);
