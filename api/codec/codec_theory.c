@@ -13,6 +13,7 @@
     {                                                                                              \
         table, sizeof(table) / sizeof *(table)                                                     \
     }
+#define MAX_TIME 1e12
 #define MAX_SEED 9007199254740991.0
 
 _Static_assert(sizeof(enum ntk_parametrization) == sizeof(int), "names are written as int");
@@ -289,10 +290,11 @@ static enum status read_times(const json_t *times, struct theory_regression *r,
         char pointer[POINTER_SIZE];
         snprintf(pointer, sizeof pointer, "/times/%zu", i);
         r->times[i] = text ? INFINITY : json_number_value(time);
-        if (text ? strcmp(text, "infinity") != 0 : !json_is_number(time) || r->times[i] < 0)
-            return problem_add(problems, STATUS_INVALID, pointer,
-                               "a time is a number from 0 on, learning rate x steps, or "
-                               "\"infinity\"");
+        if (text ? strcmp(text, "infinity") != 0
+                 : !json_is_number(time) || !(r->times[i] >= 0 && r->times[i] <= MAX_TIME))
+            return problem_add(
+                problems, STATUS_INVALID, pointer,
+                "a time is a number in 0..%g, learning rate x steps, or \"infinity\"", MAX_TIME);
     }
     return STATUS_OK;
 }

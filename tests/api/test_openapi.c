@@ -313,7 +313,7 @@ static void types_of_encodings_are_cores(void **state)
     for (const struct member *m = spec_network_table.rows;
          m < spec_network_table.rows + spec_network_table.n; m++)
         for (size_t i = 0; m->names && m->names[i]; i++)
-            if (m->names[i][0])
+            if (m->names[i][0] && strstr(m->name, "activation"))
                 assert_string_equal(m->names[i], activation_name((enum activation)i));
 }
 
@@ -409,6 +409,21 @@ static void every_example_of_a_job_is_accepted(void **state)
     }
 }
 
+static void every_example_of_a_kernel_is_accepted(void **state)
+{
+    (void)state;
+    const char *name;
+    json_t *example;
+    json_object_foreach(examples_of("/v1/ntk", "post"), name, example)
+    {
+        struct problem_list problems = {0};
+        struct theory_kernel k = {0};
+        if (codec_theory_kernel(json_object_get(example, "value"), &k, &problems) != STATUS_OK)
+            fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
+        theory_deinit(&k.theory);
+    }
+}
+
 static void every_example_of_a_resume_is_accepted(void **state)
 {
     (void)state;
@@ -457,6 +472,7 @@ int main(void)
         cmocka_unit_test(types_of_encodings_are_cores),
         cmocka_unit_test(every_number_that_is_sent_has_a_range),
         cmocka_unit_test(every_example_of_a_job_is_accepted),
+        cmocka_unit_test(every_example_of_a_kernel_is_accepted),
         cmocka_unit_test(every_example_of_a_resume_is_accepted),
         cmocka_unit_test(every_example_of_a_query_is_accepted),
     };
