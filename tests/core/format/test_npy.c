@@ -312,6 +312,41 @@ static void npy_check_finds_the_range_of_floats_and_what_is_not_finite(void **st
     }
 }
 
+static void npy_decodes_signals_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        size_t n_data;
+        enum status status;
+        size_t n_samples, channels;
+    } cases[] = {
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", 24, STATUS_OK, 6, 1},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }", 24, STATUS_OK, 3, 2},
+        {"{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", 24, STATUS_OK, 3, 2},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 6), }", 24, STATUS_INVALID, 0, 0},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 3), }", 24, STATUS_INVALID, 0,
+         0},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }", 0, STATUS_INVALID, 0, 0},
+        {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", 24, STATUS_UNSUPPORTED, 0, 0},
+    };
+    const float numbers[6] = {-2, 1, 0.5f, 300, 4, -1e6f};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n;
+        struct signal s = {0};
+        uint8_t *bytes = make_file(1, cases[i].header, numbers, cases[i].n_data, &n);
+        assert_int_equal(npy_decode_signal(bytes, n, &s, NULL), cases[i].status);
+        assert_int_equal(s.n_samples, cases[i].n_samples);
+        assert_int_equal(s.channels, cases[i].channels);
+        if (cases[i].status == STATUS_OK) {
+            assert_true(s.values[0] == numbers[0] && s.values[5] == numbers[5]);
+            assert_true(s.values[1] == (i == 2 ? numbers[3] : numbers[1]));
+        }
+        signal_deinit(&s);
+        free(bytes);
+    }
+}
+
 static void npy_encodes_what_it_reads_back(void **state)
 {
     (void)state;
@@ -451,6 +486,7 @@ int main(void)
         cmocka_unit_test(npy_decodes_images_by_shape_and_type),
         cmocka_unit_test(npy_check_finds_the_range_of_floats_and_what_is_not_finite),
         cmocka_unit_test(npy_encodes_what_it_reads_back),
+        cmocka_unit_test(npy_decodes_signals_as_they_are),
         cmocka_unit_test(npy_ends_as_expected_on_files_of_others),
         cmocka_unit_test(npy_survives_every_failing_allocation),
     };

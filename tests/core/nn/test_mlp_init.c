@@ -119,12 +119,38 @@ static void weights_depend_on_the_seed_alone(void **state)
     mlp_free(m);
 }
 
+/* N(0, 1/K) and nothing, whatever the activation. */
+static void test_fan_in(void **state)
+{
+    (void)state;
+    for (enum activation a = ACTIVATION_RELU; a <= ACTIVATION_SIN; a++) {
+        float *params, weight[60 * 40], bias[60];
+        struct mlp *m = created(&(struct mlp_spec){.n_inputs = 40,
+                                                   .n_outputs = 3,
+                                                   .n_hidden_layers = 2,
+                                                   .width = 60,
+                                                   .activation = a,
+                                                   .output_activation = ACTIVATION_LINEAR,
+                                                   .omega = 30,
+                                                   .init = MLP_INIT_FAN_IN},
+                                3, &params);
+        mlp_export_layer(m, params, 0, weight, bias);
+        const struct statistics w = statistics_of(60 * 40, weight);
+        assert_true(fabs(w.sd * sqrt(40) - 1) < 5 * sqrt(0.5 / 2400));
+        assert_true(w.largest * sqrt(40) > 2.8); /* it is not cut */
+        assert_true(statistics_of(60, bias).largest == 0);
+        mlp_free(m);
+        mem_free(params);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_glorot_normal_cut_at_two_deviations),
         cmocka_unit_test(weights_of_sin_follow_siren_up_to_the_output),
         cmocka_unit_test(weights_depend_on_the_seed_alone),
+        cmocka_unit_test(test_fan_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
