@@ -14,11 +14,13 @@ extern const char _binary_migrations_0001_initial_sql_start[];
 extern const char _binary_migrations_0001_initial_sql_end[];
 extern const char _binary_migrations_0002_token_sql_start[];
 extern const char _binary_migrations_0002_token_sql_end[];
+extern const char _binary_migrations_0003_sweep_sql_start[];
+extern const char _binary_migrations_0003_sweep_sql_end[];
 extern const char _binary_migrations_blob_0001_initial_sql_start[];
 extern const char _binary_migrations_blob_0001_initial_sql_end[];
 
 /* Migration i brings a database from version i to i + 1. */
-enum { MAX_MIGRATIONS = 2 };
+enum { MAX_MIGRATIONS = 3 };
 
 static const struct {
     const char *file;
@@ -34,9 +36,10 @@ static const struct {
             "main.db",
             "PRAGMA page_size = 4096",
             "PRAGMA quick_check(1)",
-            2,
+            3,
             {{_binary_migrations_0001_initial_sql_start, _binary_migrations_0001_initial_sql_end},
-             {_binary_migrations_0002_token_sql_start, _binary_migrations_0002_token_sql_end}},
+             {_binary_migrations_0002_token_sql_start, _binary_migrations_0002_token_sql_end},
+             {_binary_migrations_0003_sweep_sql_start, _binary_migrations_0003_sweep_sql_end}},
         },
     [DATABASE_BLOB] =
         {

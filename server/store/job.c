@@ -80,6 +80,7 @@ enum status job_read(struct statement *q, struct job_row *out, struct error *err
     row.created_ms = statement_int(q, c++);
     row.started_ms = statement_int(q, c++);
     row.finished_ms = statement_int(q, c++);
+    statement_text(q, c++, row.sweep_id, sizeof row.sweep_id);
     enum status status = statement_status(q, err);
     if (status == STATUS_OK && !job_status_parse(status_text, &row.status))
         status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", status_text);
@@ -126,35 +127,18 @@ struct job_insert {
     const struct idempotency *key;
     uint64_t max_queued;
     const struct job_event *event; /* or NULL */
-    uint64_t first_seq;
+    struct job_added added;
     struct job_row out;
     bool existed;
 };
 
-/* The job of the first request with this key, if there was one. */
 static enum status find_first(sqlite3 *db, const struct idempotency *key, struct job_row *out,
                               bool *existed, struct error *err)
 {
-    struct statement q = statement_prepare(
-        db, "SELECT i.request_sha256, j.id FROM idempotency i JOIN job j ON j.n = i.job"
-            " WHERE i.key = ?1 AND i.created_ms >= ?2");
-    statement_bind_text(&q, 1, key->key);
-    statement_bind_int(&q, 2, idempotency_oldest_ms());
-    char request[SHA256_TEXT_SIZE] = "", id[ID_SIZE] = "";
-    enum status status = statement_step(&q, existed, err);
-    if (status == STATUS_OK && *existed) {
-        statement_text(&q, 0, request, sizeof request);
-        statement_text(&q, 1, id, sizeof id);
-        status = statement_status(&q, err);
-    }
-    statement_close(&q);
-    if (status != STATUS_OK || !*existed)
-        return status;
-    if (strcmp(request, key->request_sha256) != 0)
-        return error_set(err, STATUS_INVALID, "Idempotency-Key",
-                         "this 'Idempotency-Key' was sent before with another request");
+    char id[ID_SIZE], sweep_id[ID_SIZE];
+    enum status status = idempotency_find(db, key, id, sweep_id, existed, err);
     bool found;
-    return find(db, by_id, id, out, &found, err);
+    return status == STATUS_OK && *existed ? find(db, by_id, id, out, &found, err) : status;
 }
 
 enum status store_job_find_first(struct store *s, const struct idempotency *key,
@@ -167,21 +151,6 @@ enum status store_job_find_first(struct store *s, const struct idempotency *key,
         return status;
     status = find_first(r->databases[DATABASE_MAIN], key, out, existed, err);
     reader_give(s, r);
-    return status;
-}
-
-static enum status remember_key(sqlite3 *db, const struct idempotency *key, int64_t job,
-                                struct error *err)
-{
-    struct statement q =
-        statement_prepare(db, "INSERT INTO idempotency (key, request_sha256, job, created_ms)"
-                              " VALUES (?1, ?2, ?3, ?4)");
-    statement_bind_text(&q, 1, key->key);
-    statement_bind_text(&q, 2, key->request_sha256);
-    statement_bind_int(&q, 3, job);
-    statement_bind_int(&q, 4, clock_now_ms());
-    enum status status = statement_run(&q, err);
-    statement_close(&q);
     return status;
 }
 
@@ -199,14 +168,14 @@ static enum status check_dataset(sqlite3 *db, const char *id, struct error *err)
     return error_set(err, STATUS_NOT_FOUND, "/dataset_id", "there is no dataset '%s'", id);
 }
 
-static enum status check_queue(sqlite3 *db, uint64_t max_queued, struct error *err)
+enum status job_check_queue(sqlite3 *db, size_t n, uint64_t max_queued, struct error *err)
 {
-    int64_t n = 0;
+    int64_t queued = 0;
     enum status status =
-        database_integer(db, "SELECT count(*) FROM job WHERE status = 'queued'", &n, err);
-    if (status == STATUS_OK && (uint64_t)n >= max_queued)
+        database_integer(db, "SELECT count(*) FROM job WHERE status = 'queued'", &queued, err);
+    if (status == STATUS_OK && (uint64_t)queued + n > max_queued)
         return error_set(err, STATUS_BUSY, "", "%lld jobs wait already, the limit is %llu",
-                         (long long)n, (unsigned long long)max_queued);
+                         (long long)queued, (unsigned long long)max_queued);
     return status;
 }
 
@@ -236,8 +205,8 @@ static enum status insert_row(sqlite3 *db, const struct job_row *row, char id[ID
     id_make(ID_FIELD, field_id);
     struct statement q = statement_prepare(
         db, "INSERT INTO job (id, field_id, task, steps, dataset_id, parent_id, request_json,"
-            " spec_json, labels_json, created_ms, checkpoint_sha256, checkpoint_step)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+            " spec_json, labels_json, created_ms, sweep_id, checkpoint_sha256, checkpoint_step)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
             " (SELECT checkpoint_sha256 FROM job WHERE id = ?6),"
             " coalesce((SELECT checkpoint_step FROM job WHERE id = ?6), 0))");
     statement_bind_text(&q, 1, id);
@@ -250,6 +219,7 @@ static enum status insert_row(sqlite3 *db, const struct job_row *row, char id[ID
     statement_bind_text(&q, 8, row->spec_json);
     statement_bind_text(&q, 9, row->labels_json);
     statement_bind_int(&q, 10, clock_now_ms());
+    statement_bind_text(&q, 11, row->sweep_id[0] ? row->sweep_id : NULL);
     enum status status = statement_run(&q, err);
     statement_close(&q);
     return status;
@@ -268,36 +238,42 @@ static enum status insert_labels(sqlite3 *db, int64_t job, const char *labels_js
     return status;
 }
 
+enum status job_add(struct store *s, const struct job_row *row, const struct job_event *event,
+                    struct job_added *out, struct error *err)
+{
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    enum status status = check_dataset(db, row->dataset_id, err);
+    if (status == STATUS_OK && row->parent_id[0] != '\0')
+        status = check_parent(db, row->parent_id, err);
+    if (status == STATUS_OK)
+        status = insert_row(db, row, out->id, err);
+    if (status != STATUS_OK)
+        return status;
+    out->n = sqlite3_last_insert_rowid(db);
+    status = insert_labels(db, out->n, row->labels_json, err);
+    if (status == STATUS_OK && event)
+        status = job_log_add_events(s, out->n, event, 1, &out->first_seq, err);
+    return status;
+}
+
 static enum status insert(struct store *s, void *context, struct error *err)
 {
     struct job_insert *c = context;
     sqlite3 *db = s->databases[DATABASE_MAIN];
-    const struct job_row *row = c->row;
     bool has_key = c->key && c->key->key;
     enum status status = idempotency_expire(db, err);
     if (status == STATUS_OK && has_key)
         status = find_first(db, c->key, &c->out, &c->existed, err);
     if (status != STATUS_OK || c->existed)
         return status;
-    status = check_dataset(db, row->dataset_id, err);
+    status = job_check_queue(db, 1, c->max_queued, err);
     if (status == STATUS_OK)
-        status = check_queue(db, c->max_queued, err);
-    if (status == STATUS_OK && row->parent_id[0] != '\0')
-        status = check_parent(db, row->parent_id, err);
-    char id[ID_SIZE];
-    if (status == STATUS_OK)
-        status = insert_row(db, row, id, err);
-    if (status != STATUS_OK)
-        return status;
-    int64_t n = sqlite3_last_insert_rowid(db);
-    status = insert_labels(db, n, row->labels_json, err);
+        status = job_add(s, c->row, c->event, &c->added, err);
     if (status == STATUS_OK && has_key)
-        status = remember_key(db, c->key, n, err);
-    if (status == STATUS_OK && c->event)
-        status = job_log_add_events(s, n, c->event, 1, &c->first_seq, err);
+        status = idempotency_remember(db, c->key, c->added.n, err);
     bool found;
     if (status == STATUS_OK)
-        status = find(db, by_id, id, &c->out, &found, err);
+        status = find(db, by_id, c->added.id, &c->out, &found, err);
     return status;
 }
 
@@ -316,7 +292,7 @@ enum status store_job_insert(struct store *s, struct job_row *row, const struct 
     *row = c.out;
     *existed = c.existed;
     if (event && !c.existed)
-        job_log_number_events(event, 1, c.first_seq);
+        job_log_number_events(event, 1, c.added.first_seq);
     return STATUS_OK;
 }
 
@@ -356,9 +332,10 @@ static struct statement prepare_list(sqlite3 *db, const struct job_filter *f, in
     char sql[1024];
     int n = snprintf(
         sql, sizeof sql,
-        "SELECT " JOB_COLUMNS " FROM job WHERE n < ?1%s%s%s ORDER BY n DESC LIMIT ?2",
+        "SELECT " JOB_COLUMNS " FROM job WHERE n < ?1%s%s%s%s ORDER BY n DESC LIMIT ?2",
         f->by_status ? " AND status = ?3" : "", f->dataset_id ? " AND dataset_id = ?4" : "",
-        f->label_key ? " AND n IN (SELECT job FROM job_label WHERE key = ?5 AND value = ?6)" : "");
+        f->label_key ? " AND n IN (SELECT job FROM job_label WHERE key = ?5 AND value = ?6)" : "",
+        f->sweep_id ? " AND sweep_id = ?7" : "");
     assert(n > 0 && (size_t)n < sizeof sql);
     struct statement q = statement_prepare(db, sql);
     statement_bind_int(&q, 1, before);
@@ -371,6 +348,8 @@ static struct statement prepare_list(sqlite3 *db, const struct job_filter *f, in
         statement_bind_text(&q, 5, f->label_key);
         statement_bind_text(&q, 6, f->label_value);
     }
+    if (f->sweep_id)
+        statement_bind_text(&q, 7, f->sweep_id);
     return q;
 }
 

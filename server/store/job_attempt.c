@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/mem.h"
+
 /* --- claim --- */
 
 static enum status claim(struct store *s, void *context, struct error *err)
@@ -96,43 +98,55 @@ static enum status pass(sqlite3 *db, struct fence *f, struct error *err)
 
 struct job_cancel {
     struct fence fence;
-    struct job_event *events;
+    const struct job_event *events;
     size_t n;
     uint64_t first_seq;
 };
 
-static enum status cancel(struct store *s, void *context, struct error *err)
+/* Of a job that has been looked at and has not ended. */
+static enum status cancel_live(struct store *s, struct job_cancel *c, struct error *err)
 {
-    struct job_cancel *c = context;
-    struct fence *f = &c->fence;
-    sqlite3 *db = s->databases[DATABASE_MAIN];
-    bool is_current;
-    enum status status = look(db, f, &is_current, err);
-    if (status != STATUS_OK || f->job_status == JOB_CANCELED)
-        return status;
-    if (job_status_is_end(f->job_status))
-        return error_set(err, STATUS_CONFLICT, "", "the job '%s' has %s already", f->id,
-                         job_status_name(f->job_status));
+    const struct fence *f = &c->fence;
     struct statement q = statement_prepare(
-        db, f->job_status == JOB_RUNNING
-                ? "UPDATE job SET cancel_requested = 1 WHERE n = ?1"
-                : "UPDATE job SET cancel_requested = 1, status = 'canceled', finished_ms = ?2,"
-                  " previous_checkpoint_sha256 = NULL WHERE n = ?1");
+        s->databases[DATABASE_MAIN],
+        f->job_status == JOB_RUNNING
+            ? "UPDATE job SET cancel_requested = 1 WHERE n = ?1"
+            : "UPDATE job SET cancel_requested = 1, status = 'canceled', finished_ms = ?2,"
+              " previous_checkpoint_sha256 = NULL WHERE n = ?1");
     statement_bind_int(&q, 1, f->job);
     if (f->job_status == JOB_QUEUED)
         statement_bind_int(&q, 2, clock_now_ms());
-    status = statement_run(&q, err);
+    enum status status = statement_run(&q, err);
     statement_close(&q);
     if (status == STATUS_OK && f->job_status == JOB_QUEUED)
         status = job_log_add_events(s, f->job, c->events, c->n, &c->first_seq, err);
     return status;
 }
 
+static void cancel_was_kept(struct store *s, const struct job_cancel *c)
+{
+    if (c->fence.job_status == JOB_QUEUED)
+        blob_drop(s, c->fence.previous_checkpoint);
+}
+
+static enum status cancel(struct store *s, void *context, struct error *err)
+{
+    struct job_cancel *c = context;
+    const struct fence *f = &c->fence;
+    bool is_current;
+    enum status status = look(s->databases[DATABASE_MAIN], &c->fence, &is_current, err);
+    if (status != STATUS_OK || f->job_status == JOB_CANCELED)
+        return status;
+    if (job_status_is_end(f->job_status))
+        return error_set(err, STATUS_CONFLICT, "", "the job '%s' has %s already", f->id,
+                         job_status_name(f->job_status));
+    return cancel_live(s, c, err);
+}
+
 static void cancel_settled(struct store *s, void *context, enum status status)
 {
-    const struct fence *f = &((const struct job_cancel *)context)->fence;
-    if (status == STATUS_OK && f->job_status == JOB_QUEUED)
-        blob_drop(s, f->previous_checkpoint);
+    if (status == STATUS_OK)
+        cancel_was_kept(s, context);
 }
 
 enum status store_job_cancel(struct store *s, const char *id, struct job_event *events, size_t n,
@@ -146,6 +160,52 @@ enum status store_job_cancel(struct store *s, const char *id, struct job_event *
     if (c.fence.job_status == JOB_QUEUED)
         job_log_number_events(events, n, c.first_seq);
     return STATUS_OK;
+}
+
+struct sweep_cancels {
+    struct job_cancel *items;
+    size_t n;
+};
+
+static enum status cancel_all(struct store *s, void *context, struct error *err)
+{
+    const struct sweep_cancels *c = context;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < c->n && status == STATUS_OK; i++) {
+        struct job_cancel *item = &c->items[i];
+        bool is_current;
+        status = look(s->databases[DATABASE_MAIN], &item->fence, &is_current, err);
+        if (status == STATUS_OK && !job_status_is_end(item->fence.job_status))
+            status = cancel_live(s, item, err);
+    }
+    return status;
+}
+
+static void cancel_all_settled(struct store *s, void *context, enum status status)
+{
+    const struct sweep_cancels *c = context;
+    for (size_t i = 0; i < c->n && status == STATUS_OK; i++)
+        cancel_was_kept(s, &c->items[i]);
+}
+
+enum status store_sweep_cancel(struct store *s, struct sweep_cancel *jobs, size_t n,
+                               struct error *err)
+{
+    enum { N_EVENTS = sizeof jobs->events / sizeof *jobs->events };
+    struct sweep_cancels c = {.items = mem_alloc_array(n, sizeof *c.items), .n = n};
+    if (!c.items && n > 0)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < n; i++)
+        c.items[i] = (struct job_cancel){
+            .fence = {.id = jobs[i].job_id}, .events = jobs[i].events, .n = N_EVENTS};
+    enum status status = store_write(s, DATABASE_MAIN, cancel_all, cancel_all_settled, &c, err);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+        jobs[i].was_running = c.items[i].fence.job_status == JOB_RUNNING;
+        if (c.items[i].fence.job_status == JOB_QUEUED)
+            job_log_number_events(jobs[i].events, N_EVENTS, c.items[i].first_seq);
+    }
+    mem_free(c.items);
+    return status;
 }
 
 /* --- report --- */

@@ -119,9 +119,7 @@ void event_list_deinit(struct event_list *list)
     *list = (struct event_list){0};
 }
 
-/* The array with room for one more than its n elements, which may have moved: it is full when n is
- * a power of two, and doubles then.  NULL when out of memory; the old one is still there. */
-static void *grown(void *elements, size_t n, size_t size)
+void *array_grown(void *elements, size_t n, size_t size)
 {
     if (n & (n - 1))
         return elements;
@@ -130,7 +128,7 @@ static void *grown(void *elements, size_t n, size_t size)
 
 static enum status read_event(struct statement *q, struct event_list *list, struct error *err)
 {
-    struct job_event *events = grown(list->events, list->n, sizeof *events);
+    struct job_event *events = array_grown(list->events, list->n, sizeof *events);
     if (!events)
         return error_status(err, STATUS_NO_MEMORY);
     list->events = events;
@@ -200,7 +198,7 @@ static enum status read_points(struct statement *q, struct metric_series *m, str
     bool row = false;
     enum status status;
     while ((status = statement_step(q, &row, err)) == STATUS_OK && row) {
-        struct metric_point *points = grown(m->points, m->n, sizeof *points);
+        struct metric_point *points = array_grown(m->points, m->n, sizeof *points);
         if (!points)
             return error_status(err, STATUS_NO_MEMORY);
         m->points = points;

@@ -15,22 +15,6 @@
 #include "core/base/mem.h"
 #include "server/log.h"
 
-enum { IDEMPOTENCY_MS = 24 * 60 * 60 * 1000 };
-
-int64_t idempotency_oldest_ms(void)
-{
-    return clock_now_ms() - IDEMPOTENCY_MS;
-}
-
-enum status idempotency_expire(sqlite3 *db, struct error *err)
-{
-    struct statement q = statement_prepare(db, "DELETE FROM idempotency WHERE created_ms < ?1");
-    statement_bind_int(&q, 1, idempotency_oldest_ms());
-    enum status status = statement_run(&q, err);
-    statement_close(&q);
-    return status;
-}
-
 /* Watchers that come back after the restart find in the log what happened to their job.  The same
  * members as server/jobs/job_events.h writes. */
 static const char log_of_recovery[] =

@@ -135,6 +135,7 @@ struct job_row {
     char checkpoint_sha256[SHA256_TEXT_SIZE]; /* the last one, or "" */
     uint64_t checkpoint_step;
     int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
+    char sweep_id[ID_SIZE];                      /* the sweep it is part of, or "" */
 };
 void job_row_deinit(struct job_row *row);
 
@@ -142,6 +143,7 @@ struct job_filter {
     bool by_status;
     enum job_status status;
     const char *dataset_id;              /* or NULL */
+    const char *sweep_id;                /* or NULL */
     const char *label_key, *label_value; /* or NULL */
 };
 struct job_list {
@@ -277,6 +279,71 @@ struct event_list {
 enum status store_job_events(struct store *s, const char *id, uint64_t after, size_t limit,
                              struct event_list *out, struct error *err) WARN_UNUSED;
 void event_list_deinit(struct event_list *list);
+
+/* --- sweeps --- */
+
+struct sweep_row {
+    char id[ID_SIZE];
+    char name[NAME_SIZE]; /* or "" */
+    char *request_json;   /* what the caller wrote */
+    int64_t created_ms;
+    uint64_t n_jobs[JOB_CANCELED + 1]; /* of each status */
+    uint64_t n_started;                /* that a worker has begun, whatever became of them */
+};
+void sweep_row_deinit(struct sweep_row *row);
+
+/* The jobs of a sweep as its table needs them, in the order they were inserted. */
+struct sweep_job {
+    char id[ID_SIZE];
+    char field_id[ID_SIZE];
+    enum job_status status;
+    unsigned attempt;
+    size_t first, n; /* its metrics: values[first] … values[first + n - 1] */
+};
+struct sweep_value {
+    char key[24];
+    double value;
+};
+struct sweep_jobs {
+    size_t n, n_values;
+    struct sweep_job *jobs;
+    struct sweep_value *values; /* the latest of each key, by name, of jobs that have succeeded */
+};
+void sweep_jobs_deinit(struct sweep_jobs *jobs);
+
+struct sweep_list {
+    size_t n;
+    struct sweep_row *rows;
+    char next_cursor[CURSOR_SIZE];
+};
+void sweep_list_deinit(struct sweep_list *list);
+
+/* Insert a sweep with its jobs and its idempotency record in one transaction.  row: name and
+ * request_json are read, id is filled in.  jobs: n >= 1 rows as store_job_insert reads them, left
+ * as they are; event (may be NULL) becomes the first of each one's log.  Fails as store_job_insert
+ * does, and then nothing was inserted; BUSY if max_queued would be passed.  With a known key
+ * row->id is the id of the first request's sweep and *existed = true. */
+enum status store_sweep_insert(struct store *s, struct sweep_row *row, const struct job_row *jobs,
+                               size_t n, const struct idempotency *key, uint64_t max_queued,
+                               const struct job_event *event, bool *existed,
+                               struct error *err) WARN_UNUSED;
+/* The id of the sweep that the first request with this key made, without making one. */
+enum status store_sweep_find_first(struct store *s, const struct idempotency *key, char id[ID_SIZE],
+                                   bool *existed, struct error *err) WARN_UNUSED;
+/* A sweep and its jobs, as they were at one moment. */
+enum status store_sweep_get(struct store *s, const char *id, struct sweep_row *out,
+                            struct sweep_jobs *jobs, struct error *err) WARN_UNUSED;
+enum status store_sweep_list(struct store *s, const struct page *page, struct sweep_list *out,
+                             struct error *err) WARN_UNUSED;
+
+/* Cancel jobs in one transaction: each as store_job_cancel does, but ended ones are passed over. */
+struct sweep_cancel {
+    const char *job_id;
+    struct job_event events[2];
+    bool was_running; /* filled in */
+};
+enum status store_sweep_cancel(struct store *s, struct sweep_cancel *jobs, size_t n,
+                               struct error *err) WARN_UNUSED;
 
 /* --- fields --- */
 

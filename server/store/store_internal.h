@@ -8,7 +8,8 @@
  *   reader.c     the pool of read-only connections
  *   store.c      folder, lock, open, close, cursors
  *   recover.c    what is set right at open, or with the first write
- *   dataset.c job.c job_attempt.c job_log.c field.c blob.c token.c   the nouns
+ *   dataset.c job.c job_attempt.c job_log.c sweep.c field.c blob.c token.c   the nouns
+ *   idempotency.c  the keys of requests
  *
  * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the
  * writer thread (before it starts, to store_open; after it ended, to store_close).  Queue and pool
@@ -174,8 +175,8 @@ enum status folder_open(int parent, const char *name, int *out, struct error *er
 enum status folder_sync(int file, const char *name, struct error *err) WARN_UNUSED;
 enum status folder_sync_parent(int folder, struct error *err) WARN_UNUSED;
 
-/* The number that a cursor of this list ('d', 'j', 'f') stands before: rows with n < *before come
- * next. */
+/* The number that a cursor of this list ('d', 'j', 'f', 's') stands before: rows with n < *before
+ * come next. */
 enum status cursor_read(const struct page *page, char list, int64_t *before,
                         struct error *err) WARN_UNUSED;
 void cursor_write(char list, int64_t n, char out[CURSOR_SIZE]);
@@ -197,9 +198,17 @@ enum status store_recover(struct store *s, struct error *err) WARN_UNUSED;
  * full for it at open. */
 enum status recover_rows(sqlite3 *db, struct error *err) WARN_UNUSED;
 
-/* Idempotency records older than 24 h count no more: when those were made, and their end. */
-int64_t idempotency_oldest_ms(void);
+/* --- idempotency.c --- */
+
+/* Records older than 24 h count no more: their end. */
 enum status idempotency_expire(sqlite3 *db, struct error *err) WARN_UNUSED;
+
+/* What the first request with this key made: *existed says whether there was one, sweep_id is "" if
+ * it made a job alone.  INVALID at "Idempotency-Key" if it was another request. */
+enum status idempotency_find(sqlite3 *db, const struct idempotency *key, char job_id[ID_SIZE],
+                             char sweep_id[ID_SIZE], bool *existed, struct error *err) WARN_UNUSED;
+enum status idempotency_remember(sqlite3 *db, const struct idempotency *key, int64_t job,
+                                 struct error *err) WARN_UNUSED;
 
 /* --- dataset.c, blob.c, job.c, job_log.c: on the writer thread --- */
 
@@ -223,8 +232,20 @@ void pins_free(struct store *s);
     "n, id, task, status, phase, step, steps, seconds, eta_seconds, progress, attempt, crashes, "  \
     "cancel_requested, dataset_id, field_id, parent_id, stopped_by, error_class, error_detail, "   \
     "request_json, spec_json, labels_json, checkpoint_sha256, checkpoint_step, created_ms, "       \
-    "started_ms, finished_ms"
+    "started_ms, finished_ms, sweep_id"
 enum status job_read(struct statement *q, struct job_row *out, struct error *err) WARN_UNUSED;
+/* BUSY if n more jobs do not fit into the queue. */
+enum status job_check_queue(sqlite3 *db, size_t n, uint64_t max_queued,
+                            struct error *err) WARN_UNUSED;
+/* Insert a queued job, its labels and the first event of its log (may be NULL): store_job_insert
+ * without key and queue, with row->sweep_id ("" is none), inside the caller's transaction. */
+struct job_added {
+    char id[ID_SIZE];
+    int64_t n;
+    uint64_t first_seq;
+};
+enum status job_add(struct store *s, const struct job_row *row, const struct job_event *event,
+                    struct job_added *out, struct error *err) WARN_UNUSED;
 /* The number of a job; NOT_FOUND. */
 enum status job_find_number(sqlite3 *db, const char *id, int64_t *out,
                             struct error *err) WARN_UNUSED;
@@ -234,6 +255,9 @@ enum status job_log_add_events(struct store *s, int64_t job, const struct job_ev
                                size_t n, uint64_t *first_seq, struct error *err) WARN_UNUSED;
 enum status job_log_add_points(struct store *s, int64_t job, const struct metric_point *points,
                                size_t n, struct error *err) WARN_UNUSED;
+/* The array with room for one more than its n elements, which may have moved: it is full when n is
+ * a power of two, and doubles then.  NULL when out of memory; the old one is still there. */
+void *array_grown(void *elements, size_t n, size_t size);
 /* After the commit: tell the caller the numbers. */
 void job_log_number_events(struct job_event *events, size_t n, uint64_t first_seq);
 
