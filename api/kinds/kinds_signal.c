@@ -9,9 +9,13 @@
 
 enum { PICTURE_WIDTH = 1024, PICTURE_HEIGHT = 384 };
 
-static const char *recognise(const uint8_t *bytes, size_t n, bool is_said)
+static enum status recognise(const uint8_t *bytes, size_t n, bool is_said, const char **media_type,
+                             struct error *err)
 {
-    return is_said && n >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0 ? "application/x-npy" : NULL;
+    const bool is_npy = n >= 6 && memcmp(bytes, "\x93NUMPY", 6) == 0;
+    (void)err;
+    *media_type = is_said && is_npy ? "application/x-npy" : NULL;
+    return STATUS_OK;
 }
 
 struct range {
