@@ -49,14 +49,14 @@ json_t *codec_job(const struct job_row *row, const struct metric_series *latest,
         is_queued && queue_position > 0 ? json_integer((json_int_t)queue_position) : json_null();
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, "
-        "s:o, s:o, s:o}",
+        "s:o, s:o, s:o, s:o}",
         "id", row->id, "task", row->task, "status", job_status_name(row->status), "phase",
         row->status == JOB_RUNNING ? text_or_null(row->phase) : json_null(), "progress",
         codec_json_measured(row->status == JOB_SUCCEEDED ? 1.0 : row->progress), "step",
         (json_int_t)row->step, "steps", steps, "eta_seconds", eta, "queue_position", position,
         "attempt", (json_int_t)row->attempt, "dataset_id", row->dataset_id, "field_id",
-        row->field_id, "metrics", codec_job_latest(latest), "stopped_by",
-        text_or_null(row->stopped_by), "error", error_of(row), "spec",
+        row->field_id, "sweep_id", text_or_null(row->sweep_id), "metrics", codec_job_latest(latest),
+        "stopped_by", text_or_null(row->stopped_by), "error", error_of(row), "spec",
         codec_json_object(row->spec_json), "labels", codec_json_object(row->labels_json),
         "created_at", time_or_null(row->created_ms), "started_at", time_or_null(row->started_ms),
         "finished_at", time_or_null(row->finished_ms));

@@ -28,6 +28,9 @@ handler jobs_list, jobs_get, jobs_metrics, jobs_cancel;
 /* job_events.c */
 handler jobs_events;
 
+/* sweep_submit.c, sweeps.c */
+handler sweeps_create, sweeps_list, sweeps_get, sweeps_cancel;
+
 /* fields.c */
 handler fields_list, fields_get, fields_delete, fields_evaluate;
 

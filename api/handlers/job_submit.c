@@ -3,53 +3,19 @@
  *
  * The 202 is a promise: the job and its Idempotency-Key are committed before it is sent.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
 #include "api/estimate.h"
 #include "api/handlers/handlers.h"
+#include "api/handlers/job_row.h"
 #include "api/handlers/job_view.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/submission.h"
 #include "api/service.h"
-#include "api/tasks/tasks.h"
 #include "core/base/mem.h"
 #include "server/jobs/job_events.h"
-#include "server/log.h"
-
-enum { IDEMPOTENCY_KEY_MAX = 255, REQUEST_TEXT_MAX = 512 };
-
-/* Idempotency-Key and what it stands for: method, path and body. */
-struct submission {
-    struct idempotency key; /* request_sha256 points into the next */
-    char hash[SHA256_TEXT_SIZE];
-};
-
-static bool read_key_or_reply(const struct http_request *request, struct http_response *response,
-                              struct submission *out)
-{
-    struct error err = {0};
-    struct buffer text;
-    out->key.key = http_header(request, "Idempotency-Key");
-    if (!out->key.key)
-        return true;
-    size_t length = strlen(out->key.key);
-    if (length == 0 || length > IDEMPOTENCY_KEY_MAX) {
-        error_set(&err, STATUS_INVALID, "", "'Idempotency-Key' must have 1 to %d characters",
-                  IDEMPOTENCY_KEY_MAX);
-        return reply_error(request, response, &err);
-    }
-    buffer_init(&text, request->body_size + REQUEST_TEXT_MAX);
-    enum status st = buffer_printf(&text, &err, "POST %s\n", request->path);
-    if (st == STATUS_OK)
-        st = buffer_append(&text, request->body, request->body_size, &err);
-    if (st == STATUS_OK)
-        sha256_text(text.data, text.size, out->hash);
-    buffer_deinit(&text);
-    out->key.request_sha256 = out->hash;
-    return st == STATUS_OK || reply_error(request, response, &err);
-}
 
 static void reply_accepted(const struct service *service, const struct http_request *request,
                            struct http_response *response, const struct job_row *row)
@@ -69,7 +35,7 @@ static bool is_first_or_reply(const struct service *service, const struct http_r
     struct job_row row = {0};
     struct error err = {0};
     bool existed = false;
-    if (!read_key_or_reply(request, response, out))
+    if (!submission_read_or_reply(request, response, out))
         return false;
     if (!out->key.key)
         return true;
@@ -106,28 +72,6 @@ static void submit(const struct service *service, const struct http_request *req
     reply_accepted(service, request, response, row);
 }
 
-static bool parse_body_or_reply(const struct service *service, const struct http_request *request,
-                                struct http_response *response, json_t **out)
-{
-    struct problem_list problems = {0};
-    if (codec_json_parse_object(request->body, request->body_size, service->config->json_depth, out,
-                                &problems) == STATUS_OK)
-        return true;
-    return reply_problems(request, response, &problems);
-}
-
-/* The texts that a row keeps: what was asked, and what it came to. */
-static enum status fill_texts(struct job_row *row, const json_t *request, const json_t *spec,
-                              const json_t *labels, struct error *err)
-{
-    enum status st = codec_json_text(request, &row->request_json, err);
-    if (st == STATUS_OK)
-        st = codec_json_text(spec, &row->spec_json, err);
-    if (st == STATUS_OK)
-        st = codec_json_text(labels, &row->labels_json, err);
-    return st;
-}
-
 /* --- create --- */
 
 /* The dataset that a body names.  Its id is a setting like others: a wrong one is 422, not 404. */
@@ -148,51 +92,32 @@ static bool get_dataset_or_reply(const struct service *service, const struct htt
     return st == STATUS_OK || reply_error(request, response, &err);
 }
 
-/* A row from a body: resolved against preset and dataset, and small enough for this machine. */
 static bool fill_row_or_reply(const struct service *service, const struct http_request *request,
                               struct http_response *response, const json_t *body,
                               const struct dataset_row *dataset, struct job_row *row)
 {
-    json_t *spec_json = NULL, *labels = NULL;
-    struct spec spec = {0};
-    struct spec_facts facts = {0};
     struct problem_list problems = {0};
     struct error err = {0};
-    if (codec_spec_resolve(body, dataset, service->config->job_memory_bytes, &spec_json, &labels,
-                           &spec, &problems) != STATUS_OK)
-        return reply_problems(request, response, &problems);
     struct costs costs;
-    enum status st = codec_spec_facts(dataset, &facts, &err);
-    if (st == STATUS_OK)
-        st = codec_spec_settle(spec_json, &spec, &service->arithmetic, &err);
-    if (st == STATUS_OK)
-        st = estimate_check_job(&spec, &facts, service->config,
-                                calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
-                                &err);
-    if (st == STATUS_OK)
-        st = fill_texts(row, body, spec_json, labels, &err);
-    if (st == STATUS_OK) {
-        snprintf(row->task, sizeof(row->task), "%s", tasks_of(spec.task)->name);
-        memcpy(row->dataset_id, dataset->id, sizeof(row->dataset_id));
-        row->steps = spec.train.steps;
-    }
-    spec_deinit(&spec);
-    json_decref(spec_json);
-    json_decref(labels);
-    return st == STATUS_OK || reply_error(request, response, &err);
+    const struct costs *known = calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs);
+    if (job_row_fill(service, body, dataset, known, row, &problems, &err) == STATUS_OK)
+        return true;
+    return problems.n > 0 ? reply_problems(request, response, &problems)
+                          : reply_error(request, response, &err);
 }
 
 void jobs_create(void *context, const struct http_request *request, struct http_response *response)
 {
+    const struct service *service = context;
     json_t *body = NULL;
     struct dataset_row dataset = {0};
     struct job_row row = {0};
     struct submission submission = {0};
-    if (is_first_or_reply(context, request, response, &submission) &&
-        parse_body_or_reply(context, request, response, &body) &&
-        get_dataset_or_reply(context, request, response, body, &dataset) &&
-        fill_row_or_reply(context, request, response, body, &dataset, &row))
-        submit(context, request, response, &submission, &row);
+    if (is_first_or_reply(service, request, response, &submission) &&
+        reply_parse_object(request, response, service->config->json_depth, &body) &&
+        get_dataset_or_reply(service, request, response, body, &dataset) &&
+        fill_row_or_reply(service, request, response, body, &dataset, &row))
+        submit(service, request, response, &submission, &row);
     json_decref(body);
     dataset_row_deinit(&dataset);
     job_row_deinit(&row);
@@ -271,14 +196,15 @@ static bool fill_resumed_or_reply(const struct service *service, const struct ht
 
 void jobs_resume(void *context, const struct http_request *request, struct http_response *response)
 {
+    const struct service *service = context;
     json_t *body = NULL;
     struct job_row parent = {0}, row = {0};
     struct submission submission = {0};
-    if (is_first_or_reply(context, request, response, &submission) &&
-        get_parent_or_reply(context, request, response, &parent) &&
-        parse_body_or_reply(context, request, response, &body) &&
-        fill_resumed_or_reply(context, request, response, body, &parent, &row))
-        submit(context, request, response, &submission, &row);
+    if (is_first_or_reply(service, request, response, &submission) &&
+        get_parent_or_reply(service, request, response, &parent) &&
+        reply_parse_object(request, response, service->config->json_depth, &body) &&
+        fill_resumed_or_reply(service, request, response, body, &parent, &row))
+        submit(service, request, response, &submission, &row);
     json_decref(body);
     job_row_deinit(&parent);
     job_row_deinit(&row);

@@ -62,7 +62,8 @@ static bool read_filter_or_reply(const struct http_request *request, struct http
                                  struct job_filter *filter, char label[LABEL_SIZE],
                                  struct page *page)
 {
-    static const char *const known[] = {"status", "dataset_id", "label", "limit", "cursor", NULL};
+    static const char *const known[] = {"status", "dataset_id", "sweep_id", "label",
+                                        "limit",  "cursor",     NULL};
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
     codec_args_page(request, page, &problems);
@@ -76,6 +77,10 @@ static bool read_filter_or_reply(const struct http_request *request, struct http
     if (filter->dataset_id && !id_is(ID_DATASET, filter->dataset_id))
         problem_add(&problems, STATUS_INVALID, "/dataset_id",
                     "'dataset_id' must be the id of a dataset, got '%.40s'", filter->dataset_id);
+    filter->sweep_id = http_query(request, "sweep_id");
+    if (filter->sweep_id && !id_is(ID_SWEEP, filter->sweep_id))
+        problem_add(&problems, STATUS_INVALID, "/sweep_id",
+                    "'sweep_id' must be the id of a sweep, got '%.40s'", filter->sweep_id);
     read_label(request, label, filter, &problems);
     return problems.status == STATUS_OK || reply_problems(request, response, &problems);
 }

@@ -28,6 +28,16 @@ bool reply_problems(const struct http_request *request, struct http_response *re
     return false;
 }
 
+bool reply_parse_object(const struct http_request *request, struct http_response *response,
+                        size_t max_depth, json_t **out)
+{
+    struct problem_list problems = {0};
+    if (codec_json_parse_object(request->body, request->body_size, max_depth, out, &problems) ==
+        STATUS_OK)
+        return true;
+    return reply_problems(request, response, &problems);
+}
+
 void reply_json(const struct http_request *request, struct http_response *response, unsigned status,
                 json_t *body)
 {
@@ -66,23 +76,28 @@ void reply_deleted(struct http_response *response)
     response->is_done = true;
 }
 
+void reply_text_tagged(const struct http_request *request, struct http_response *response,
+                       const char *media_type, struct buffer *text)
+{
+    char hash[SHA256_TEXT_SIZE], etag[ETAG_SIZE];
+    sha256_text(text->data, text->size, hash);
+    snprintf(etag, sizeof(etag), "W/\"%.32s\"", hash);
+    if (reply_not_modified(request, response, etag, CACHE_REVALIDATE, text->size))
+        return;
+    http_response_take(response, 200, media_type, text);
+    reply_tag(response, etag, CACHE_REVALIDATE);
+}
+
 void reply_json_tagged(const struct http_request *request, struct http_response *response,
                        json_t *body)
 {
     struct error err = {0};
     struct buffer text;
     buffer_init(&text, JSON_MAX);
-    if (codec_json_append(body, &text, &err) == STATUS_OK) {
-        char hash[SHA256_TEXT_SIZE], etag[ETAG_SIZE];
-        sha256_text(text.data, text.size, hash);
-        snprintf(etag, sizeof(etag), "W/\"%.32s\"", hash);
-        if (!reply_not_modified(request, response, etag, CACHE_REVALIDATE, text.size)) {
-            http_response_take(response, 200, "application/json", &text);
-            reply_tag(response, etag, CACHE_REVALIDATE);
-        }
-    } else {
+    if (codec_json_append(body, &text, &err) == STATUS_OK)
+        reply_text_tagged(request, response, "application/json", &text);
+    else
         problem_respond(request, &err, response);
-    }
     buffer_deinit(&text);
     json_decref(body);
 }

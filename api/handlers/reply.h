@@ -30,6 +30,10 @@ void reply_deleted(struct http_response *response);
 void reply_json_tagged(const struct http_request *request, struct http_response *response,
                        json_t *body);
 
+/* The same for a text of another type.  Takes the buffer's content. */
+void reply_text_tagged(const struct http_request *request, struct http_response *response,
+                       const char *media_type, struct buffer *text);
+
 /* Add to the items of a list.  Takes item; if it is NULL or there is no memory, *items becomes
  * NULL, which reply_list answers as what it is. */
 void reply_add_item(json_t **items, json_t *item);
@@ -71,5 +75,9 @@ bool reply_error(const struct http_request *request, struct http_response *respo
                  const struct error *err);
 bool reply_problems(const struct http_request *request, struct http_response *response,
                     const struct problem_list *problems);
+
+/* The request's body, an object nested at most max_depth deep: *out is the caller's. */
+bool reply_parse_object(const struct http_request *request, struct http_response *response,
+                        size_t max_depth, json_t **out);
 
 #endif
