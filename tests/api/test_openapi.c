@@ -14,6 +14,7 @@
 #include "api/codec/codec_query.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_spec_tables.h"
+#include "api/codec/codec_sweep.h"
 #include "api/codec/codec_theory.h"
 #include "api/presets.h"
 #include "api/routes.h"
@@ -409,6 +410,32 @@ static void every_example_of_a_job_is_accepted(void **state)
     }
 }
 
+static void every_example_of_a_sweep_is_accepted(void **state)
+{
+    (void)state;
+    char info[] = "{\"shape\":[512,768,3]}";
+    struct dataset_row dataset = {.kind = "image", .info_json = info};
+    const char *name;
+    json_t *example;
+    json_object_foreach(examples_of("/v1/sweeps", "post"), name, example)
+    {
+        struct problem_list problems = {0};
+        struct sweep sweep;
+        json_t *body = NULL, *spec = NULL, *labels = NULL;
+        if (codec_sweep_read(json_object_get(example, "value"), &sweep, &problems) != STATUS_OK)
+            fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
+        for (size_t i = 0; i < sweep.n_jobs; i++) {
+            if (codec_sweep_job(&sweep, i, &body, &problems) != STATUS_OK ||
+                codec_spec_dataset_id(body, dataset.id, &problems) != STATUS_OK ||
+                codec_spec_resolve(body, &dataset, 0, &spec, &labels, NULL, &problems) != STATUS_OK)
+                fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
+            json_decref(body);
+            json_decref(spec);
+            json_decref(labels);
+        }
+    }
+}
+
 static void every_example_of_a_kernel_is_accepted(void **state)
 {
     (void)state;
@@ -472,6 +499,7 @@ int main(void)
         cmocka_unit_test(types_of_encodings_are_cores),
         cmocka_unit_test(every_number_that_is_sent_has_a_range),
         cmocka_unit_test(every_example_of_a_job_is_accepted),
+        cmocka_unit_test(every_example_of_a_sweep_is_accepted),
         cmocka_unit_test(every_example_of_a_kernel_is_accepted),
         cmocka_unit_test(every_example_of_a_resume_is_accepted),
         cmocka_unit_test(every_example_of_a_query_is_accepted),
