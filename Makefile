@@ -4,7 +4,7 @@
 #            make bench      timings, and build/bench.json        make check   what a change must pass
 #            make deps-peers bench-peers    the same work by PyTorch and JAX, and build/bench-peers.json
 #            make fuzz       a minute for each parser (T=png)      make format  lay out the source
-#            make crash N=300 (also crashpoints, oom, oom_worker, enospc, worker, slow): a harness of `make test`, made long
+#            make crash N=300 (also crashpoints, sweep_crash, oom, oom_worker, enospc, worker, slow): a harness of `make test`, made long
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
 # Settings of your own (CC, CFLAGS, …) go into config.mak.
 -include config.mak
@@ -59,7 +59,7 @@ bench_peer := $O/tests/bench/peers/farfield_peer
 fuzzers := $(patsubst %.c,$O/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 replays := $(patsubst $O/tests/fuzz/fuzz_%,$O/tests/fuzz/replay_%,$(fuzzers))
 tests   := $(patsubst %.c,$O/%,$(sort $(wildcard tests/*/test_*.c tests/*/*/test_*.c))) $(replays)
-harnesses := crash crashpoints oom oom_worker enospc worker slow
+harnesses := crash crashpoints sweep_crash oom oom_worker enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
