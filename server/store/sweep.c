@@ -174,6 +174,7 @@ static enum status add_job(struct statement *q, const char *id, struct sweep_job
 static enum status add_value(struct sweep_jobs *jobs, const struct sweep_value *value,
                              struct error *err)
 {
+    assert(jobs->n > 0 && jobs->jobs);
     struct sweep_value *grown = array_grown(jobs->values, jobs->n_values, sizeof *grown);
     if (!grown)
         return error_status(err, STATUS_NO_MEMORY);
