@@ -16,8 +16,8 @@
 #include "core/base/mem.h"
 #include "server/jobs/job_events.h"
 
-/* What the rows of a sweep may hold: a thousand of usual size are 4 MB, but an encoding's own
- * frequencies can make each as long as a body may be. */
+/* What the rows of a sweep may hold, and what its table may say of its settings: a thousand of
+ * usual size are 4 MB, but an encoding's own frequencies can make each as long as a body may be. */
 enum { ROWS_MAX_BYTES = 64 << 20 };
 
 /* All that is made of a request before it is committed. */
@@ -76,6 +76,13 @@ static bool is_first_or_reply(const struct service *service, const struct http_r
     return !existed;
 }
 
+static enum status add_too_large(struct problem_list *problems)
+{
+    return problem_add(problems, STATUS_TOO_LARGE, "",
+                       "the settings of the sweep's jobs take more than %d bytes together",
+                       ROWS_MAX_BYTES);
+}
+
 static bool read_body_or_reply(const struct service *service, const struct http_request *request,
                                struct http_response *response, struct draft *d)
 {
@@ -85,6 +92,10 @@ static bool read_body_or_reply(const struct service *service, const struct http_
         return false;
     if (codec_sweep_read(d->body, &d->sweep, &problems) != STATUS_OK)
         return reply_problems(request, response, &problems);
+    if (request->body_size > ROWS_MAX_BYTES / d->sweep.n_jobs) {
+        add_too_large(&problems);
+        return reply_problems(request, response, &problems);
+    }
     snprintf(d->row.name, sizeof(d->row.name), "%s", d->sweep.name);
     d->datasets = mem_alloc_array(d->sweep.n_datasets, sizeof(*d->datasets));
     d->jobs = mem_alloc_array(d->sweep.n_jobs, sizeof(*d->jobs));
@@ -126,11 +137,7 @@ static enum status fill_job(const struct service *service, const struct costs *c
     if (st != STATUS_OK)
         return st;
     d->n_bytes += strlen(row->request_json) + strlen(row->spec_json) + strlen(row->labels_json);
-    if (d->n_bytes > ROWS_MAX_BYTES)
-        return problem_add(problems, STATUS_TOO_LARGE, "",
-                           "the settings of the sweep's jobs take more than %d bytes together",
-                           ROWS_MAX_BYTES);
-    return STATUS_OK;
+    return d->n_bytes > ROWS_MAX_BYTES ? add_too_large(problems) : STATUS_OK;
 }
 
 /* What is wrong with job i, where the sweep's body has it. */

@@ -11,8 +11,8 @@
 #include "core/base/mem.h"
 #include "server/jobs/job_events.h"
 
-/* A line for each of at most 1,000 cells. */
-enum { CSV_MAX = 64 << 20 };
+/* A line for each of at most 1,000 cells, whose settings are bounded by sweep_submit.c. */
+enum { CSV_MAX = 256 << 20 };
 
 void sweeps_list(void *context, const struct http_request *request, struct http_response *response)
 {

@@ -171,6 +171,60 @@ static void check_cancel(const struct try *try)
     assert_int_equal(oom_count_items(oom_queue), 0);
 }
 
+/* Both of a sweep's jobs wait, or none. */
+static void check_sweep_jobs(enum outcome outcome)
+{
+    const size_t n = oom_count_items(oom_queue);
+    if ((n != 0 && n != 2) || (outcome == GOOD && n == 0) || (outcome == REFUSED && n != 0))
+        starved_fail(&oom.starved, "%zu of a sweep's two jobs were stored", n);
+}
+
+static void check_sweep(const struct try *try)
+{
+    check_sweep_jobs(try->outcome);
+    cancel_queued();
+    repeat(try, 202);
+    check_sweep_jobs(GOOD);
+    cancel_queued();
+}
+
+static void check_keyed_sweep(const struct try *try)
+{
+    check_sweep_jobs(try->outcome);
+    repeat(try, 202);
+    check_sweep_jobs(GOOD); /* the same two */
+    cancel_queued();
+}
+
+static const char sweep_text[] =
+    "{\"dataset_ids\":[\"$D\"],\"base\":{\"preset\":\"paper\",\"train\":{\"steps\":100,"
+    "\"batch_size\":64}},\"grid\":{\"/field/encoding\":[{\"type\":\"none\"}],\"/train/seed\":[1,2],"
+    "\"/field/network/width\":[16]},\"name\":\"try $N\"}";
+
+static void prepare_sweep(void)
+{
+    char body[1024];
+    oom_fill_in(sweep_text, body, sizeof(body));
+    json_t *sweep = answer_json(service_post_json(&oom.starved.service, "/v1/sweeps", body), 202);
+    snprintf(oom.own, sizeof(oom.own), "%s", member_text(sweep, "id"));
+    json_decref(sweep);
+}
+
+static void check_sweep_read(const struct try *try)
+{
+    repeat(try, 200);
+    cancel_queued();
+}
+
+static void check_sweep_cancel(const struct try *try)
+{
+    const size_t n = oom_count_items(oom_queue);
+    if ((n != 0 && n != 2) || (try->outcome == GOOD && n > 0))
+        starved_fail(&oom.starved, "%zu of a sweep's two jobs still wait", n);
+    repeat(try, 200);
+    assert_int_equal(oom_count_items(oom_queue), 0);
+}
+
 void oom_check(const struct try *try)
 {
     if (try->scenario->check)
@@ -332,6 +386,37 @@ const struct scenario oom_scenarios[] = {
      .headers = {"Idempotency-Key: again-$N"},
      .good = 202,
      .check = check_keyed_job},
+    {.name = "sweep_create",
+     .path = "/v1/sweeps",
+     .type = "application/json",
+     .text = sweep_text,
+     .good = 202,
+     .check = check_sweep},
+    {.name = "sweep_create_keyed",
+     .path = "/v1/sweeps",
+     .type = "application/json",
+     .text = sweep_text,
+     .headers = {"Idempotency-Key: sweep-$N"},
+     .good = 202,
+     .check = check_keyed_sweep},
+    {.name = "sweep_get",
+     .path = "/v1/sweeps/$T",
+     .good = 200,
+     .prepare = prepare_sweep,
+     .check = check_sweep_read},
+    {.name = "sweep_csv",
+     .path = "/v1/sweeps/$T",
+     .headers = {"Accept: text/csv"},
+     .good = 200,
+     .prepare = prepare_sweep,
+     .check = check_sweep_read},
+    {.name = "sweep_list", .path = "/v1/sweeps?limit=3", .good = 200, .is_stable = true},
+    {.name = "sweep_cancel",
+     .method = "POST",
+     .path = "/v1/sweeps/$T/cancel",
+     .good = 200,
+     .prepare = prepare_sweep,
+     .check = check_sweep_cancel},
     /* fields */
     {.name = "field_list", .path = "/v1/fields", .good = 200, .is_stable = true},
     {.name = "field_get", .path = "/v1/fields/$F", .good = 200, .is_stable = true},

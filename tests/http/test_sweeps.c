@@ -303,6 +303,26 @@ static void a_thousand_jobs_are_the_limit_and_the_queue_has_its_own(void **state
     assert_int_equal(count("/v1/jobs"), n_jobs);
 }
 
+/* A body of 128 KiB for each of 800 jobs would be 100 MiB of rows. */
+static void jobs_whose_settings_are_too_long_together_are_refused(void **state)
+{
+    (void)state;
+    enum { N_ROWS = 8192, ROW = sizeof "[1.00001,2.0000]," - 1 };
+    static char grid[2 * BODY], body[N_ROWS * ROW + 4 * BODY];
+    const size_t n_jobs = count("/v1/jobs");
+    write_seeds(grid, sizeof grid, 800);
+    size_t n = (size_t)snprintf(body, sizeof body,
+                                "{\"dataset_ids\":[\"%s\"],\"grid\":%.*s,\"/field/encoding\":[{"
+                                "\"type\":\"explicit\",\"b\":[",
+                                pictures[0], (int)strlen(grid) - 1, grid);
+    for (size_t i = 0; i < N_ROWS; i++)
+        n += (size_t)snprintf(body + n, sizeof body - n, "[1.00001,2.0000]%s",
+                              i + 1 < N_ROWS ? "," : "");
+    snprintf(body + n, sizeof body - n, "]}]}}");
+    answer_problem(service_post_json(&service, "/v1/sweeps", body), 413, "");
+    assert_int_equal(count("/v1/jobs"), n_jobs);
+}
+
 static void idempotency_key_makes_one_sweep_of_two_posts(void **state)
 {
     (void)state;
@@ -410,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_job_that_comes_alone_is_of_no_sweep),
         cmocka_unit_test(bad_bodies_are_refused_with_their_place_and_leave_nothing),
         cmocka_unit_test(a_thousand_jobs_are_the_limit_and_the_queue_has_its_own),
+        cmocka_unit_test(jobs_whose_settings_are_too_long_together_are_refused),
         cmocka_unit_test(idempotency_key_makes_one_sweep_of_two_posts),
         cmocka_unit_test(a_sweep_is_canceled_as_a_whole),
         cmocka_unit_test(sweeps_are_listed_newest_first_page_by_page),
