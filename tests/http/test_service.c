@@ -206,7 +206,7 @@ static void what_does_not_exist_is_a_problem(void **state)
 {
     (void)state;
     answer_problem(service_get(&service, "/v1/nothing"), 404, NULL);
-    answer_problem(service_get(&service, "/v1/sweeps"), 404, NULL);
+    answer_problem(service_get(&service, "/v1/models"), 404, NULL);
     struct answer a =
         service_send(&service, &(struct request){.method = "DELETE", .path = "/v1/presets"});
     assert_non_null(strstr(answer_header(&a, "Allow"), "GET"));
