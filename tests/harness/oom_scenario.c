@@ -304,6 +304,7 @@ const struct scenario oom_scenarios[] = {
     UPLOAD(SPECIMEN_VIEWS, "views"),
     UPLOAD(SPECIMEN_SINOGRAM, "sinogram"),
     UPLOAD(SPECIMEN_KSPACE, "kspace"),
+    UPLOAD(SPECIMEN_SIGNAL, "signal"),
     GET("dataset_get_views", "/v1/datasets/$v"),
     GET("dataset_preview_views", "/v1/datasets/$v/preview?width=16"),
     GET("dataset_preview_kspace", "/v1/datasets/$c/preview?width=16"),

@@ -24,6 +24,7 @@ const char *specimen_path(enum specimen kind)
         [SPECIMEN_VIEWS] = "/v1/datasets?kind=views",
         [SPECIMEN_SINOGRAM] = "/v1/datasets?kind=sinogram",
         [SPECIMEN_KSPACE] = "/v1/datasets?kind=kspace",
+        [SPECIMEN_SIGNAL] = "/v1/datasets?kind=signal",
     };
     return paths[kind];
 }
@@ -159,12 +160,21 @@ static struct bytes make_kspace(struct dice *dice)
                                                {"mask", mask, 3, {N, N, N}}});
 }
 
+static struct bytes make_signal(struct dice *dice)
+{
+    float values[64];
+    for (size_t i = 0; i < 64; i++)
+        values[i] = (float)dice_uniform(dice) - 0.5f;
+    return make_npy("<f4", "64,", values, sizeof values);
+}
+
 struct bytes specimen_file(enum specimen kind, struct dice *dice)
 {
     static struct bytes (*const make[N_SPECIMENS])(struct dice * dice) = {
         [SPECIMEN_IMAGE] = make_image,       [SPECIMEN_VOLUME] = make_volume,
         [SPECIMEN_SHAPE] = make_shape,       [SPECIMEN_VIEWS] = make_views,
         [SPECIMEN_SINOGRAM] = make_sinogram, [SPECIMEN_KSPACE] = make_kspace,
+        [SPECIMEN_SIGNAL] = make_signal,
     };
     return make[kind](dice);
 }
@@ -203,6 +213,12 @@ static const struct look looks_seen[] = {
     {NULL, NULL, 0},
 };
 
+static const struct look looks_curve[] = {
+    {"query", "{\"coords\":[[0],[0.25],[0.99]],\"outputs\":[\"value\",\"gradient\"]}", 200},
+    {"value?x=0.5", NULL, 200},
+    {NULL, NULL, 0},
+};
+
 const struct specimen_fit specimen_fits[N_SPECIMEN_FITS] = {
     {"image", SPECIMEN_IMAGE, FOURIER, BATCH, looks_flat},
     {"image", SPECIMEN_IMAGE, GRID, BATCH, looks_flat},
@@ -218,6 +234,8 @@ const struct specimen_fit specimen_fits[N_SPECIMEN_FITS] = {
      looks_seen},
     {"views", SPECIMEN_VIEWS, FOURIER ",\"measure\":{\"n_samples\":16,\"occupancy_grid\":false}",
      ",\"batch_size\":256,\"holdout\":\"none\"", looks_seen},
+    {"signal", SPECIMEN_SIGNAL, FOURIER ",\"measure\":{\"bins\":[1,3]}",
+     ",\"holdout\":\"stride\",\"holdout_stride\":4", looks_curve},
 };
 
 size_t specimen_fit_of(enum specimen kind, size_t number)

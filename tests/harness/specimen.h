@@ -17,6 +17,7 @@ enum specimen {
     SPECIMEN_VIEWS,
     SPECIMEN_SINOGRAM,
     SPECIMEN_KSPACE,
+    SPECIMEN_SIGNAL,
     N_SPECIMENS
 };
 
@@ -46,7 +47,7 @@ struct specimen_fit {
 
 /* One for each task and kind of data that it takes, one with a grid where the first is without, and
  * those whose fields are looked at in a way of their own: distances, and even rays. */
-enum { N_SPECIMEN_FITS = 11 };
+enum { N_SPECIMEN_FITS = 12 };
 extern const struct specimen_fit specimen_fits[N_SPECIMEN_FITS];
 
 /* One of those of a kind, by number: any number will do. */
