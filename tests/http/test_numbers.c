@@ -61,28 +61,26 @@ static void add_beyond(struct tokens *t, const json_t *limit, double direction)
 
 static struct tokens tokens_for(const json_t *schema)
 {
-    static const char *const always[] = {
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "1e308",
-        "1e400",
-        "-1e308",
-        "9223372036854775808",
-        "18446744073709551616",
-        "-1",
-        "0",
-        "1.5",
-        "-9223372036854775809",
-        "null",
-        "true",
-        "\"1\"",
-        "[]",
-        "{}",
-        "0x10",
-        "1e",
-        "--1",
-    };
+    static const char *const always[] = {"NaN",
+                                         "Infinity",
+                                         "-Infinity",
+                                         "1e308",
+                                         "1e400",
+                                         "-1e308",
+                                         "9223372036854775808",
+                                         "18446744073709551616",
+                                         "-1",
+                                         "0",
+                                         "1.5",
+                                         "-9223372036854775809",
+                                         "null",
+                                         "true",
+                                         "\"1\"",
+                                         "[]",
+                                         "{}",
+                                         "0x10",
+                                         "1e",
+                                         "--1"};
     struct tokens t = {.n = 0};
     for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
         add(&t, always[i]);
@@ -141,7 +139,6 @@ static struct answer timed_send(const struct request *request)
     return a;
 }
 
-/* A problem whose first place is this one. */
 /* The number's place, or that of the whole array where none is known there. */
 static bool is_place(const char *named, const char *pointer)
 {
@@ -150,6 +147,7 @@ static bool is_place(const char *named, const char *pointer)
            (pointer[n] == '\0' || strcmp(pointer + n, "/0") == 0);
 }
 
+/* A problem whose first place is this one. */
 static void must_name(struct answer a, const char *pointer, const char *what)
 {
     json_t *problem = json_loadb((const char *)a.body.data, a.body.n, 0, NULL);
