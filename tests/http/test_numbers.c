@@ -61,29 +61,14 @@ static void add_beyond(struct tokens *t, const json_t *limit, double direction)
 
 static struct tokens tokens_for(const json_t *schema)
 {
-    static const char *const always[] = {"NaN",
-                                         "Infinity",
-                                         "-Infinity",
-                                         "1e308",
-                                         "1e400",
-                                         "-1e308",
-                                         "9223372036854775808",
-                                         "18446744073709551616",
-                                         "-1",
-                                         "0",
-                                         "1.5",
-                                         "-9223372036854775809",
-                                         "null",
-                                         "true",
-                                         "\"1\"",
-                                         "[]",
-                                         "{}",
-                                         "0x10",
-                                         "1e",
-                                         "--1"};
+    static const char always[] = "NaN Infinity -Infinity 1e308 1e400 -1e308 9223372036854775808 "
+                                 "18446744073709551616 -1 0 1.5 -9223372036854775809 null true "
+                                 "\"1\" [] {} 0x10 1e --1";
     struct tokens t = {.n = 0};
-    for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-        add(&t, always[i]);
+    char all[sizeof always], *rest = all;
+    memcpy(all, always, sizeof always);
+    for (char *one; (one = strsep(&rest, " "));)
+        add(&t, one);
     add_beyond(&t, json_object_get(schema, "minimum"), -1);
     add_beyond(&t, json_object_get(schema, "exclusiveMinimum"), 0);
     add_beyond(&t, json_object_get(schema, "maximum"), 1);
