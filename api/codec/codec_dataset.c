@@ -40,7 +40,7 @@ enum status codec_dataset_kind(const struct http_request *r, char out[KIND_SIZE]
     if (!is_known)
         return problem_add(problems, STATUS_INVALID, "/kind",
                            "'kind' must be one of image, volume, shape, views, sinogram, kspace, "
-                           "got \"%.40s\"",
+                           "signal, got \"%.40s\"",
                            kind);
     if (kind && !kinds_find(kind))
         return problem_add(problems, STATUS_UNSUPPORTED, "/kind", "kind '%s' is not supported",

@@ -2,6 +2,7 @@
  * The theory of wide networks: kernels on grids, and what gradient descent makes of points.
  */
 #include <math.h>
+#include <string.h>
 
 #include "api/codec/codec_theory.h"
 #include "api/handlers/handlers.h"
@@ -36,18 +37,23 @@ static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel
     double *gram = mem_alloc_array(a->n * a->n, sizeof *gram);
     double *zeros = mem_alloc_array(a->n, sizeof *zeros);
     struct ntk_regression *r = NULL;
-    enum status status = x && gram && zeros ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    for (size_t i = 0; status == STATUS_OK && i < a->n; i++) {
-        x[i * d] = (double)(i % k->n) / (double)k->n;
+    enum status status = STATUS_NO_MEMORY;
+    if (!x || !gram || !zeros)
+        goto out;
+    for (size_t i = 0; i < a->n; i++) {
+        const size_t row = i / k->n;
+        x[i * d] = (double)(i - row * k->n) / (double)k->n;
         if (d == 2)
-            x[i * d + 1] = (double)(i / k->n) / (double)k->n;
+            x[i * d + 1] = (double)row / (double)k->n;
     }
-    if (status == STATUS_OK)
-        status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
+    status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
     if (status == STATUS_OK)
         status = ntk_regression_create(&r, a->n, gram, 1, zeros, err);
-    for (size_t i = 0; status == STATUS_OK && i < a->n; i++)
-        a->spectrum[i] = ntk_regression_eigenvalues(r)[i];
+    if (status == STATUS_OK)
+        memcpy(a->spectrum, ntk_regression_eigenvalues(r), a->n * sizeof *a->spectrum);
+out:
+    if (status == STATUS_NO_MEMORY)
+        error_status(err, status);
     ntk_regression_free(r);
     mem_free(x);
     mem_free(gram);

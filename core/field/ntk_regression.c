@@ -77,13 +77,12 @@ enum status ntk_regression_create(struct ntk_regression **out, size_t n, const d
     r->eigenvalues = mem_alloc_array(n, sizeof *r->eigenvalues);
     r->vectors = mem_alloc_array(n * n, sizeof *r->vectors);
     r->components = mem_alloc_array(n * n_channels, sizeof *r->components);
-    enum status status = r->eigenvalues && r->vectors && r->components
-                             ? STATUS_OK
-                             : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK) {
-        memcpy(r->vectors, kernel, n * n * sizeof *kernel);
-        status = eigenvectors((int)n, r->vectors, r->eigenvalues, err);
+    if (!r->eigenvalues || !r->vectors || !r->components) {
+        ntk_regression_free(r);
+        return error_status(err, STATUS_NO_MEMORY);
     }
+    memcpy(r->vectors, kernel, n * n * sizeof *kernel);
+    enum status status = eigenvectors((int)n, r->vectors, r->eigenvalues, err);
     if (status != STATUS_OK) {
         ntk_regression_free(r);
         return status;

@@ -52,11 +52,14 @@ enum status sample_signal(const struct sample_spec *spec, struct signal *out, st
                          LIMIT_SIGNAL_SAMPLES, n);
     struct signal s = {.n_samples = n, .channels = 1, .values = mem_alloc_floats(n)};
     float *samples = mem_alloc_floats(2 * n);
-    enum status status = s.values && samples ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK) {
-        draw_spectrum(spec, n, samples);
-        status = transform(n, samples, err);
+    enum status status = STATUS_NO_MEMORY;
+    if (!s.values || !samples) {
+        mem_free(samples);
+        signal_deinit(&s);
+        return error_status(err, status);
     }
+    draw_spectrum(spec, n, samples);
+    status = transform(n, samples, err);
     if (status != STATUS_OK) {
         mem_free(samples);
         signal_deinit(&s);

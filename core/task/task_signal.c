@@ -63,9 +63,9 @@ static enum status divide(struct task_signal *t, struct error *err)
     }
     enum status status = hold(&t->spec, n, held, err);
     size_t n_listed = 0;
-    for (uint8_t set = 0; set < N_SETS; set++) {
+    for (int set = 0; set < N_SETS; set++) {
         for (size_t i = 0; i < n; i++)
-            if (held[i] == set)
+            if ((int)held[i] == set)
                 t->order[n_listed++] = (uint32_t)i;
         if (set == SET_TRAIN)
             t->task.n_samples = n_listed;

@@ -176,7 +176,7 @@ static void bad_bodies_are_refused_at_their_place(void **state)
     } cases[] = {
         {",\"colour\":1", "/colour", STATUS_INVALID},
         {",\"a/b\":1", "/a~1b", STATUS_INVALID},
-        {",\"task\":\"signal\"", "/task", STATUS_UNSUPPORTED},
+        {",\"task\":\"signal\"", "/task", STATUS_INVALID},
         {",\"task\":\"volume\"", "/task", STATUS_INVALID},
         {",\"task\":\"photo\"", "/task", STATUS_INVALID},
         {",\"task\":null", "/task", STATUS_INVALID},

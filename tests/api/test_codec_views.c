@@ -36,10 +36,10 @@ static bool is_null_at(const json_t *value, const char *name)
 }
 
 static const char *const job_members[] = {
-    "id",         "task",     "status",      "phase",          "progress",
-    "step",       "steps",    "eta_seconds", "queue_position", "attempt",
-    "dataset_id", "field_id", "metrics",     "stopped_by",     "error",
-    "spec",       "labels",   "created_at",  "started_at",     "finished_at",
+    "id",         "task",        "status",         "phase",   "progress",   "step",
+    "steps",      "eta_seconds", "queue_position", "attempt", "dataset_id", "field_id",
+    "metrics",    "stopped_by",  "error",          "spec",    "labels",     "created_at",
+    "started_at", "finished_at", "sweep_id",
 };
 
 static char spec_text[] = "{\"task\":\"image\"}", labels_text[] = "{\"series\":\"kodak\"}";

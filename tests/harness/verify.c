@@ -67,9 +67,11 @@ static void check_dataset(struct verifier *v, const struct service *s, size_t i)
 static void check_weights(struct verifier *v, const struct service *s, const char *id,
                           const json_t *field)
 {
-    const bool is_flat = json_integer_value(json_object_get(field, "n_inputs")) == 2;
-    const char *points = is_flat ? "{\"coords\":[[0.5,0.5],[0.1,0.9]],\"frame\":\"unit\"}"
-                                 : "{\"coords\":[[0.5,0.5,0.5],[0.1,0.9,0]],\"frame\":\"unit\"}";
+    static const char *const some[] = {
+        "{\"coords\":[[0.5],[0.1]],\"frame\":\"unit\"}",
+        "{\"coords\":[[0.5,0.5],[0.1,0.9]],\"frame\":\"unit\"}",
+        "{\"coords\":[[0.5,0.5,0.5],[0.1,0.9,0]],\"frame\":\"unit\"}"};
+    const char *points = some[json_integer_value(json_object_get(field, "n_inputs")) - 1];
     char hash[SHA256_TEXT_SIZE];
     struct answer a = get(v, s, "/v1/fields", id, "/weights");
     assert_int_equal(a.status, 200);
