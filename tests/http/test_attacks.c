@@ -19,6 +19,7 @@
 
 static struct service service;
 static char dataset[ID_TEXT], job[ID_TEXT], field[ID_TEXT];
+static char sweep[ID_TEXT];
 static char solid[ID_TEXT]; /* a field of three dimensions */
 static size_t content_bytes;
 
@@ -41,6 +42,14 @@ static int start(void **state)
     snprintf(field, sizeof(field), "%s", member_text(done, "field_id"));
     json_decref(done);
     make_solid(&service, solid);
+    char body[256];
+    snprintf(body, sizeof(body),
+             "{\"dataset_ids\":[\"%s\"],\"base\":{\"train\":{\"steps\":1}},"
+             "\"grid\":{\"/train/seed\":[1]}}",
+             dataset);
+    json_t *made = answer_json(service_post_json(&service, "/v1/sweeps", body), 202);
+    snprintf(sweep, sizeof(sweep), "%s", member_text(made, "id"));
+    json_decref(made);
     return 0;
 }
 
@@ -241,6 +250,7 @@ static void make_path(const char *pattern, char *out, size_t size)
     const bool is_solid =
         strstr(pattern, "/slice") || strstr(pattern, "/mesh") || strstr(pattern, "/volume");
     const char *id = strstr(pattern, "/jobs/")     ? job
+                     : strstr(pattern, "/sweeps/") ? sweep
                      : is_solid                    ? solid
                      : strstr(pattern, "/fields/") ? field
                                                    : dataset;

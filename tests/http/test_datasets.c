@@ -151,15 +151,6 @@ static void bad_uploads_are_refused_and_nothing_is_kept(void **state)
     bytes_free(&npy);
 }
 
-static void kinds_of_later_versions_are_called_unsupported(void **state)
-{
-    (void)state;
-    json_t *problem = answer_json(upload("?kind=signal", NULL, picture.data, picture.n), 422);
-    const char *type = member_text(problem, "type");
-    assert_string_equal(type + strlen(type) - 12, "/unsupported");
-    json_decref(problem);
-}
-
 static void content_is_the_original_bytes_with_ranges_and_entity_tag(void **state)
 {
     (void)state;
@@ -271,7 +262,6 @@ int main(void)
         cmocka_unit_test(upload_takes_one_multipart_part_named_file),
         cmocka_unit_test(an_array_needs_its_kind),
         cmocka_unit_test(bad_uploads_are_refused_and_nothing_is_kept),
-        cmocka_unit_test(kinds_of_later_versions_are_called_unsupported),
         cmocka_unit_test(content_is_the_original_bytes_with_ranges_and_entity_tag),
         cmocka_unit_test(preview_is_a_png_of_the_width_asked_for),
         cmocka_unit_test(list_is_newest_first_and_pages_do_not_shift),
