@@ -1,10 +1,10 @@
 /*
  * farfield: the program.  Wiring only, and the only file that sees every storey.
  *
- *   serve     store ─► field cache ─► compute ─► calibrator ─► events ─► supervisor ─► http, and
- * back at SIGTERM worker    one job in a process of its own; started by the supervisor, not by
- * people sample    data that the project makes itself token     who may use the service where
- * others can reach it
+ * serve: store, field cache, compute, calibrator, events, supervisor, http, in this order, and back
+ * at SIGTERM.  worker: one job in a process of its own; started by the supervisor, not by people.
+ * sample: data that the project makes itself.  token: who may use the service where others can
+ * reach it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,6 +256,23 @@ static int serve(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+/* OpenBLAS starts its threads while the program is loaded: they would take the signals that main
+ * waits for, and end the service by them, and compute beside the pool.  How many it starts it asks
+ * the environment alone, so the program is loaded once more.  (Workers are started with it.)
+ * argv: main's. */
+static void load_without_blas_threads(char **argv)
+{
+    static const char variable[] = "OPENBLAS_NUM_THREADS";
+    const char *asked = getenv(variable);
+    if (asked && strcmp(asked, "1") == 0) {
+        prctl(PR_SET_NAME, "farfield"); /* for ps: it was started as /proc/self/exe */
+        return;
+    }
+    if (setenv(variable, "1", 1) == 0)
+        execv("/proc/self/exe", argv);
+    log_event(LOG_WARN, "OpenBLAS keeps its threads", LOG_TEXT("error", strerror(errno)), LOG_END);
+}
+
 static int command_serve(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -263,6 +281,7 @@ static int command_serve(int argc, char **argv)
             return EXIT_SUCCESS;
         }
     }
+    load_without_blas_threads(argv - 2); /* "farfield", "serve" */
     return serve(argc, argv);
 }
 
