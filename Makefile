@@ -45,7 +45,7 @@ LIBS_server = $(shell pkg-config --libs libmicrohttpd sqlite3 libsodium libsecco
 LIBS_api    = $(shell pkg-config --libs jansson)
 
 sources  = $(sort $(foreach d,$1,$(wildcard $d/*.c $d/*/*.c)))
-core    := $(patsubst %.c,$O/%.o,$(call sources,core)) $O/core/sample/font.bin.o
+core    := $(patsubst %.c,$O/%.o,$(call sources,core)) $O/core/sample/font.bin.o $O/core/plot/plot_font.bin.o
 server  := $(patsubst %.c,$O/%.o,$(filter-out server/main.c,$(call sources,server))) \
            $(patsubst %,$O/%.bin.o,$(sort $(wildcard migrations/*.sql)))
 api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
@@ -111,9 +111,12 @@ READ_ONLY := objcopy --rename-section .data=.rodata,alloc,load,readonly,data,con
 $O/%.bin.o: %
 	@mkdir -p $(@D)
 	$(LD) -r -b binary -z noexecstack -o $@ $< && $(READ_ONLY) $@
-$O/core/sample/font.bin.o: /usr/share/fonts/truetype/dejavu/DejaVuSerif-Bold.ttf
+dejavu := /usr/share/fonts/truetype/dejavu
+$O/core/sample/font.bin.o: $(dejavu)/DejaVuSerif-Bold.ttf
+$O/core/plot/plot_font.bin.o: $(dejavu)/DejaVuSans.ttf
+$O/core/sample/font.bin.o $O/core/plot/plot_font.bin.o: $O/%.bin.o:
 	@mkdir -p $(@D)
-	cp $< $(@D)/font && cd $(@D) && $(LD) -r -b binary -z noexecstack -o font.bin.o font && $(READ_ONLY) font.bin.o
+	cp $< $O/$* && cd $(@D) && $(LD) -r -b binary -z noexecstack -o $(@F) $(*F) && $(READ_ONLY) $(@F)
 
 # A test links its own storey and those below it, nothing above: a core file that calls upward does not link.
 $(tests) $(benches) $(bench_precision) $(bench_peer): LIBS_test = $(shell pkg-config --libs cmocka libcurl)
