@@ -7,6 +7,7 @@
 #include "api/codec/codec_args.h"
 #include "api/codec/codec_job.h"
 #include "api/handlers/handlers.h"
+#include "api/handlers/job_plot.h"
 #include "api/handlers/job_view.h"
 #include "api/handlers/reply.h"
 #include "api/service.h"
@@ -144,15 +145,17 @@ static bool split_keys(const char *text, char storage[][METRIC_KEY_SIZE], const 
 
 void jobs_metrics(void *context, const struct http_request *request, struct http_response *response)
 {
-    static const char *const known[] = {"keys", "since_step", NULL};
+    static const char *const known[] = {"keys", "since_step", "format", "width", "height", NULL};
     const struct service *service = context;
     char storage[METRIC_KEYS_MAX][METRIC_KEY_SIZE];
     const char *keys[METRIC_KEYS_MAX];
     size_t n_keys = 0;
     uint64_t since = 0;
+    struct form_query form = {0};
     struct problem_list problems = {0};
     const char *list = http_query(request, "keys");
-    codec_args_known(request, known, &problems);
+    if (!plot_form_or_reply(request, response, FORM_PNG + 1, known, &form))
+        return;
     codec_args_integer(request, "since_step", 0, LIMIT_STEPS, &since, &problems);
     if (list && !split_keys(list, storage, keys, &n_keys))
         problem_add(&problems, STATUS_INVALID, "/keys",
@@ -168,10 +171,13 @@ void jobs_metrics(void *context, const struct http_request *request, struct http
     struct error err = {0};
     struct metric_series series = {0};
     int64_t after = http_query(request, "since_step") ? (int64_t)since : -1;
-    if (store_job_metrics(service->store, row.id, keys, n_keys, after, &series, &err) == STATUS_OK)
-        reply_json_tagged(request, response, codec_job_series(&series));
-    else
+    if (store_job_metrics(service->store, row.id, keys, n_keys, after, &series, &err) != STATUS_OK)
         reply_error(request, response, &err);
+    else if (form.form == FORM_PNG)
+        job_plot_reply(request, response, &form, &row, &series, n_keys);
+    else
+        reply_json_tagged(request, response, codec_job_series(&series));
+    http_response_header(response, "Vary", "Accept");
     metric_series_deinit(&series);
     job_row_deinit(&row);
 }

@@ -1,12 +1,12 @@
 /*
- * Sweeps: list, read as JSON or CSV, cancel.
+ * Sweeps: list, read as JSON, CSV or a plot, cancel.
  */
 #include <string.h>
 
-#include "api/codec/codec_args.h"
 #include "api/codec/codec_sweep.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/sweep_plot.h"
 #include "api/service.h"
 #include "core/base/mem.h"
 #include "server/jobs/job_events.h"
@@ -77,21 +77,19 @@ static void reply_csv(const struct http_request *request, struct http_response *
 
 void sweeps_get(void *context, const struct http_request *request, struct http_response *response)
 {
-    static const char *const offers[] = {"application/json", "text/csv", NULL};
+    static const char *const known[] = {"format", "width", "height", NULL};
+    struct form_query form = {.width = 800, .height = 520};
     struct sweep_row row = {0};
     struct sweep_jobs jobs = {0};
-    size_t offer;
-    if (!codec_accept(http_header(request, "Accept"), offers, &offer)) {
-        problem_respond_status(request, 406, "the answer can be application/json or text/csv",
-                               response);
+    if (!plot_form_or_reply(request, response, N_FORMS, known, &form) ||
+        !get_sweep_or_reply(context, request, response, &row, &jobs))
         return;
-    }
-    if (!get_sweep_or_reply(context, request, response, &row, &jobs))
-        return;
-    if (offer == 0)
+    if (form.form == FORM_JSON)
         reply_sweep(request, response, &row, &jobs);
-    else
+    else if (form.form == FORM_CSV)
         reply_csv(request, response, &row, &jobs);
+    else
+        sweep_plot_reply(request, response, &form, &row, &jobs);
     http_response_header(response, "Vary", "Accept");
     sweep_jobs_deinit(&jobs);
     sweep_row_deinit(&row);

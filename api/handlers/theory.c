@@ -7,9 +7,19 @@
 #include "api/codec/codec_theory.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/theory_plot.h"
 #include "api/service.h"
 #include "core/base/mem.h"
 #include "core/field/ntk_regression.h"
+
+/* Both answers can be drawn, two panels beside each other. */
+static bool read_form_or_reply(const struct http_request *request, struct http_response *response,
+                               struct form_query *form)
+{
+    static const char *const known[] = {"format", "width", "height", NULL};
+    *form = (struct form_query){.width = 1200, .height = 520};
+    return plot_form_or_reply(request, response, FORM_PNG + 1, known, form);
+}
 
 static bool read_body_or_reply(const struct service *service, const struct http_request *request,
                                struct http_response *response, json_t **out)
@@ -105,23 +115,19 @@ static json_t *answer_json(const struct theory_kernel *k, const struct kernel_an
                      k->theory.network_json);
 }
 
-static enum status answer_kernel(const struct theory_kernel *k, json_t **out, struct error *err)
+/* a: [n] or [n, n] of it, to be released in any case. */
+static enum status find_kernel(const struct theory_kernel *k, struct kernel_answer *a,
+                               struct error *err)
 {
     const struct theory *t = &k->theory;
-    struct kernel_answer a = {.n = k->n_dims == 2 ? k->n * k->n : k->n};
-    a.kernel = mem_alloc_array(a.n, sizeof *a.kernel);
-    a.spectrum = mem_alloc_array(a.n, sizeof *a.spectrum);
-    enum status status = a.kernel && a.spectrum ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK)
-        status =
-            ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n, false, a.kernel, err);
-    if (status == STATUS_OK)
-        status = find_spectrum(k, &a, err);
-    if (status == STATUS_OK)
-        *out = answer_json(k, &a);
-    mem_free(a.kernel);
-    mem_free(a.spectrum);
-    return status;
+    a->n = k->n_dims == 2 ? k->n * k->n : k->n;
+    a->kernel = mem_alloc_array(a->n, sizeof *a->kernel);
+    a->spectrum = mem_alloc_array(a->n, sizeof *a->spectrum);
+    if (!a->kernel || !a->spectrum)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status =
+        ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n, false, a->kernel, err);
+    return status == STATUS_OK ? find_spectrum(k, a, err) : status;
 }
 
 void theory_kernel(void *context, const struct http_request *request,
@@ -129,17 +135,24 @@ void theory_kernel(void *context, const struct http_request *request,
 {
     const struct service *service = context;
     struct theory_kernel k = {0};
+    struct kernel_answer a = {0};
+    struct form_query form;
     struct problem_list problems = {0};
     struct error err = {0};
-    json_t *body = NULL, *answer = NULL;
-    if (!read_body_or_reply(service, request, response, &body))
+    json_t *body = NULL;
+    if (!read_form_or_reply(request, response, &form) ||
+        !read_body_or_reply(service, request, response, &body))
         return;
     if (codec_theory_kernel(body, &k, &problems) != STATUS_OK)
         reply_problems(request, response, &problems);
-    else if (answer_kernel(&k, &answer, &err) != STATUS_OK)
+    else if (find_kernel(&k, &a, &err) != STATUS_OK)
         reply_error(request, response, &err);
+    else if (form.form == FORM_PNG)
+        theory_plot_kernel(request, response, &form, &k, a.kernel, a.spectrum);
     else
-        reply_json(request, response, 200, answer);
+        reply_json(request, response, 200, answer_json(&k, &a));
+    mem_free(a.kernel);
+    mem_free(a.spectrum);
     theory_deinit(&k.theory);
     json_decref(body);
 }
@@ -177,24 +190,30 @@ static enum status solve(struct solution *s, struct error *err)
     return status;
 }
 
-/* f(t) of one set: the start and what was learned.  NULL and an error, or NULL alone when out of
- * memory. */
-static json_t *predict(const struct solution *s, double t, size_t m, const double *kernel,
-                       const double *start, struct error *err)
+/* f(t) of one set, into values: the start and what was learned. */
+static enum status predict(const struct solution *s, double t, size_t m, const double *kernel,
+                           const double *start, struct error *err)
 {
-    const size_t n_channels = s->question->n_channels;
-    if (ntk_regression_predict(s->regression, t, m, kernel, s->values, err) != STATUS_OK)
-        return NULL;
-    for (size_t i = 0; i < m * n_channels; i++)
+    enum status status = ntk_regression_predict(s->regression, t, m, kernel, s->values, err);
+    for (size_t i = 0; status == STATUS_OK && i < m * s->question->n_channels; i++)
         s->values[i] += start[i];
-    return codec_theory_rows(s->values, m, n_channels);
+    return status;
+}
+
+/* The same as JSON.  NULL and an error, or NULL alone when out of memory. */
+static json_t *prediction_json(const struct solution *s, double t, size_t m, const double *kernel,
+                               const double *start, struct error *err)
+{
+    return predict(s, t, m, kernel, start, err) == STATUS_OK
+               ? codec_theory_rows(s->values, m, s->question->n_channels)
+               : NULL;
 }
 
 static json_t *answer_at(const struct solution *s, double t, struct error *err)
 {
     const struct theory_regression *q = s->question;
-    json_t *train = predict(s, t, q->n_train, s->train_kernel, q->train_start, err);
-    json_t *test = predict(s, t, q->n_test, s->test_kernel, q->test_start, err);
+    json_t *train = prediction_json(s, t, q->n_train, s->train_kernel, q->train_start, err);
+    json_t *test = prediction_json(s, t, q->n_test, s->test_kernel, q->test_start, err);
     ntk_regression_components(s->regression, t, s->values);
     return json_pack("{s:o, s:o, s:o, s:o}", "time",
                      isinf(t) ? json_string("infinity") : json_real(t), "train", train, "test",
@@ -215,23 +234,73 @@ static json_t *answer_regression(const struct solution *s, struct error *err)
                      "encoding", q->theory.encoding_json, "network", q->theory.network_json);
 }
 
+/* Curves go through the test points where there are any. */
+static enum status find_curves(const struct solution *s, struct theory_curves *c, struct error *err)
+{
+    const struct theory_regression *q = s->question;
+    const bool has_test = q->n_test > 0;
+    const double *kernel = has_test ? s->test_kernel : s->train_kernel;
+    const double *start = has_test ? q->test_start : q->train_start;
+    c->n = has_test ? q->n_test : q->n_train;
+    c->x = has_test ? q->test_x : q->train_x;
+    const size_t n = c->n * q->n_channels, n_residual = q->n_train * q->n_channels;
+    c->predictions = mem_alloc_array(q->n_times * n, sizeof *c->predictions);
+    c->residual = mem_alloc_array(q->n_times * n_residual, sizeof *c->residual);
+    if (!c->predictions || !c->residual)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < q->n_times; i++) {
+        const enum status status = predict(s, q->times[i], c->n, kernel, start, err);
+        if (status != STATUS_OK)
+            return status;
+        memcpy(c->predictions + i * n, s->values, n * sizeof *s->values);
+        ntk_regression_components(s->regression, q->times[i], c->residual + i * n_residual);
+    }
+    return STATUS_OK;
+}
+
+static void reply_plot(const struct http_request *request, struct http_response *response,
+                       const struct form_query *form, const struct solution *s)
+{
+    struct theory_curves curves = {0};
+    struct error err = {0};
+    if (find_curves(s, &curves, &err) == STATUS_OK)
+        theory_plot_regression(request, response, form, s->question, &curves);
+    else
+        reply_error(request, response, &err);
+    mem_free(curves.predictions);
+    mem_free(curves.residual);
+}
+
+/* Before it is solved: false if that is not of use. */
+static bool can_answer_or_reply(const struct http_request *request, struct http_response *response,
+                                const struct form_query *form, const struct theory_regression *q)
+{
+    return form->form != FORM_PNG || theory_plot_can_or_reply(request, response, q);
+}
+
 void theory_regression(void *context, const struct http_request *request,
                        struct http_response *response)
 {
     const struct service *service = context;
     struct theory_regression question = {0};
     struct solution s = {.question = &question};
+    struct form_query form;
     struct problem_list problems = {0};
     struct error err = {0};
     json_t *body = NULL;
-    if (!read_body_or_reply(service, request, response, &body))
+    if (!read_form_or_reply(request, response, &form) ||
+        !read_body_or_reply(service, request, response, &body))
         return;
-    if (codec_theory_regression(body, &question, &problems) != STATUS_OK)
+    if (codec_theory_regression(body, &question, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
-    else if (solve(&s, &err) != STATUS_OK)
-        reply_error(request, response, &err);
-    else
-        reply_json(request, response, 200, answer_regression(&s, &err));
+    } else if (can_answer_or_reply(request, response, &form, &question)) {
+        if (solve(&s, &err) != STATUS_OK)
+            reply_error(request, response, &err);
+        else if (form.form == FORM_PNG)
+            reply_plot(request, response, &form, &s);
+        else
+            reply_json(request, response, 200, answer_regression(&s, &err));
+    }
     ntk_regression_free(s.regression);
     mem_free(s.train_kernel);
     mem_free(s.test_kernel);

@@ -29,7 +29,8 @@ struct look curves_look(const struct plot_panel *p, size_t series)
     }
     look.color = palette_kind(number);
     look.marker = number % N_MARKERS;
-    const double *dash = dashes[number / PALETTE_KINDS % N_DASHES];
+    const size_t round = number / PALETTE_KINDS + (p->series[series].style == PLOT_DASHES);
+    const double *dash = dashes[round % N_DASHES];
     look.dash[0] = dash[0];
     look.dash[1] = dash[1];
     return look;

@@ -42,7 +42,7 @@ static void draw_sample(const struct drawing *d, const struct plot_panel *p, siz
     const struct point line[] = {at, {at.x + SAMPLE_WIDTH * unit, at.y}};
     if (s->style != PLOT_MARKERS)
         canvas_line(d->canvas, line, 2, 1.8 * unit, dash[0] > 0 ? dash : NULL, look.color);
-    if (s->style != PLOT_LINE)
+    if (s->style > PLOT_DASHES)
         curves_marker(d, (struct point){at.x + SAMPLE_WIDTH / 2 * unit, at.y}, &look);
 }
 

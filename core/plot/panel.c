@@ -43,8 +43,11 @@ struct scale panel_x_scale(const struct plot_panel *p)
         return category_scale(&p->x);
     for (size_t i = 0; i < p->n_series; i++) {
         range_add(&r, p->x.scale, p->series[i].x, p->series[i].n);
-        pad = p->series[i].style == PLOT_LINE ? fmax(pad, 0.01) : 0.04;
+        pad = p->series[i].style <= PLOT_DASHES ? fmax(pad, 0.01) : 0.04;
     }
+    const double ends[] = {p->x.from, p->x.to};
+    if (p->x.from < p->x.to)
+        range_add(&r, p->x.scale, ends, 2);
     return scale_of_range(p->x.scale, &r, pad);
 }
 
@@ -57,12 +60,15 @@ struct scale panel_y_scale(const struct plot_panel *p)
         const struct plot_series *s = &p->series[i];
         range_add(&r, p->y.scale, s->y, s->n);
         for (size_t k = 0; s->spread && k < s->n; k++) {
-            const double ends[] = {s->y[k] - s->spread[k], s->y[k] + s->spread[k]};
-            range_add(&r, p->y.scale, ends + 1, 1);
+            const double bar[] = {s->y[k] - s->spread[k], s->y[k] + s->spread[k]};
+            range_add(&r, p->y.scale, bar + 1, 1);
             if (p->y.scale == SCALE_LINEAR)
-                range_add(&r, p->y.scale, ends, 1);
+                range_add(&r, p->y.scale, bar, 1);
         }
     }
+    const double ends[] = {p->y.from, p->y.to};
+    if (p->y.from < p->y.to)
+        range_add(&r, p->y.scale, ends, 2);
     return scale_of_range(p->y.scale, &r, 0.05);
 }
 

@@ -30,9 +30,10 @@ struct plot_axis {
     size_t n_categories;
     const double *marks; /* values that ticks stand at, if there are any; else they are chosen */
     size_t n_marks;
+    double from, to; /* what the scale reaches at least; both 0: only what the numbers ask for */
 };
 
-enum plot_style { PLOT_LINE, PLOT_LINE_AND_MARKERS, PLOT_MARKERS };
+enum plot_style { PLOT_LINE, PLOT_DASHES, PLOT_LINE_AND_MARKERS, PLOT_MARKERS };
 
 struct plot_series {
     const char *name; /* in the legend; NULL: not there */

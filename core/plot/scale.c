@@ -107,7 +107,7 @@ void tick_text(char out[TICK_TEXT], double value, int digits)
     char text[TICK_TEXT], number[TICK_TEXT] = "";
     const double size = fabs(value);
     if (value == 0 || !isfinite(value) || (size >= 0.99999e-3 && size < 1e5)) {
-        snprintf(text, sizeof text, "%.*g", digits < 5 && size >= 1e4 ? 5 : digits, value);
+        snprintf(text, sizeof text, "%.*g", digits < 5 && size >= 1e3 ? 5 : digits, value);
         with_minus(out, text);
         return;
     }

@@ -1,0 +1,297 @@
+#include "api/handlers/theory_plot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/handlers/plot_words.h"
+#include "api/handlers/reply.h"
+#include "core/base/mem.h"
+
+enum { TITLE_SIZE = 200, SETTINGS_SIZE = 400, TIME_SIZE = 32 };
+
+/* The line below a title: both objects as they were filled in. */
+static void write_settings(const struct theory *t, char out[SETTINGS_SIZE])
+{
+    char encoding[200], network[160];
+    plot_words_object(t->encoding_json, encoding, sizeof encoding);
+    plot_words_object(t->network_json, network, sizeof network);
+    snprintf(out, SETTINGS_SIZE, "Encoding: %s. Network: %s.", encoding, network);
+}
+
+static void no_memory(const struct http_request *request, struct http_response *response)
+{
+    struct error err = {0};
+    error_status(&err, STATUS_NO_MEMORY);
+    reply_error(request, response, &err);
+}
+
+/* --- kernels --- */
+
+static void plot_line_kernel(const struct http_request *request, struct http_response *response,
+                             struct plot *p, const struct theory_kernel *k, const double *kernel,
+                             const double *spectrum)
+{
+    const bool is_stationary = encoding_is_stationary(k->theory.encoding);
+    /* The spectrum of a real row is even: half of it says all. */
+    const size_t n_shown = is_stationary ? k->n / 2 + 1 : k->n;
+    double *offsets = mem_alloc_array(k->n, sizeof *offsets);
+    double *numbers = mem_alloc_array(n_shown, sizeof *numbers);
+    for (size_t i = 0; offsets && i < k->n; i++)
+        offsets[i] = (double)i / (double)k->n;
+    for (size_t i = 0; numbers && i < n_shown; i++)
+        numbers[i] = is_stationary ? (double)i : (double)(i + 1);
+    const struct plot_series row = {
+        .n = k->n, .x = offsets, .y = kernel, .style = PLOT_LINE_AND_MARKERS};
+    const struct plot_series eigenvalues = {
+        .n = n_shown, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    const struct plot_panel panels[] = {
+        {.title = "Kernel",
+         .x = {.label = "offset (sides of the domain)"},
+         .y = {.label = "kernel"},
+         .n_series = 1,
+         .series = &row},
+        {.title = is_stationary ? "Spectrum" : "Eigenvalues",
+         .x = {.label = is_stationary ? "frequency (cycles per side)" : "component"},
+         .y = {.label = "eigenvalue", .scale = SCALE_LOG},
+         .n_series = 1,
+         .series = &eigenvalues},
+    };
+    p->n_panels = 2;
+    p->panels = panels;
+    if (offsets && numbers)
+        plot_reply(request, response, p);
+    else
+        no_memory(request, response);
+    mem_free(offsets);
+    mem_free(numbers);
+}
+
+/* Frequency 0 goes to the middle, as n / 2. */
+static void centre(size_t n, const double *spectrum, double *out)
+{
+    for (size_t row = 0; row < n; row++)
+        for (size_t column = 0; column < n; column++)
+            out[(row + n / 2) % n * n + (column + n / 2) % n] = spectrum[row * n + column];
+}
+
+static void plot_plane_kernel(const struct http_request *request, struct http_response *response,
+                              struct plot *p, const struct theory_kernel *k, const double *kernel,
+                              const double *spectrum)
+{
+    const bool is_stationary = encoding_is_stationary(k->theory.encoding);
+    const size_t n = k->n;
+    const double half_step = 0.5 / (double)n, least = -(double)(n / 2) - 0.5;
+    double *middle = mem_alloc_array(n * n, sizeof *middle); /* the spectrum or its numbers */
+    if (!middle) {
+        no_memory(request, response);
+        return;
+    }
+    if (is_stationary)
+        centre(n, spectrum, middle);
+    for (size_t i = 0; !is_stationary && i < n * n; i++)
+        middle[i] = (double)(i + 1);
+    const struct plot_image image = {
+        n, n, kernel, -half_step, 1 - half_step, -half_step, 1 - half_step, "kernel", SCALE_LINEAR};
+    const struct plot_image frequencies = {
+        n, n, middle, least, least + (double)n, least, least + (double)n, "eigenvalue", SCALE_LOG};
+    const struct plot_series falling = {
+        .n = n * n, .x = middle, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    const struct plot_panel offsets = {.title = "Kernel",
+                                       .x = {.label = "offset along x (sides of the domain)"},
+                                       .y = {.label = "offset along y"},
+                                       .image = &image};
+    const struct plot_panel spectra = {.title = "Spectrum",
+                                       .x = {.label = "frequency along x (cycles per side)"},
+                                       .y = {.label = "frequency along y"},
+                                       .image = &frequencies};
+    const struct plot_panel eigenvalues = {.title = "Eigenvalues",
+                                           .x = {.label = "component"},
+                                           .y = {.label = "eigenvalue", .scale = SCALE_LOG},
+                                           .n_series = 1,
+                                           .series = &falling};
+    const struct plot_panel panels[] = {offsets, is_stationary ? spectra : eigenvalues};
+    p->n_panels = 2;
+    p->panels = panels;
+    plot_reply(request, response, p);
+    mem_free(middle);
+}
+
+void theory_plot_kernel(const struct http_request *request, struct http_response *response,
+                        const struct form_query *form, const struct theory_kernel *k,
+                        const double *kernel, const double *spectrum)
+{
+    char title[TITLE_SIZE], settings[SETTINGS_SIZE];
+    struct plot p = {.width = form->width, .height = form->height};
+    const char *type = json_string_value(json_object_get(k->theory.encoding_json, "type"));
+    snprintf(title, sizeof title, "Neural tangent kernel, encoding %s, n = %zu", type ? type : "",
+             k->n);
+    write_settings(&k->theory, settings);
+    p.title = title;
+    p.settings = settings;
+    if (k->n_dims == 2)
+        plot_plane_kernel(request, response, &p, k, kernel, spectrum);
+    else
+        plot_line_kernel(request, response, &p, k, kernel, spectrum);
+}
+
+/* --- regression --- */
+
+bool theory_plot_can_or_reply(const struct http_request *request, struct http_response *response,
+                              const struct theory_regression *q)
+{
+    struct problem_list problems = {0};
+    if (q->n_dims == 1)
+        return true;
+    problem_add(&problems, STATUS_UNSUPPORTED, "/train/x",
+                "a plot shows predictions along one coordinate, these points have %zu: ask for "
+                "application/json",
+                q->n_dims);
+    return reply_problems(request, response, &problems);
+}
+
+struct place {
+    double x;
+    size_t i;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *p = a, *q = b;
+    return p->x < q->x ? -1 : p->x > q->x ? 1 : p->i < q->i ? -1 : 1;
+}
+
+/* What the panels of a regression are made of.  Sizes: T times, n points of curves, m training
+ * points, C channels. */
+struct sheet {
+    struct place *order;                   /* [n] */
+    double *x, *components, *y, *residual; /* [n], [m], [T, C, n], [T, m] */
+    double *train_y;                       /* [C, m] */
+    char (*names)[TIME_SIZE];              /* [T] */
+    struct plot_series *curves, *decays;   /* [T C + C], [T] */
+};
+
+static void sheet_deinit(struct sheet *s)
+{
+    mem_free(s->order);
+    mem_free(s->x);
+    mem_free(s->components);
+    mem_free(s->y);
+    mem_free(s->residual);
+    mem_free(s->train_y);
+    mem_free(s->names);
+    mem_free(s->curves);
+    mem_free(s->decays);
+}
+
+static bool sheet_alloc(struct sheet *s, const struct theory_regression *q, size_t n)
+{
+    const size_t n_times = q->n_times, n_channels = q->n_channels, m = q->n_train;
+    s->order = mem_alloc_array(n, sizeof *s->order);
+    s->x = mem_alloc_array(n, sizeof *s->x);
+    s->components = mem_alloc_array(m, sizeof *s->components);
+    s->y = mem_alloc_array(n_times * n_channels * n, sizeof *s->y);
+    s->residual = mem_alloc_array(n_times * m, sizeof *s->residual);
+    s->train_y = mem_alloc_array(n_channels * m, sizeof *s->train_y);
+    s->names = mem_alloc_array(n_times, sizeof *s->names);
+    s->curves = mem_alloc_array((n_times + 1) * n_channels, sizeof *s->curves);
+    s->decays = mem_alloc_array(n_times, sizeof *s->decays);
+    return s->order && s->x && s->components && s->y && s->residual && s->train_y && s->names &&
+           s->curves && s->decays;
+}
+
+/* Curves go from left to right, channel by channel; residuals are sizes over all channels. */
+static void sheet_fill(struct sheet *s, const struct theory_regression *q,
+                       const struct theory_curves *c)
+{
+    const size_t n_channels = q->n_channels, m = q->n_train;
+    for (size_t i = 0; i < c->n; i++)
+        s->order[i] = (struct place){c->x[i], i};
+    qsort(s->order, c->n, sizeof *s->order, compare_places);
+    for (size_t i = 0; i < c->n; i++)
+        s->x[i] = s->order[i].x;
+    for (size_t i = 0; i < m; i++)
+        s->components[i] = (double)(i + 1);
+    for (size_t t = 0; t < q->n_times; t++) {
+        for (size_t channel = 0; channel < n_channels; channel++)
+            for (size_t i = 0; i < c->n; i++)
+                s->y[(t * n_channels + channel) * c->n + i] =
+                    c->predictions[(t * c->n + s->order[i].i) * n_channels + channel];
+        for (size_t i = 0; i < m; i++) {
+            double sum = 0;
+            for (size_t channel = 0; channel < n_channels; channel++)
+                sum = hypot(sum, c->residual[(t * m + i) * n_channels + channel]);
+            s->residual[t * m + i] = sum;
+        }
+        snprintf(s->names[t], TIME_SIZE, "%.6g", q->times[t]);
+        if (isinf(q->times[t]))
+            snprintf(s->names[t], TIME_SIZE, "\xE2\x88\x9E");
+    }
+    for (size_t channel = 0; channel < n_channels; channel++)
+        for (size_t i = 0; i < m; i++)
+            s->train_y[channel * m + i] = q->train_y[i * n_channels + channel];
+}
+
+static size_t sheet_series(struct sheet *s, const struct theory_regression *q, size_t n)
+{
+    const size_t n_channels = q->n_channels, m = q->n_train;
+    size_t used = 0;
+    for (size_t t = 0; t < q->n_times; t++) {
+        for (size_t channel = 0; channel < n_channels; channel++)
+            s->curves[used++] =
+                (struct plot_series){.n = n, .x = s->x, .y = s->y + (t * n_channels + channel) * n};
+        s->decays[t] = (struct plot_series){
+            .name = s->names[t], .n = m, .x = s->components, .y = s->residual + t * m};
+    }
+    for (size_t channel = 0; channel < n_channels; channel++)
+        s->curves[used++] = (struct plot_series){.n = m,
+                                                 .x = q->train_x,
+                                                 .y = s->train_y + channel * m,
+                                                 .style = PLOT_MARKERS,
+                                                 .is_reference = true};
+    return used;
+}
+
+/* Times rise in most questions, and then colours do. */
+void theory_plot_regression(const struct http_request *request, struct http_response *response,
+                            const struct form_query *form, const struct theory_regression *q,
+                            const struct theory_curves *curves)
+{
+    char title[TITLE_SIZE], settings[SETTINGS_SIZE];
+    struct sheet s = {0};
+    if (!sheet_alloc(&s, q, curves->n)) {
+        sheet_deinit(&s);
+        no_memory(request, response);
+        return;
+    }
+    sheet_fill(&s, q, curves);
+    const size_t n_series = sheet_series(&s, q, curves->n);
+    const struct plot_panel panels[] = {
+        {.title = "Predictions, and the training points",
+         .x = {.label = "x"},
+         .y = {.label = "f(x)"},
+         .n_series = n_series,
+         .series = s.curves,
+         .is_ordered = true},
+        {.title = "Residual by eigencomponent",
+         .x = {.label = "component, by falling eigenvalue"},
+         .y = {.label = "size of the residual", .scale = SCALE_LOG},
+         .n_series = q->n_times,
+         .series = s.decays,
+         .is_ordered = true,
+         .legend_title = "time \xCE\xB7t"},
+    };
+    const char *type = json_string_value(json_object_get(q->theory.encoding_json, "type"));
+    snprintf(title, sizeof title, "Kernel regression, encoding %s, %zu training points",
+             type ? type : "", q->n_train);
+    write_settings(&q->theory, settings);
+    const struct plot p = {.width = form->width,
+                           .height = form->height,
+                           .title = title,
+                           .settings = settings,
+                           .n_panels = 2,
+                           .panels = panels};
+    plot_reply(request, response, &p);
+    sheet_deinit(&s);
+}

@@ -1,0 +1,33 @@
+/*
+ * The theory's answers as plots.
+ */
+#ifndef API_HANDLERS_THEORY_PLOT_H
+#define API_HANDLERS_THEORY_PLOT_H
+
+#include "api/codec/codec_theory.h"
+#include "api/handlers/plot_reply.h"
+
+/* A kernel: of a line its row and spectrum as curves, of a plane both as images.  kernel: [n] or
+ * [n, n]; spectrum: as many, by frequency, or eigenvalues, falling, of a kernel that is not
+ * stationary.
+ */
+void theory_plot_kernel(const struct http_request *request, struct http_response *response,
+                        const struct form_query *form, const struct theory_kernel *k,
+                        const double *kernel, const double *spectrum);
+
+/* What regression gives for a plot, filled in by the caller. */
+struct theory_curves {
+    size_t n;            /* points of the curves */
+    const double *x;     /* [n], in any order */
+    double *predictions; /* [n_times, n, C] */
+    double *residual;    /* [n_times, n_train, C], by eigencomponent */
+};
+
+/* False: points of two coordinates and more have no curves, and that is answered (422). */
+bool theory_plot_can_or_reply(const struct http_request *request, struct http_response *response,
+                              const struct theory_regression *q);
+void theory_plot_regression(const struct http_request *request, struct http_response *response,
+                            const struct form_query *form, const struct theory_regression *q,
+                            const struct theory_curves *curves);
+
+#endif
