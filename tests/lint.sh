@@ -24,6 +24,7 @@ mapfile -t base < <(sources core/base)
 mapfile -t nn < <(sources core/nn)
 mapfile -t format < <(sources core/format)
 mapfile -t field < <(sources core/field)
+mapfile -t plot < <(sources core/plot)
 mapfile -t scene < <(sources core/scene)
 mapfile -t server < <(sources server | grep -v '^server/main\.c$')
 mapfile -t store < <(sources server/store)
@@ -44,11 +45,12 @@ gate "an unbounded #pragma or a silenced warning" '#pragma GCC diagnostic|NOLINT
 # --- includes point down ---
 include() { echo "^#include \"($1)"; }
 gate "core includes upward" "$(include 'server/|api/')" "${core[@]}"
-gate "core/base includes upward" "$(include 'core/(nn|format|field|task|sample|scene)/')" "${base[@]}"
-gate "core/nn includes upward" "$(include 'core/(format|field|task|sample|scene)/')" "${nn[@]}"
-gate "core/format includes sideways" "$(include 'core/(nn|field|task|sample|scene)/')" "${format[@]}"
-gate "core/field includes upward" "$(include 'core/(task|sample|scene)/')" "${field[@]}"
-gate "core/scene includes upward" "$(include 'core/(task|sample)/')" "${scene[@]}"
+gate "core/base includes upward" "$(include 'core/(nn|format|field|task|sample|scene|plot)/')" "${base[@]}"
+gate "core/nn includes upward" "$(include 'core/(format|field|task|sample|scene|plot)/')" "${nn[@]}"
+gate "core/format includes sideways" "$(include 'core/(nn|field|task|sample|scene|plot)/')" "${format[@]}"
+gate "core/field includes upward" "$(include 'core/(task|sample|scene|plot)/')" "${field[@]}"
+gate "core/scene includes upward" "$(include 'core/(task|sample|plot)/')" "${scene[@]}"
+gate "core/plot includes more than base and format" "$(include 'core/(nn|field|task|sample|scene)/')" "${plot[@]}"
 gate "server includes upward" "$(include 'api/')" "${server[@]}"
 gate "server/store includes upward" "$(include 'server/(fields|jobs|http)/')" "${store[@]}"
 gate "server/fields and server/jobs include upward" "$(include 'server/http/')" "${jobs[@]}"
@@ -57,7 +59,7 @@ gate "an include that is not written from the root" '^#include "(\.|[^/"]*")' "$
 
 # --- libraries stay in their rooms ---
 library() { echo "^#include <($1)"; }
-outside() { printf '%s\n' "${program[@]}" | grep -v "^$1/"; }
+outside() { printf '%s\n' "${program[@]}" | grep -vE "^$1/"; }
 mapfile -t files < <(outside server/http)
 gate "libmicrohttpd outside server/http" "$(library microhttpd)" "${files[@]}"
 mapfile -t files < <(outside server/store)
@@ -66,6 +68,8 @@ mapfile -t files < <(outside api)
 gate "jansson outside api" "$(library jansson)" "${files[@]}"
 mapfile -t files < <(outside core/format)
 gate "a format's library outside core/format" "$(library 'png|jpeglib|zlib|zip')" "${files[@]}"
+mapfile -t files < <(outside 'core/(sample|plot)')
+gate "FreeType outside core/sample and core/plot" "$(library 'ft2build|freetype')" "${files[@]}"
 mapfile -t files < <(outside core/scene)
 gate "kissfft outside core/scene" "$(library kiss_fft)" "${files[@]}"
 mapfile -t files < <(outside server/jobs)

@@ -60,6 +60,16 @@ static void *font_realloc(FT_Memory memory, long old_size, long new_size, void *
     return mem_realloc_array(block, (size_t)new_size, 1);
 }
 
+/* FreeType goes on without a module that it had no memory for: pictures would be others. */
+static bool has_modules(FT_Library library)
+{
+    static const char *const needed[] = {"truetype", "sfnt", "autofitter", "smooth"};
+    bool has = true;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        has = has && FT_Get_Module(library, needed[i]);
+    return has;
+}
+
 /* A font that is known to be sound leaves FreeType one reason to fail, memory.  A library made this
  * way reads no settings from the environment. */
 static enum status open_font(struct canvas *c, struct error *err)
@@ -70,7 +80,8 @@ static enum status open_font(struct canvas *c, struct error *err)
     if (FT_New_Library(&c->memory, &c->library) != 0)
         return error_status(err, STATUS_NO_MEMORY);
     FT_Add_Default_Modules(c->library);
-    if (FT_New_Memory_Face(c->library, font_start, font_end - font_start, 0, &c->face) != 0)
+    if (!has_modules(c->library) ||
+        FT_New_Memory_Face(c->library, font_start, font_end - font_start, 0, &c->face) != 0)
         return error_status(err, STATUS_NO_MEMORY);
     return STATUS_OK;
 }

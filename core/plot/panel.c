@@ -160,9 +160,13 @@ static bool are_turned(const struct drawing *d, const struct plot_axis *axis, do
 }
 
 /* How long a turned name may be: it ends where its category is and begins left below. */
-static double name_room(const struct drawing *d, const struct plot_axis *axis, double height)
+static double name_room(const struct drawing *d, const struct plot_axis *axis,
+                        const struct box *outer)
 {
-    return fmin(widest_name(d, axis) + 1, fmax(40 * d->unit, 0.24 * height / sin(TURN / 57.29578)));
+    const double down = 0.24 * (outer->y1 - outer->y0), left = 0.35 * (outer->x1 - outer->x0);
+    const double most =
+        fmin(fmax(40 * d->unit, down / sin(TURN / 57.29578)), left / cos(TURN / 57.29578));
+    return fmin(widest_name(d, axis) + 1, most);
 }
 
 /* --- what stands around the frame --- */
@@ -186,22 +190,30 @@ static double widest_tick(const struct drawing *d, const struct ticks *t)
     return widest;
 }
 
-static void measure_bottom(const struct drawing *d, const struct plot_panel *p, struct layout *l)
+/* Turned names may need room at the left, which leaves less for all of them. */
+static void measure_names(const struct drawing *d, const struct plot_panel *p, struct layout *l)
 {
-    const double unit = d->unit, height = l->outer.y1 - l->outer.y0;
-    const double length = l->outer.x1 - l->outer.x0 - l->left - l->right;
-    l->bottom = (8 + TICK_SIZE + (p->x.label ? LABEL_SIZE + 8 : 2)) * unit;
-    l->names = 0;
-    if (p->x.scale == SCALE_CATEGORIES && are_turned(d, &p->x, length)) {
-        l->names = name_room(d, &p->x, height);
-        l->bottom += l->names * sin(TURN / 57.29578);
+    const double width = l->outer.x1 - l->outer.x0 - l->right;
+    for (size_t round = 0; round < 4; round++) {
+        const double length = fmax(1, width - l->left);
         const double slot = length / fmax(1, (double)p->x.n_categories);
+        if (l->names == 0 && !are_turned(d, &p->x, length))
+            return;
+        l->names = name_room(d, &p->x, &l->outer);
         for (size_t i = 0; i < p->x.n_categories; i++) {
             const double name = fmin(text_width(d, p->x.categories[i]), l->names);
             l->left =
-                fmax(l->left, name * cos(TURN / 57.29578) - ((double)i + 0.5) * slot + 6 * unit);
+                fmax(l->left, name * cos(TURN / 57.29578) - ((double)i + 0.5) * slot + 6 * d->unit);
         }
     }
+}
+
+static void measure_bottom(const struct drawing *d, const struct plot_panel *p, struct layout *l)
+{
+    l->bottom = (8 + TICK_SIZE + (p->x.label ? LABEL_SIZE + 8 : 2)) * d->unit;
+    if (p->x.scale == SCALE_CATEGORIES)
+        measure_names(d, p, l);
+    l->bottom += l->names * sin(TURN / 57.29578);
 }
 
 static void measure(const struct drawing *d, const struct plot_panel *p, const struct box *outer,

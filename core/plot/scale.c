@@ -120,8 +120,10 @@ void tick_text(char out[TICK_TEXT], double value, int digits)
             *e = '\0';
             break;
         }
-    if (strcmp(text, "1") != 0)
+    if (strcmp(text + (*text == '-'), "1") != 0)
         snprintf(number, sizeof number, "%.12s" TIMES, text);
+    else if (*text == '-')
+        snprintf(number, sizeof number, "-");
     char all[TICK_TEXT];
     snprintf(all, sizeof all, "%.20s10", number);
     with_minus(out, all);
