@@ -172,14 +172,17 @@ static bool has_key(const struct sweep_table *t, size_t key)
 
 size_t sweep_table_main_key(const struct sweep_table *t)
 {
-    const char *key;
-    sweep_table_best(t, &key);
-    if (key)
-        return find_key(t, key);
-    for (size_t i = 0; i < sizeof main_metrics / sizeof *main_metrics; i++)
-        if (has_key(t, find_key(t, main_metrics[i].key)))
-            return find_key(t, main_metrics[i].key);
-    return t->n_keys;
+    size_t first = t->n_keys;
+    for (size_t i = sizeof main_metrics / sizeof *main_metrics; i-- > 0;) {
+        const size_t key = find_key(t, main_metrics[i].key);
+        first = has_key(t, key) ? key : first;
+    }
+    for (size_t i = 0; i < sizeof main_metrics / sizeof *main_metrics; i++) {
+        const size_t key = find_key(t, main_metrics[i].key);
+        if (key < t->n_keys && find_best(t, key, main_metrics[i].is_least_best) < t->sweep.n_cells)
+            return key;
+    }
+    return first;
 }
 
 json_t *sweep_table_value(const struct sweep_table *t, size_t cell, size_t axis)

@@ -16,7 +16,7 @@ static bool accept_or_reply(const struct http_request *request, struct http_resp
 {
     const char *offers[N_FORMS + 1] = {NULL};
     char words[128] = "the answer can be ";
-    for (size_t i = 0; i < n_forms; i++) {
+    for (size_t i = 0; i < n_forms && i < N_FORMS; i++) {
         const size_t used = strlen(words);
         snprintf(words + used, sizeof words - used, "%s%s", i == 0 ? "" : " or ", form_types[i]);
         offers[i] = form_types[i];

@@ -30,8 +30,8 @@ static void no_memory(const struct http_request *request, struct http_response *
 /* --- kernels --- */
 
 static void plot_line_kernel(const struct http_request *request, struct http_response *response,
-                             struct plot *p, const struct theory_kernel *k, const double *kernel,
-                             const double *spectrum)
+                             const struct plot *words, const struct theory_kernel *k,
+                             const double *kernel, const double *spectrum)
 {
     const bool is_stationary = encoding_is_stationary(k->theory.encoding);
     /* The spectrum of a real row is even: half of it says all. */
@@ -58,10 +58,11 @@ static void plot_line_kernel(const struct http_request *request, struct http_res
          .n_series = 1,
          .series = &eigenvalues},
     };
-    p->n_panels = 2;
-    p->panels = panels;
+    struct plot p = *words;
+    p.n_panels = 2;
+    p.panels = panels;
     if (offsets && numbers)
-        plot_reply(request, response, p);
+        plot_reply(request, response, &p);
     else
         no_memory(request, response);
     mem_free(offsets);
@@ -77,12 +78,12 @@ static void centre(size_t n, const double *spectrum, double *out)
 }
 
 static void plot_plane_kernel(const struct http_request *request, struct http_response *response,
-                              struct plot *p, const struct theory_kernel *k, const double *kernel,
-                              const double *spectrum)
+                              const struct plot *words, const struct theory_kernel *k,
+                              const double *kernel, const double *spectrum)
 {
     const bool is_stationary = encoding_is_stationary(k->theory.encoding);
     const size_t n = k->n;
-    const double half_step = 0.5 / (double)n, least = -(double)(n / 2) - 0.5;
+    const double half_step = 0.5 / (double)n, least = -floor(0.5 * (double)n) - 0.5;
     double *middle = mem_alloc_array(n * n, sizeof *middle); /* the spectrum or its numbers */
     if (!middle) {
         no_memory(request, response);
@@ -112,9 +113,10 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
                                            .n_series = 1,
                                            .series = &falling};
     const struct plot_panel panels[] = {offsets, is_stationary ? spectra : eigenvalues};
-    p->n_panels = 2;
-    p->panels = panels;
-    plot_reply(request, response, p);
+    struct plot p = *words;
+    p.n_panels = 2;
+    p.panels = panels;
+    plot_reply(request, response, &p);
     mem_free(middle);
 }
 

@@ -90,9 +90,10 @@ void heat_bar_draw(const struct drawing *d, const struct plot_image *image, doub
     double widest = 0;
     struct ticks ticks;
     make_bar_ticks(d, image, y1 - y0, &ticks);
-    for (double y = y0; y < y1; y++) {
-        const struct box row = {x0, y, x1, y + 1};
-        canvas_box(d->canvas, &row, palette_order((y1 - y - 0.5) / (y1 - y0)));
+    const size_t height = (size_t)(y1 - y0);
+    for (size_t i = 0; i < height; i++) {
+        const struct box row = {x0, y0 + (double)i, x1, y0 + (double)i + 1};
+        canvas_box(d->canvas, &row, palette_order(1 - ((double)i + 0.5) / (double)height));
     }
     for (size_t i = 0; i < ticks.n; i++) {
         const double y = y1 - scale_place(&s, ticks.at[i].value) * (y1 - y0);

@@ -143,9 +143,10 @@ static void draw_page(const struct drawing *d, const struct plot *p, size_t colu
     const double step_x = ((double)p->width - 1.6 * margin) / (double)columns;
     const double step_y = (bottom - top) / (double)rows;
     for (size_t i = 0; i < p->n_panels; i++) {
-        const double x = 0.8 * margin + (double)(i % columns) * step_x;
-        const double y = top + (double)(i / columns) * step_y;
-        const double gap = i % columns + 1 < columns ? margin : 0;
+        const size_t row = i / columns, column = i % columns;
+        const double x = 0.8 * margin + (double)column * step_x;
+        const double y = top + (double)row * step_y;
+        const double gap = column + 1 < columns ? margin : 0;
         const struct box box = {x, y, x + step_x - gap, y + step_y - 2 * unit};
         panel_draw(d, &p->panels[i], &box);
     }

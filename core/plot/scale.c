@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MINUS "\xE2\x88\x92"
@@ -113,8 +114,7 @@ void tick_text(char out[TICK_TEXT], double value, int digits)
     }
     snprintf(text, sizeof text, "%.*e", digits - 1, value);
     char *e = strchr(text, 'e');
-    int exponent = 0;
-    sscanf(e + 1, "%d", &exponent);
+    const int exponent = (int)strtol(e + 1, NULL, 10);
     for (*e = '\0'; strchr(text, '.') && (e[-1] == '0' || e[-1] == '.'); *e = '\0')
         if (*--e == '.') {
             *e = '\0';
@@ -150,7 +150,9 @@ static void make_linear(struct ticks *out, const struct scale *s, size_t most)
     const double unit = pow(10, out->exponent);
     const int decimals = (int)fmax(0, -floor(log10(step / unit) + 1e-9));
     const double first = ceil(s->low / step - 1e-9), last = floor(s->high / step + 1e-9);
-    for (double k = first; k <= last && out->n < TICKS_MAX; k++) {
+    const double n = fmin(last - first + 1, TICKS_MAX);
+    while ((double)out->n < n) {
+        const double k = first + (double)out->n;
         struct tick *t = &out->at[out->n++];
         char text[TICK_TEXT];
         t->value = k * step;

@@ -217,7 +217,7 @@ static void a_sweep_answers_304_until_it_changes_and_406(void **state)
     answer_status(service_send(&service, &(struct request){.path = path, .headers = {header}}),
                   304);
     answer_problem(
-        service_send(&service, &(struct request){.path = path, .headers = {"Accept: image/png"}}),
+        service_send(&service, &(struct request){.path = path, .headers = {"Accept: image/jpeg"}}),
         406, NULL);
     answer_problem(service_get(&service, "/v1/sweeps/swp_01hzy3v7k2m4n6p8qrstvwxyz0"), 404, NULL);
     answer_problem(service_get(&service, "/v1/jobs?sweep_id=%s", pictures[0]), 422, "/sweep_id");
