@@ -417,6 +417,18 @@ static void start_fit(bool is_picture, size_t fit, char id[ID_TEXT])
     json_decref(job);
 }
 
+/* The field answers. */
+static void look_at(const char *field_id, const struct look *look)
+{
+    char path[160];
+    const struct request r = {.path = path,
+                              .content_type = look->body ? "application/json" : NULL,
+                              .body = look->body,
+                              .n_body = look->body ? strlen(look->body) : 0};
+    snprintf(path, sizeof(path), "/v1/fields/%s/%s", field_id, look->below);
+    answer_status(service_send(&oom.starved.service, &r), 200);
+}
+
 static void fit_ends_well_while_allocations_fail(void **state)
 {
     (void)state;
@@ -429,10 +441,8 @@ static void fit_ends_well_while_allocations_fail(void **state)
         start_fit(i % 2 == 0, fit, id);
         n_failed += starve(id);
         json_t *job = wait_for_job(&oom.starved.service, id, "succeeded");
-        answer_status(service_get(&oom.starved.service, "/v1/fields/%s/%s",
-                                  member_text(job, "field_id"),
-                                  i % 2 == 0 ? "value?x=1&y=1" : specimen_fits[fit].looks[0].below),
-                      200);
+        static const struct look flat = {"value?x=1&y=1", NULL, 200};
+        look_at(member_text(job, "field_id"), i % 2 == 0 ? &flat : &specimen_fits[fit].looks[0]);
         json_decref(job);
         check_log(id);
     }
