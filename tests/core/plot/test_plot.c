@@ -1,5 +1,6 @@
 /* Plots: what is drawn is where it belongs, whatever the numbers are. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -374,6 +375,38 @@ static void plots_are_the_same_bytes_each_time_or_no_memory(void **state)
     assert_true(alloc_fail_each(draw_once, &p) > 20);
 }
 
+/* Drawn by many threads at once: nothing is shared. */
+static void *draw_bytes(void *context)
+{
+    struct buffer *file = context;
+    const double x[] = {0, 1, 2}, y[] = {0, 3, 1};
+    const struct plot_series s = {.name = "a", .n = 3, .x = x, .y = y};
+    const struct plot_panel panel = {
+        .title = "panel", .y = {.label = "y"}, .n_series = 1, .series = &s};
+    const struct plot p = plot_of(&panel);
+    buffer_init(file, PLOT_MAX_BYTES);
+    return plot_png(&p, file, NULL) == STATUS_OK ? file : NULL;
+}
+
+static void threads_draw_beside_each_other(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    pthread_t threads[N];
+    struct buffer files[N];
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, draw_bytes, &files[i]), 0);
+    for (size_t i = 0; i < N; i++) {
+        void *drawn;
+        assert_int_equal(pthread_join(threads[i], &drawn), 0);
+        assert_non_null(drawn);
+        assert_int_equal(files[i].size, files[0].size);
+        assert_memory_equal(files[i].data, files[0].data, files[0].size);
+    }
+    for (size_t i = 0; i < N; i++)
+        buffer_deinit(&files[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +421,7 @@ int main(void)
         cmocka_unit_test(images_have_the_colours_of_their_values),
         cmocka_unit_test(any_numbers_make_a_plot),
         cmocka_unit_test(sizes_have_limits),
+        cmocka_unit_test(threads_draw_beside_each_other),
         cmocka_unit_test(plots_are_the_same_bytes_each_time_or_no_memory),
     };
     return cmocka_run_group_tests_name("plot", tests, NULL, NULL);
