@@ -131,7 +131,7 @@ static size_t place_cell(const struct chart *c, size_t cell, size_t *x)
     return line;
 }
 
-/* The other axes: "sigma 4, width 64", or the value alone where there is one of them. */
+/* The other axes: "gaussian, width 64", or the value alone where there is one of them. */
 static void name_line(struct chart *c, size_t line, size_t cell)
 {
     const struct sweep *sweep = &c->table.sweep;
@@ -146,13 +146,14 @@ static void name_line(struct chart *c, size_t line, size_t cell)
         if (axis->is_seed || i == c->axis || (axis->n_values == 1 && n_axes > 1))
             continue;
         const json_t *own = sweep_table_value(&c->table, cell, i);
+        const bool has_name = n_axes > 1 && !json_is_object(own); /* objects name themselves */
         size_t k = 0;
         while (k < axis->n_values && json_array_get(axis->values, k) != own)
             k++;
         plot_words_value(axis->values, k, value, sizeof value);
         used += (size_t)snprintf(name + used, WORDS_SIZE - used, "%s%s%s%s", used > 0 ? ", " : "",
-                                 n_axes > 1 ? plot_words_pointer(axis->pointer) : "",
-                                 n_axes > 1 ? " " : "", value);
+                                 has_name ? plot_words_pointer(axis->pointer) : "",
+                                 has_name ? " " : "", value);
         used = used < WORDS_SIZE ? used : WORDS_SIZE - 1;
     }
 }
@@ -253,12 +254,14 @@ static void write_words(struct chart *c, const struct sweep_row *row)
         snprintf(c->metric, sizeof c->metric, "no results yet");
     snprintf(c->title, sizeof c->title, "%s", row->name[0] ? row->name : row->id);
     if (c->n_left_out > 0)
-        snprintf(c->note, sizeof c->note, "%zu of %zu cells have no result and are left out. ",
-                 c->n_left_out, n);
+        snprintf(c->note, sizeof c->note, "%zu of %zu cells %s no result and %s left out. ",
+                 c->n_left_out, n, c->n_left_out == 1 ? "has" : "have",
+                 c->n_left_out == 1 ? "is" : "are");
     const size_t used = strlen(c->note);
     if (c->n_incomplete > 0)
         snprintf(c->note + used, sizeof c->note - used,
-                 "Of %zu cells only some jobs have succeeded.", c->n_incomplete);
+                 "Of %zu cell%s only some jobs have succeeded.", c->n_incomplete,
+                 c->n_incomplete == 1 ? "" : "s");
 }
 
 static void draw(const struct http_request *request, struct http_response *response,

@@ -177,8 +177,10 @@ static void add_tick(struct ticks *out, const struct scale *s, double value, boo
 }
 
 /* The plain numbers of an axis are written out only where all of them are. */
-static void write_as_powers(struct ticks *out)
+static void write_as_powers(struct ticks *out, const struct scale *s)
 {
+    if (s->low >= 0.9e-3 && s->high <= 1.1e4)
+        return;
     for (size_t i = 0; i < out->n; i++) {
         struct tick *t = &out->at[i];
         const double power = log10(t->value);
@@ -206,8 +208,7 @@ static void make_log(struct ticks *out, const struct scale *s, size_t most)
         for (int k = 2; k < 10 && n_decades <= 10; k++)
             add_tick(out, s, k * decade, has_halves && (k == 2 || k == 5));
     }
-    if (s->low < 0.9e-3 || s->high > 1.1e4)
-        write_as_powers(out);
+    write_as_powers(out, s);
 }
 
 void ticks_make(struct ticks *out, const struct scale *s, size_t most)
@@ -227,4 +228,6 @@ void ticks_at(struct ticks *out, const struct scale *s, const double *values, si
     out->exponent = 0;
     for (size_t i = 0; i < n; i++)
         add_tick(out, s, values[i], true);
+    if (s->kind == SCALE_LOG)
+        write_as_powers(out, s);
 }

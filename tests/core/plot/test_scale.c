@@ -122,6 +122,10 @@ static void marks_stand_where_they_are_wanted(void **state)
     char texts[512];
     ticks_at(&t, &s, marks, 4);
     assert_string_equal(texts_of(&t, texts), "1 3 64");
+    const double rates[] = {1e-5, 1e-3, 2e-3, 10};
+    const struct scale wide = {SCALE_LOG, 1e-5, 10};
+    ticks_at(&t, &wide, rates, 4);
+    assert_string_equal(texts_of(&t, texts), "10⁻⁵ 10⁻³ 0.002 10¹");
 }
 
 int main(void)
