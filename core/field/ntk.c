@@ -84,6 +84,48 @@ double ntk_of_products(const struct ntk_network *network, size_t n_features, dou
     return kernel;
 }
 
+/* How product and kernel move with xy. */
+struct slopes {
+    double xy, kernel;
+};
+
+static void affine_slopes(const struct ntk_network *network, size_t n_inputs, struct slopes *s)
+{
+    const double w = network->sigma_w * network->sigma_w;
+    s->kernel = w * s->kernel +
+                (network->parametrization == NTK_STANDARD ? (double)n_inputs * s->xy : w * s->xy);
+    s->xy *= w;
+}
+
+/* Before relu: q and kernel are what goes into it.  k0's own slope is one over the root of
+ * P^2 - q^2. */
+static void relu_slopes(const struct products *q, double kernel, struct slopes *s)
+{
+    const double p2 = q->xx * q->yy, root = sqrt(fmax(p2 - q->xy * q->xy, 1e-12 * p2));
+    const double k0 = (pi - atan2(root, q->xy)) / (2 * pi);
+    s->kernel = s->kernel * k0 + (root > 0 ? kernel * s->xy / (2 * pi * root) : 0);
+    s->xy *= k0;
+}
+
+double ntk_slope_of_products(const struct ntk_network *network, size_t n_features, double xx,
+                             double yy, double xy, double *slope)
+{
+    const double f = (double)n_features;
+    struct products q = {xx / f, yy / f, xy / f};
+    struct slopes slopes = {.xy = 1 / f};
+    double kernel = 0;
+    affine_slopes(network, n_features, &slopes);
+    affine(network, n_features, &q, &kernel);
+    for (size_t layer = 0; layer < network->n_hidden_layers; layer++) {
+        relu_slopes(&q, kernel, &slopes);
+        relu(&q, &kernel);
+        affine_slopes(network, network->width, &slopes);
+        affine(network, network->width, &q, &kernel);
+    }
+    *slope = slopes.kernel;
+    return kernel;
+}
+
 /* --- points --- */
 
 static double square_of_row(size_t n, const double *row)

@@ -52,6 +52,11 @@ enum status ntk_check(const struct ntk_network *network, const struct encoding *
 double ntk_of_products(const struct ntk_network *network, size_t n_features, double xx, double yy,
                        double xy);
 
+/* The same, and its derivative by xy: where xy^2 = xx yy it would be infinite, and is that of a
+ * place next to it. */
+double ntk_slope_of_products(const struct ntk_network *network, size_t n_features, double xx,
+                             double yy, double xy, double *slope);
+
 /* out[i, j] = kernel of x_i and y_j.  x: [n, D], y: [m, D], out: [n, m].  NO_MEMORY. */
 enum status ntk_between(const struct ntk_network *network, const struct encoding *e,
                         const float *params, size_t n, const double *x, size_t m, const double *y,
