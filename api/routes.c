@@ -39,6 +39,7 @@ static const struct http_route routes[] = {
 
     {HTTP_POST, "/v1/ntk", theory_kernel, ROUTE_JSON_BODY, 0},
     {HTTP_POST, "/v1/ntk/regression", theory_regression, ROUTE_JSON_BODY, 0},
+    {HTTP_POST, "/v1/ntk/amplitudes", theory_amplitudes, ROUTE_JSON_BODY, 0},
 
     {HTTP_GET, "/healthz", health_alive, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_OPEN},
     {HTTP_GET, "/readyz", health_ready, ROUTE_NO_BODY, 0},

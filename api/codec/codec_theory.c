@@ -101,6 +101,17 @@ static enum status make_encoding(struct theory *t, const struct spec *spec, uint
     return STATUS_OK;
 }
 
+enum status codec_theory_network(json_t *asked, struct ntk_network *out, json_t **complete,
+                                 struct problem_list *problems)
+{
+    enum status status = codec_json_resolve(asked, NULL, "/network", network_rows,
+                                            theory_network_table.n, complete, problems);
+    if (status == STATUS_OK)
+        status = codec_json_members(*complete, "/network", network_rows, theory_network_table.n,
+                                    out, problems);
+    return status;
+}
+
 /* Signals' features are normalized where nothing is said, and so are these. */
 static enum status read_theory(json_t *body, size_t n_dims, uint64_t seed, struct theory *t,
                                struct problem_list *problems)
@@ -118,12 +129,8 @@ static enum status read_theory(json_t *body, size_t n_dims, uint64_t seed, struc
     t->encoding_json = spec_encoding_resolve(asked, NULL, "/encoding", &facts, problems);
     if (!t->encoding_json)
         return problems->status;
-    enum status status =
-        codec_json_resolve(json_object_get(body, "network"), NULL, "/network", network_rows,
-                           theory_network_table.n, &t->network_json, problems);
-    if (status == STATUS_OK)
-        status = codec_json_members(t->network_json, "/network", network_rows,
-                                    theory_network_table.n, &t->network, problems);
+    enum status status = codec_theory_network(json_object_get(body, "network"), &t->network,
+                                              &t->network_json, problems);
     if (status == STATUS_OK)
         status = spec_encoding_read(t->encoding_json, &spec, problems);
     if (status == STATUS_OK)

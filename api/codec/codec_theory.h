@@ -57,6 +57,10 @@ enum status codec_theory_regression(json_t *body, struct theory_regression *out,
                                     struct problem_list *problems) WARN_UNUSED;
 void theory_regression_deinit(struct theory_regression *r);
 
+/* A body's "network", filled in; *complete is the caller's. */
+enum status codec_theory_network(json_t *asked, struct ntk_network *out, json_t **complete,
+                                 struct problem_list *problems) WARN_UNUSED;
+
 /* Tables of both bodies' members and of the network, for openapi's test. */
 extern const struct member_table theory_network_table, theory_kernel_table, theory_regression_table;
 

@@ -49,6 +49,9 @@ handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
 /* theory.c */
 handler theory_kernel, theory_regression;
 
+/* amplitudes.c */
+handler theory_amplitudes;
+
 /* dashboard.c */
 handler dashboard_index, dashboard_asset, dashboard_icon;
 

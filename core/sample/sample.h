@@ -76,4 +76,9 @@ enum status sample_shape(const struct sample_spec *spec, struct mesh *out,
 enum status sample_signal(const struct sample_spec *spec, struct signal *out,
                           struct error *err) WARN_UNUSED;
 
+/* A family of them, [n_signals, spec->size], of one scale: together they fill [-1/2, 1/2].  A
+ * signal alone is the first of its family, on a scale of its own.  size: as above, not 0. */
+enum status sample_signals(const struct sample_spec *spec, size_t n_signals, float *out,
+                           struct error *err) WARN_UNUSED;
+
 #endif

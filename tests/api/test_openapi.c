@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "api/codec/codec_amplitudes.h"
 #include "api/codec/codec_job.h"
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_query.h"
@@ -292,6 +293,7 @@ static void settings_have_the_tables_types_ranges_and_defaults(void **state)
     check_table("NtkNetwork", &theory_network_table, 0);
     check_table("NtkRequest", &theory_kernel_table, 0);
     check_table("NtkRegressionRequest", &theory_regression_table, 0);
+    check_table("NtkAmplitudesRequest", &amplitudes_table, 0);
     check_measures();
     check_variants("Encoding", &spec_encodings);
     check_variants("Optimizer", &spec_optimizers);
@@ -451,6 +453,21 @@ static void every_example_of_a_kernel_is_accepted(void **state)
     }
 }
 
+static void every_example_of_amplitudes_is_accepted(void **state)
+{
+    (void)state;
+    const char *name;
+    json_t *example;
+    json_object_foreach(examples_of("/v1/ntk/amplitudes", "post"), name, example)
+    {
+        struct problem_list problems = {0};
+        struct amplitudes_question q = {0};
+        if (codec_amplitudes(json_object_get(example, "value"), &q, &problems) != STATUS_OK)
+            fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
+        amplitudes_deinit(&q);
+    }
+}
+
 static void every_example_of_a_resume_is_accepted(void **state)
 {
     (void)state;
@@ -501,6 +518,7 @@ int main(void)
         cmocka_unit_test(every_example_of_a_job_is_accepted),
         cmocka_unit_test(every_example_of_a_sweep_is_accepted),
         cmocka_unit_test(every_example_of_a_kernel_is_accepted),
+        cmocka_unit_test(every_example_of_amplitudes_is_accepted),
         cmocka_unit_test(every_example_of_a_resume_is_accepted),
         cmocka_unit_test(every_example_of_a_query_is_accepted),
     };

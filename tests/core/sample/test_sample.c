@@ -260,6 +260,32 @@ static void signals_have_the_spectrum_asked_for(void **state)
                      STATUS_INVALID);
 }
 
+/* The first of a family is the signal alone, on another scale. */
+static void a_family_of_signals_has_one_scale(void **state)
+{
+    (void)state;
+    enum { N = 32, SIGNALS = 20 };
+    const struct sample_spec spec = {.seed = 4, .size = N, .alpha = 1};
+    float family[SIGNALS * N], low = 1, high = -1;
+    struct signal alone = {0};
+    assert_int_equal(sample_signals(&spec, SIGNALS, family, NULL), STATUS_OK);
+    assert_int_equal(sample_signal(&spec, &alone, NULL), STATUS_OK);
+    for (size_t i = 0; i < SIGNALS * N; i++) {
+        low = fminf(low, family[i]);
+        high = fmaxf(high, family[i]);
+    }
+    assert_true(low == -0.5f && fabsf(high - 0.5f) < 1e-6f);
+    size_t least = 0, most = 0;
+    for (size_t i = 0; i < N; i++) {
+        least = family[i] < family[least] ? i : least;
+        most = family[i] > family[most] ? i : most;
+    }
+    const float scale = family[most] - family[least];
+    for (size_t i = 0; i < N; i++)
+        assert_true(fabsf(alone.values[i] - ((family[i] - family[least]) / scale - 0.5f)) < 1e-5f);
+    signal_deinit(&alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +300,7 @@ int main(void)
         cmocka_unit_test(samples_survive_every_failing_allocation),
         cmocka_unit_test(sample_phantom3d_is_a_head_of_200_millimetres),
         cmocka_unit_test(signals_have_the_spectrum_asked_for),
+        cmocka_unit_test(a_family_of_signals_has_one_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
