@@ -324,6 +324,11 @@ enum status config_read(struct config *out, int argc, char **argv, struct error 
     return STATUS_OK;
 }
 
+const char *config_of_library(const char *variable)
+{
+    return getenv(variable);
+}
+
 void config_print_help(FILE *out)
 {
     for (size_t i = 0; i < N_ROWS; i++) {

@@ -51,6 +51,9 @@ struct config {
  * …). INVALID names the setting, its range and what was given; unknown ones are refused. */
 enum status config_read(struct config *out, int argc, char **argv, struct error *err) WARN_UNUSED;
 
+/* Of a library that is set by the environment alone: NULL where the variable is not there. */
+const char *config_of_library(const char *variable);
+
 /* The table as text for `farfield help`, and as Markdown for docs/settings.md. */
 void config_print_help(FILE *out);
 void config_print_markdown(FILE *out);

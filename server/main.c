@@ -263,7 +263,7 @@ static int serve(int argc, char **argv)
 static void load_without_blas_threads(char **argv)
 {
     static const char variable[] = "OPENBLAS_NUM_THREADS";
-    const char *asked = getenv(variable);
+    const char *asked = config_of_library(variable);
     if (asked && strcmp(asked, "1") == 0) {
         prctl(PR_SET_NAME, "farfield"); /* for ps: it was started as /proc/self/exe */
         return;
