@@ -44,11 +44,6 @@ static void break_lines(const struct drawing *d, const char *text, double size, 
         }
         if (end == 0) { /* the last line, or a word that is too long */
             canvas_text_fit(d->canvas, text, size, width, line, LINE_SIZE);
-            if (out->n < most)
-                out->n = most;
-            for (size_t i = 0; i < most; i++)
-                if (out->at[i] > line)
-                    out->at[i][0] = '\0';
             return;
         }
         line[end] = '\0';
