@@ -44,6 +44,8 @@ static const struct member kernel_rows[] = {
     {.name = "network", .type = MEMBER_CUSTOM, .fallback = "{}"},
     {"n", MEMBER_INTEGER, 2, THEORY_MAX_N, AT(n), .fallback = "32"},
     {"dims", MEMBER_INTEGER, 1, 2, AT(dims), .fallback = "1"},
+    {.name = "at", .type = MEMBER_CUSTOM, .fallback = "null"},
+    {.name = "points", .type = MEMBER_CUSTOM, .fallback = "null"},
     {"seed", MEMBER_INTEGER, 0, MAX_SEED, AT(seed), .fallback = "0"},
 };
 static const struct member regression_rows[] = {
@@ -70,6 +72,13 @@ void theory_deinit(struct theory *t)
     json_decref(t->encoding_json);
     json_decref(t->network_json);
     *t = (struct theory){0};
+}
+
+void theory_kernel_deinit(struct theory_kernel *k)
+{
+    theory_deinit(&k->theory);
+    mem_free(k->points);
+    k->points = NULL;
 }
 
 void theory_regression_deinit(struct theory_regression *r)
@@ -152,54 +161,19 @@ static enum status read_numbers(json_t *body, const struct member_table *table, 
     return status;
 }
 
-/* --- kernels --- */
-
-static enum status check_size(const struct theory_kernel *k, struct problem_list *problems)
-{
-    const size_t n_points = k->n_dims == 2 ? k->n * k->n : k->n;
-    if (k->n_dims == 2 && k->n > THEORY_MAX_PLANE)
-        return problem_add(problems, STATUS_INVALID, "/n", "'n' of two dimensions is at most %d",
-                           THEORY_MAX_PLANE);
-    if (!encoding_is_stationary(k->theory.encoding) && n_points > THEORY_MAX_DENSE)
-        return problem_add(problems, STATUS_INVALID, "/n",
-                           "the eigenvalues of a kernel that is not stationary are found for at "
-                           "most %d points, these are %zu",
-                           THEORY_MAX_DENSE, n_points);
-    return STATUS_OK;
-}
-
-enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,
-                                struct problem_list *problems)
-{
-    struct numbers numbers = {0};
-    struct theory_kernel k = {0};
-    enum status status = read_numbers(body, &theory_kernel_table, &numbers, problems);
-    if (status != STATUS_OK)
-        return status;
-    k.n = (size_t)numbers.n;
-    k.n_dims = (size_t)numbers.dims;
-    status = read_theory(body, k.n_dims, numbers.seed, &k.theory, problems);
-    if (status == STATUS_OK)
-        status = check_size(&k, problems);
-    if (status == STATUS_OK)
-        *out = k;
-    else
-        theory_deinit(&k.theory);
-    return status;
-}
-
-/* --- regression --- */
+/* --- arrays of points --- */
 
 /* Where an array of points stands in a body, for its problems. */
 struct place {
-    const char *parent, *name;
+    const char *parent, *name; /* parent: NULL for the body itself */
 };
 
 static enum status bad_row(const struct place *at, size_t i, size_t n_columns,
                            struct problem_list *problems)
 {
     char pointer[POINTER_SIZE];
-    snprintf(pointer, sizeof pointer, "/%s/%s/%zu", at->parent, at->name, i);
+    snprintf(pointer, sizeof pointer, "%s%s/%s/%zu", at->parent ? "/" : "",
+             at->parent ? at->parent : "", at->name, i);
     return problem_add(problems, STATUS_INVALID, pointer,
                        "'%s' must be rows of %zu numbers of at most 1e6 in size%s", at->name,
                        n_columns, n_columns == 1 ? ", or numbers alone" : "");
@@ -239,6 +213,91 @@ static size_t columns_of(const json_t *array)
     const json_t *first = json_array_get(array, 0);
     return json_is_array(first) ? json_array_size(first) : 1;
 }
+
+/* --- kernels --- */
+
+static bool is_given(const json_t *value)
+{
+    return value && !json_is_null(value);
+}
+
+/* Points in place of a grid: what says something of a grid must not stand beside them. */
+static enum status read_points(const json_t *body, struct theory_kernel *k,
+                               struct problem_list *problems)
+{
+    static const char *const of_grids[] = {"n", "dims", "at"};
+    const json_t *points = json_object_get(body, "points");
+    for (size_t i = 0; i < sizeof of_grids / sizeof *of_grids; i++)
+        if (is_given(json_object_get(body, of_grids[i])))
+            return problem_add(problems, STATUS_INVALID, "/points",
+                               "'points' stand in place of a grid: give them or '%s', not both",
+                               of_grids[i]);
+    k->n = json_array_size(points);
+    k->n_dims = columns_of(points);
+    if (k->n < 1 || k->n > THEORY_MAX_MATRIX)
+        return problem_add(problems, STATUS_INVALID, "/points",
+                           "'points' must be an array of 1..%d points, got %zu", THEORY_MAX_MATRIX,
+                           k->n);
+    if (k->n_dims < 1 || k->n_dims > LIMIT_DIMS)
+        return problem_add(problems, STATUS_INVALID, "/points",
+                           "points have 1..%d coordinates, the first has %zu", LIMIT_DIMS,
+                           k->n_dims);
+    return read_rows(points, &(struct place){.name = "points"}, k->n_dims, &k->points, problems);
+}
+
+static enum status read_at(const json_t *at, struct theory_kernel *k, struct problem_list *problems)
+{
+    bool ok = json_array_size(at) == k->n_dims;
+    for (size_t d = 0; ok && d < k->n_dims; d++)
+        ok = take_number(json_array_get(at, d), &k->at[d]);
+    k->has_at = true;
+    return ok ? STATUS_OK
+              : problem_add(problems, STATUS_INVALID, "/at",
+                            "'at' must be an array of %zu numbers of at most 1e6 in size, as many "
+                            "as 'dims'",
+                            k->n_dims);
+}
+
+static enum status check_size(const struct theory_kernel *k, struct problem_list *problems)
+{
+    const size_t n_points = k->n_dims == 2 ? k->n * k->n : k->n;
+    if (k->n_dims == 2 && k->n > THEORY_MAX_PLANE)
+        return problem_add(problems, STATUS_INVALID, "/n", "'n' of two dimensions is at most %d",
+                           THEORY_MAX_PLANE);
+    if (!encoding_is_stationary(k->theory.encoding) && n_points > THEORY_MAX_DENSE)
+        return problem_add(problems, STATUS_INVALID, "/n",
+                           "the eigenvalues of a kernel that is not stationary are found for at "
+                           "most %d points, these are %zu",
+                           THEORY_MAX_DENSE, n_points);
+    return STATUS_OK;
+}
+
+enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,
+                                struct problem_list *problems)
+{
+    struct numbers numbers = {0};
+    struct theory_kernel k = {0};
+    enum status status = read_numbers(body, &theory_kernel_table, &numbers, problems);
+    if (status != STATUS_OK)
+        return status;
+    k.n = (size_t)numbers.n;
+    k.n_dims = (size_t)numbers.dims;
+    if (is_given(json_object_get(body, "points")))
+        status = read_points(body, &k, problems);
+    else if (is_given(json_object_get(body, "at")))
+        status = read_at(json_object_get(body, "at"), &k, problems);
+    if (status == STATUS_OK)
+        status = read_theory(body, k.n_dims, numbers.seed, &k.theory, problems);
+    if (status == STATUS_OK && !k.points)
+        status = check_size(&k, problems);
+    if (status == STATUS_OK)
+        *out = k;
+    else
+        theory_kernel_deinit(&k);
+    return status;
+}
+
+/* --- regression --- */
 
 /* Points of one set: x, for training y, and where the network starts there. */
 static enum status check_set(const json_t *set, const char *name, bool has_targets, size_t *n,

@@ -10,12 +10,14 @@
 #define API_CODEC_THEORY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_spec_tables.h"
+#include "core/base/limits.h"
 #include "core/field/ntk.h"
 
 /* What every question has.  theory_deinit releases it. */
@@ -28,15 +30,23 @@ struct theory {
 };
 void theory_deinit(struct theory *t);
 
-/* POST /v1/ntk: the kernel on a grid of n points a side. */
+/* POST /v1/ntk: the kernel of a grid of n points a side with one point, or among given points. */
 struct theory_kernel {
     struct theory theory;
     size_t n, n_dims;
+    bool has_at;
+    double at[LIMIT_DIMS]; /* the one point, [D]; the origin where has_at is false */
+    double *points;        /* owned, [n, D]; NULL for a grid */
 };
 
-/* The most points of a kernel, of one and of two dimensions, and of one whose eigenvalues have to
- * be searched for. */
-enum { THEORY_MAX_N = 4096, THEORY_MAX_PLANE = 512, THEORY_MAX_DENSE = 4096 };
+/* The most points of a kernel, of one and of two dimensions, of one whose eigenvalues have to be
+ * searched for, and of one whose whole matrix is the answer (1 Mi numbers). */
+enum {
+    THEORY_MAX_N = 4096,
+    THEORY_MAX_PLANE = 512,
+    THEORY_MAX_DENSE = 4096,
+    THEORY_MAX_MATRIX = 1024,
+};
 
 /* POST /v1/ntk/regression.  Arrays are owned. */
 struct theory_regression {
@@ -55,6 +65,7 @@ enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,
                                 struct problem_list *problems) WARN_UNUSED;
 enum status codec_theory_regression(json_t *body, struct theory_regression *out,
                                     struct problem_list *problems) WARN_UNUSED;
+void theory_kernel_deinit(struct theory_kernel *k);
 void theory_regression_deinit(struct theory_regression *r);
 
 /* A body's "network", filled in; *complete is the caller's. */

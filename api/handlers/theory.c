@@ -30,14 +30,14 @@ static bool read_body_or_reply(const struct service *service, const struct http_
            reply_problems(request, response, &problems);
 }
 
-/* --- the kernel on a grid --- */
+/* --- kernels --- */
 
 struct kernel_answer {
-    size_t n; /* points: n, or n^2 */
-    double *kernel, *spectrum;
+    size_t n;                  /* points: those given, n, or n^2 */
+    double *kernel, *spectrum; /* [n], but of points the kernel is [n, n]; [n] */
 };
 
-/* Of a kernel that is not stationary: eigenvalues, falling. */
+/* Of the grid's points, where the kernel is not stationary: falling. */
 static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel_answer *a,
                                     struct error *err)
 {
@@ -45,29 +45,19 @@ static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel
     const size_t d = k->n_dims;
     double *x = mem_alloc_array(a->n * d, sizeof *x);
     double *gram = mem_alloc_array(a->n * a->n, sizeof *gram);
-    double *zeros = mem_alloc_array(a->n, sizeof *zeros);
-    struct ntk_regression *r = NULL;
-    enum status status = STATUS_NO_MEMORY;
-    if (!x || !gram || !zeros)
-        goto out;
-    for (size_t i = 0; i < a->n; i++) {
+    enum status status = x && gram ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; status == STATUS_OK && i < a->n; i++) {
         const size_t row = i / k->n;
         x[i * d] = (double)(i - row * k->n) / (double)k->n;
         if (d == 2)
             x[i * d + 1] = (double)row / (double)k->n;
     }
-    status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
     if (status == STATUS_OK)
-        status = ntk_regression_create(&r, a->n, gram, 1, zeros, err);
+        status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
     if (status == STATUS_OK)
-        memcpy(a->spectrum, ntk_regression_eigenvalues(r), a->n * sizeof *a->spectrum);
-out:
-    if (status == STATUS_NO_MEMORY)
-        error_status(err, status);
-    ntk_regression_free(r);
+        status = ntk_eigenvalues(a->n, gram, a->spectrum, err);
     mem_free(x);
     mem_free(gram);
-    mem_free(zeros);
     return status;
 }
 
@@ -99,25 +89,31 @@ static json_t *condition_of(const struct kernel_answer *a)
     return least > 1e-15 * most ? codec_json_measured(most / least) : json_null();
 }
 
+static json_t *kernel_json(const struct theory_kernel *k, const struct kernel_answer *a)
+{
+    return k->points || k->n_dims == 2 ? codec_theory_rows(a->kernel, k->n, k->n)
+                                       : codec_theory_numbers(a->kernel, k->n);
+}
+
+static json_t *spectrum_json(const struct theory_kernel *k, const struct kernel_answer *a)
+{
+    return !k->points && k->n_dims == 2 && encoding_is_stationary(k->theory.encoding)
+               ? codec_theory_rows(a->spectrum, k->n, k->n)
+               : codec_theory_numbers(a->spectrum, a->n);
+}
+
 static json_t *answer_json(const struct theory_kernel *k, const struct kernel_answer *a)
 {
-    const bool is_plane = k->n_dims == 2;
-    return json_pack("{s:o, s:o, s:o, s:b, s:I, s:I, s:O, s:O}", "kernel",
-                     is_plane ? codec_theory_rows(a->kernel, k->n, k->n)
-                              : codec_theory_numbers(a->kernel, k->n),
-                     "spectrum",
-                     is_plane && encoding_is_stationary(k->theory.encoding)
-                         ? codec_theory_rows(a->spectrum, k->n, k->n)
-                         : codec_theory_numbers(a->spectrum, a->n),
-                     "condition", condition_of(a), "is_stationary",
+    return json_pack("{s:o, s:o, s:o, s:b, s:I, s:I, s:O, s:O}", "kernel", kernel_json(k, a),
+                     "spectrum", spectrum_json(k, a), "condition", condition_of(a), "is_stationary",
                      (int)encoding_is_stationary(k->theory.encoding), "n", (json_int_t)k->n, "dims",
                      (json_int_t)k->n_dims, "encoding", k->theory.encoding_json, "network",
                      k->theory.network_json);
 }
 
-/* a: [n] or [n, n] of it, to be released in any case. */
-static enum status find_kernel(const struct theory_kernel *k, struct kernel_answer *a,
-                               struct error *err)
+/* a: to be released in any case. */
+static enum status find_grid_kernel(const struct theory_kernel *k, struct kernel_answer *a,
+                                    struct error *err)
 {
     const struct theory *t = &k->theory;
     a->n = k->n_dims == 2 ? k->n * k->n : k->n;
@@ -125,9 +121,31 @@ static enum status find_kernel(const struct theory_kernel *k, struct kernel_answ
     a->spectrum = mem_alloc_array(a->n, sizeof *a->spectrum);
     if (!a->kernel || !a->spectrum)
         return error_status(err, STATUS_NO_MEMORY);
-    enum status status =
-        ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n, false, a->kernel, err);
+    enum status status = k->has_at ? ntk_row_at(&t->network, t->encoding, t->params, k->n_dims,
+                                                k->n, k->at, a->kernel, err)
+                                   : ntk_row(&t->network, t->encoding, t->params, k->n_dims, k->n,
+                                             false, a->kernel, err);
     return status == STATUS_OK ? find_spectrum(k, a, err) : status;
+}
+
+static enum status find_matrix(const struct theory_kernel *k, struct kernel_answer *a,
+                               struct error *err)
+{
+    const struct theory *t = &k->theory;
+    a->n = k->n;
+    a->kernel = mem_alloc_array(a->n * a->n, sizeof *a->kernel);
+    a->spectrum = mem_alloc_array(a->n, sizeof *a->spectrum);
+    if (!a->kernel || !a->spectrum)
+        return error_status(err, STATUS_NO_MEMORY);
+    enum status status = ntk_between(&t->network, t->encoding, t->params, k->n, k->points, k->n,
+                                     k->points, a->kernel, err);
+    return status == STATUS_OK ? ntk_eigenvalues(a->n, a->kernel, a->spectrum, err) : status;
+}
+
+static enum status find_kernel(const struct theory_kernel *k, struct kernel_answer *a,
+                               struct error *err)
+{
+    return k->points ? find_matrix(k, a, err) : find_grid_kernel(k, a, err);
 }
 
 void theory_kernel(void *context, const struct http_request *request,
@@ -153,7 +171,7 @@ void theory_kernel(void *context, const struct http_request *request,
         reply_json(request, response, 200, answer_json(&k, &a));
     mem_free(a.kernel);
     mem_free(a.spectrum);
-    theory_deinit(&k.theory);
+    theory_kernel_deinit(&k);
     json_decref(body);
 }
 

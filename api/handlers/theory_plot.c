@@ -120,6 +120,41 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
     mem_free(middle);
 }
 
+/* Of given points: each with each, by their numbers. */
+static void plot_matrix(const struct http_request *request, struct http_response *response,
+                        const struct plot *words, const struct theory_kernel *k,
+                        const double *kernel, const double *spectrum)
+{
+    const size_t n = k->n;
+    const double end = (double)n - 0.5;
+    double *numbers = mem_alloc_array(n, sizeof *numbers);
+    if (!numbers) {
+        no_memory(request, response);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        numbers[i] = (double)(i + 1);
+    const struct plot_image image = {n, n, kernel, -0.5, end, -0.5, end, "kernel", SCALE_LINEAR};
+    const struct plot_series falling = {
+        .n = n, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    const struct plot_panel panels[] = {
+        {.title = "Kernel",
+         .x = {.label = "number of a point, from 0"},
+         .y = {.label = "number of the other"},
+         .image = &image},
+        {.title = "Eigenvalues",
+         .x = {.label = "component"},
+         .y = {.label = "eigenvalue", .scale = SCALE_LOG},
+         .n_series = 1,
+         .series = &falling},
+    };
+    struct plot p = *words;
+    p.n_panels = 2;
+    p.panels = panels;
+    plot_reply(request, response, &p);
+    mem_free(numbers);
+}
+
 void theory_plot_kernel(const struct http_request *request, struct http_response *response,
                         const struct form_query *form, const struct theory_kernel *k,
                         const double *kernel, const double *spectrum)
@@ -132,7 +167,9 @@ void theory_plot_kernel(const struct http_request *request, struct http_response
     write_settings(&k->theory, settings);
     p.title = title;
     p.settings = settings;
-    if (k->n_dims == 2)
+    if (k->points)
+        plot_matrix(request, response, &p, k, kernel, spectrum);
+    else if (k->n_dims == 2)
         plot_plane_kernel(request, response, &p, k, kernel, spectrum);
     else
         plot_line_kernel(request, response, &p, k, kernel, spectrum);

@@ -7,10 +7,9 @@
 #include "api/codec/codec_theory.h"
 #include "api/handlers/plot_reply.h"
 
-/* A kernel: of a line its row and spectrum as curves, of a plane both as images.  kernel: [n] or
- * [n, n]; spectrum: as many, by frequency, or eigenvalues, falling, of a kernel that is not
- * stationary.
- */
+/* A kernel: of a line its row and spectrum as curves, of a plane both as images, of points their
+ * matrix and its eigenvalues.  kernel: [n] or [n, n]; spectrum: of grids as many, by frequency, or
+ * eigenvalues, falling, of a kernel that is not stationary; of points [n] eigenvalues. */
 void theory_plot_kernel(const struct http_request *request, struct http_response *response,
                         const struct form_query *form, const struct theory_kernel *k,
                         const double *kernel, const double *spectrum);

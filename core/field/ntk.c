@@ -185,12 +185,12 @@ static double offset(size_t o, size_t n, bool is_wrapped)
     return is_wrapped && 2 * o > n ? at - 1 : at;
 }
 
-enum status ntk_row(const struct ntk_network *network, const struct encoding *e,
-                    const float *params, size_t n_dims, size_t n, bool is_wrapped, double *out,
-                    struct error *err)
+/* Row by row of the grid: its points with one. */
+static enum status rows_with(const struct ntk_network *network, const struct encoding *e,
+                             const float *params, size_t n_dims, size_t n, bool is_wrapped,
+                             const double *at, double *out, struct error *err)
 {
     const size_t d = encoding_n_inputs(e), n_rows = n_dims == 2 ? n : 1;
-    const double origin[LIMIT_DIMS] = {0};
     double *x = mem_alloc_array(n * d, sizeof *x);
     if (!x)
         return error_status(err, STATUS_NO_MEMORY);
@@ -201,10 +201,48 @@ enum status ntk_row(const struct ntk_network *network, const struct encoding *e,
             if (n_dims == 2)
                 x[i * d + 1] = offset(row, n, is_wrapped);
         }
-        status = ntk_between(network, e, params, n, x, 1, origin, out + row * n, err);
+        status = ntk_between(network, e, params, n, x, 1, at, out + row * n, err);
     }
     mem_free(x);
     return status;
+}
+
+/* A stationary kernel of (x, y) and the origin is that of (x, 0) and (0, -y): features of 2 n
+ * points instead of n^2. */
+static enum status plane(const struct ntk_network *network, const struct encoding *e,
+                         const float *params, size_t n, bool is_wrapped, double *out,
+                         struct error *err)
+{
+    const size_t d = encoding_n_inputs(e);
+    double *rows = mem_alloc_array(2 * n * d, sizeof *rows);
+    if (!rows)
+        return error_status(err, STATUS_NO_MEMORY);
+    double *columns = rows + n * d;
+    for (size_t i = 0; i < n; i++) {
+        columns[i * d] = offset(i, n, is_wrapped);
+        rows[i * d + 1] = -offset(i, n, is_wrapped);
+    }
+    enum status status = ntk_between(network, e, params, n, rows, n, columns, out, err);
+    mem_free(rows);
+    return status;
+}
+
+static const double origin[LIMIT_DIMS] = {0};
+
+enum status ntk_row(const struct ntk_network *network, const struct encoding *e,
+                    const float *params, size_t n_dims, size_t n, bool is_wrapped, double *out,
+                    struct error *err)
+{
+    return n_dims == 2 && encoding_is_stationary(e)
+               ? plane(network, e, params, n, is_wrapped, out, err)
+               : rows_with(network, e, params, n_dims, n, is_wrapped, origin, out, err);
+}
+
+enum status ntk_row_at(const struct ntk_network *network, const struct encoding *e,
+                       const float *params, size_t n_dims, size_t n, const double *at, double *out,
+                       struct error *err)
+{
+    return rows_with(network, e, params, n_dims, n, false, at, out, err);
 }
 
 /* out[k] = sum over o of in[o] table[k o mod n]; elements of both lie `stride` apart. */

@@ -72,6 +72,11 @@ enum status ntk_row(const struct ntk_network *network, const struct encoding *e,
                     const float *params, size_t n_dims, size_t n, bool is_wrapped, double *out,
                     struct error *err) WARN_UNUSED;
 
+/* The kernel of the grid's points o / n with one point, at [D]; out: as of ntk_row.  NO_MEMORY. */
+enum status ntk_row_at(const struct ntk_network *network, const struct encoding *e,
+                       const float *params, size_t n_dims, size_t n, const double *at, double *out,
+                       struct error *err) WARN_UNUSED;
+
 /* The discrete Fourier transform of a stationary kernel's wrapped row, frequency k at k: the
  * eigenvalues of the kernel of the periodic grid.  Its real part, since the kernel is even.  row,
  * out: as of ntk_row; may not overlap.  Plain sums in double, n^2 of a row and 4 n^3 of a plane: a

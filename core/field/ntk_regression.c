@@ -20,18 +20,19 @@ void dsyevd_(const char *job, const char *half, const int *n, double *a, const i
              double *work, const int *n_work, int *int_work, const int *n_int_work, int *info,
              size_t job_length, size_t half_length);
 
-static enum status eigenvectors(int n, double *a, double *w, struct error *err)
+/* job: "V" for vectors too, "N" for values alone. */
+static enum status solve(const char *job, int n, double *a, double *w, struct error *err)
 {
     const int ask = -1;
     double n_work = 0;
     int n_int_work = 0, info = 0;
-    dsyevd_("V", "L", &n, a, &n, w, &n_work, &ask, &n_int_work, &ask, &info, 1, 1);
+    dsyevd_(job, "L", &n, a, &n, w, &n_work, &ask, &n_int_work, &ask, &info, 1, 1);
     const int size = (int)n_work;
     double *work = mem_alloc_array((size_t)size, sizeof *work);
     int *int_work = mem_alloc_array((size_t)n_int_work, sizeof *int_work);
     enum status status = work && int_work ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
     if (status == STATUS_OK) {
-        dsyevd_("V", "L", &n, a, &n, w, work, &size, int_work, &n_int_work, &info, 1, 1);
+        dsyevd_(job, "L", &n, a, &n, w, work, &size, int_work, &n_int_work, &info, 1, 1);
         if (info != 0)
             status = error_set(err, STATUS_INTERNAL, "",
                                "no eigenvalues were found (LAPACK dsyevd: %d)", info);
@@ -49,20 +50,35 @@ static bool is_finite(size_t n, const double *numbers)
     return is;
 }
 
-/* From LAPACK's rising order to ours, without what is but rounding. */
-static void turn_over(struct ntk_regression *r)
+/* From LAPACK's rising order to ours, without what is but rounding.  vectors may be NULL. */
+static void turn_over(size_t n, double *eigenvalues, double *vectors)
 {
-    const size_t n = r->n;
     for (size_t i = 0; i < n / 2; i++) {
         const size_t j = n - 1 - i;
-        const double w = r->eigenvalues[i];
-        r->eigenvalues[i] = r->eigenvalues[j];
-        r->eigenvalues[j] = w;
-        cblas_dswap((int)n, r->vectors + i * n, 1, r->vectors + j * n, 1);
+        const double w = eigenvalues[i];
+        eigenvalues[i] = eigenvalues[j];
+        eigenvalues[j] = w;
+        if (vectors)
+            cblas_dswap((int)n, vectors + i * n, 1, vectors + j * n, 1);
     }
-    const double rounding = (double)n * DBL_EPSILON * r->eigenvalues[0];
+    const double rounding = (double)n * DBL_EPSILON * eigenvalues[0];
     for (size_t i = 0; i < n; i++)
-        r->eigenvalues[i] = r->eigenvalues[i] > rounding ? r->eigenvalues[i] : 0;
+        eigenvalues[i] = eigenvalues[i] > rounding ? eigenvalues[i] : 0;
+}
+
+enum status ntk_eigenvalues(size_t n, const double *kernel, double *out, struct error *err)
+{
+    if (!is_finite(n * n, kernel))
+        return error_set(err, STATUS_INVALID, "", "the kernel is not finite");
+    double *copy = mem_alloc_array(n * n, sizeof *copy);
+    if (!copy)
+        return error_status(err, STATUS_NO_MEMORY);
+    memcpy(copy, kernel, n * n * sizeof *copy);
+    const enum status status = solve("N", (int)n, copy, out, err);
+    if (status == STATUS_OK)
+        turn_over(n, out, NULL);
+    mem_free(copy);
+    return status;
 }
 
 enum status ntk_regression_create(struct ntk_regression **out, size_t n, const double *kernel,
@@ -82,12 +98,12 @@ enum status ntk_regression_create(struct ntk_regression **out, size_t n, const d
         return error_status(err, STATUS_NO_MEMORY);
     }
     memcpy(r->vectors, kernel, n * n * sizeof *kernel);
-    enum status status = eigenvectors((int)n, r->vectors, r->eigenvalues, err);
+    enum status status = solve("V", (int)n, r->vectors, r->eigenvalues, err);
     if (status != STATUS_OK) {
         ntk_regression_free(r);
         return status;
     }
-    turn_over(r);
+    turn_over(n, r->eigenvalues, r->vectors);
     const int rows = (int)n, columns = (int)n_channels;
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, columns, rows, 1, r->vectors, rows,
                 residual, columns, 0, r->components, columns);

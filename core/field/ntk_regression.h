@@ -23,6 +23,10 @@
 
 #include "core/base/status.h"
 
+/* All of a symmetric kernel [n, n], falling, without eigenvectors.  out: [n].  Errors as below. */
+enum status ntk_eigenvalues(size_t n, const double *kernel, double *out,
+                            struct error *err) WARN_UNUSED;
+
 struct ntk_regression;
 
 /* kernel: [n, n], both halves; residual: y - f0 [n, C].  Both are copied.  NO_MEMORY; INVALID where

@@ -449,7 +449,7 @@ static void every_example_of_a_kernel_is_accepted(void **state)
         struct theory_kernel k = {0};
         if (codec_theory_kernel(json_object_get(example, "value"), &k, &problems) != STATUS_OK)
             fail_msg("%s: %s %s", name, problems.item[0].pointer, problems.item[0].detail);
-        theory_deinit(&k.theory);
+        theory_kernel_deinit(&k);
     }
 }
 

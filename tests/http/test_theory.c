@@ -130,6 +130,39 @@ static void kernels_of_two_dimensions_and_of_raw_coordinates(void **state)
     json_decref(got);
 }
 
+/* A grid's row is a row of the matrix of its points; of one point its own square. */
+static void points_and_places_are_of_one_kernel(void **state)
+{
+    (void)state;
+    static const char encoding[] =
+        "\"encoding\":{\"type\":\"none\",\"input_range\":[-1,3]},\"network\":{\"width\":64}";
+    char body[256];
+    snprintf(body, sizeof body, "{%s,\"n\":4,\"at\":[0.5]}", encoding);
+    json_t *row = ask("/v1/ntk", body);
+    snprintf(body, sizeof body, "{%s,\"points\":[0,0.25,[0.5],0.75]}", encoding);
+    json_t *matrix = ask("/v1/ntk", body);
+    const json_t *kernel = json_object_get(matrix, "kernel");
+    for (size_t i = 0; i < 4; i++) {
+        const double along = number_at(json_array_get(kernel, 2), i);
+        assert_true(fabs(along - number_at(json_object_get(row, "kernel"), i)) <
+                    1e-6 * fabs(along));
+        assert_true(along == number_at(json_array_get(kernel, i), 2));
+        assert_true(fabs(number_at(json_object_get(row, "spectrum"), i) -
+                         number_at(json_object_get(matrix, "spectrum"), i)) < 1e-6 * 1000);
+    }
+    json_decref(row);
+    json_decref(matrix);
+    struct answer plot = service_post_json(&service, "/v1/ntk?format=png", body);
+    assert_int_equal(plot.status, 200);
+    assert_string_equal(answer_header(&plot, "Content-Type"), "image/png");
+    answer_free(&plot);
+    matrix = ask("/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[[0.1,0.2,0.3]]}");
+    assert_int_equal(member_integer(matrix, "dims"), 3);
+    assert_true(number_at(json_object_get(matrix, "spectrum"), 0) ==
+                number_at(json_array_get(json_object_get(matrix, "kernel"), 0), 0));
+    json_decref(matrix);
+}
+
 static void bad_questions_name_the_place(void **state)
 {
     (void)state;
@@ -145,6 +178,13 @@ static void bad_questions_name_the_place(void **state)
         {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"network\":{\"sigma_w\":0}}",
          "/network/sigma_w"},
         {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"more\":1}", "/more"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"at\":[0,0]}", "/at"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"at\":0}", "/at"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[]}", "/points"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[1,\"2\"]}", "/points/1"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[[1,2,3,4]]}", "/points"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[1],\"n\":32}", "/points"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"points\":[1],\"at\":[0]}", "/points"},
         {"/v1/ntk/regression", "{\"encoding\":{\"type\":\"basic\"},\"times\":[1]}", "/train"},
         {"/v1/ntk/regression",
          "{\"encoding\":{\"type\":\"basic\"},\"times\":[1],\"train\":{\"x\":[1],\"y\":[1,2]}}",
@@ -254,6 +294,7 @@ int main(void)
         cmocka_unit_test(what_is_no_signal_is_refused),
         cmocka_unit_test(kernels_are_the_papers),
         cmocka_unit_test(kernels_of_two_dimensions_and_of_raw_coordinates),
+        cmocka_unit_test(points_and_places_are_of_one_kernel),
         cmocka_unit_test(bad_questions_name_the_place),
         cmocka_unit_test(descent_goes_as_the_kernel_foretells),
     };
