@@ -150,7 +150,7 @@ static void draw(const struct http_request *request, struct http_response *respo
         if ((n > 0 && (group != GROUP_OTHERS || with_others)) || is_empty)
             panels[p.n_panels++] = (struct plot_panel){
                 .title = groups[group].title,
-                .x = {.label = "step", .from = c->first, .to = c->last},
+                .x = {.label = "step", .is_whole = true, .from = c->first, .to = c->last},
                 .y = {.label = groups[group].label, .scale = groups[group].scale},
                 .n_series = n,
                 .series = c->series + first,

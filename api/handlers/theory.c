@@ -46,7 +46,7 @@ static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel
     double *x = mem_alloc_array(a->n * d, sizeof *x);
     double *gram = mem_alloc_array(a->n * a->n, sizeof *gram);
     enum status status = x && gram ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    for (size_t i = 0; status == STATUS_OK && i < a->n; i++) {
+    for (size_t i = 0; x && i < a->n; i++) {
         const size_t row = i / k->n;
         x[i * d] = (double)(i - row * k->n) / (double)k->n;
         if (d == 2)

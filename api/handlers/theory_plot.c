@@ -48,12 +48,13 @@ static void plot_line_kernel(const struct http_request *request, struct http_res
         .n = n_shown, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
     const struct plot_panel panels[] = {
         {.title = "Kernel",
-         .x = {.label = "offset (sides of the domain)"},
+         .x = {.label = k->has_at ? "x (sides of the domain)" : "offset (sides of the domain)"},
          .y = {.label = "kernel"},
          .n_series = 1,
          .series = &row},
         {.title = is_stationary ? "Spectrum" : "Eigenvalues",
-         .x = {.label = is_stationary ? "frequency (cycles per side)" : "component"},
+         .x = {.label = is_stationary ? "frequency (cycles per side)" : "component",
+               .is_whole = true},
          .y = {.label = "eigenvalue", .scale = SCALE_LOG},
          .n_series = 1,
          .series = &eigenvalues},
@@ -100,15 +101,18 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
     const struct plot_series falling = {
         .n = n * n, .x = middle, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
     const struct plot_panel offsets = {.title = "Kernel",
-                                       .x = {.label = "offset along x (sides of the domain)"},
-                                       .y = {.label = "offset along y"},
+                                       .x = {.label = k->has_at
+                                                          ? "x (sides of the domain)"
+                                                          : "offset along x (sides of the domain)"},
+                                       .y = {.label = k->has_at ? "y" : "offset along y"},
                                        .image = &image};
-    const struct plot_panel spectra = {.title = "Spectrum",
-                                       .x = {.label = "frequency along x (cycles per side)"},
-                                       .y = {.label = "frequency along y"},
-                                       .image = &frequencies};
+    const struct plot_panel spectra = {
+        .title = "Spectrum",
+        .x = {.label = "frequency along x (cycles per side)", .is_whole = true},
+        .y = {.label = "frequency along y", .is_whole = true},
+        .image = &frequencies};
     const struct plot_panel eigenvalues = {.title = "Eigenvalues",
-                                           .x = {.label = "component"},
+                                           .x = {.label = "component", .is_whole = true},
                                            .y = {.label = "eigenvalue", .scale = SCALE_LOG},
                                            .n_series = 1,
                                            .series = &falling};
@@ -139,11 +143,11 @@ static void plot_matrix(const struct http_request *request, struct http_response
         .n = n, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
     const struct plot_panel panels[] = {
         {.title = "Kernel",
-         .x = {.label = "number of a point, from 0"},
-         .y = {.label = "number of the other"},
+         .x = {.label = "number of a point, from 0", .is_whole = true},
+         .y = {.label = "number of the other", .is_whole = true},
          .image = &image},
         {.title = "Eigenvalues",
-         .x = {.label = "component"},
+         .x = {.label = "component", .is_whole = true},
          .y = {.label = "eigenvalue", .scale = SCALE_LOG},
          .n_series = 1,
          .series = &falling},
@@ -164,6 +168,12 @@ void theory_plot_kernel(const struct http_request *request, struct http_response
     const char *type = json_string_value(json_object_get(k->theory.encoding_json, "type"));
     snprintf(title, sizeof title, "Neural tangent kernel, encoding %s, n = %zu", type ? type : "",
              k->n);
+    const size_t used = strlen(title);
+    if (k->has_at && k->n_dims == 2)
+        snprintf(title + used, sizeof title - used, ", with the point (%.4g, %.4g)", k->at[0],
+                 k->at[1]);
+    else if (k->has_at)
+        snprintf(title + used, sizeof title - used, ", with the point %.4g", k->at[0]);
     write_settings(&k->theory, settings);
     p.title = title;
     p.settings = settings;
@@ -314,7 +324,7 @@ void theory_plot_regression(const struct http_request *request, struct http_resp
          .series = s.curves,
          .is_ordered = true},
         {.title = "Residual by eigencomponent",
-         .x = {.label = "component, by falling eigenvalue"},
+         .x = {.label = "component, by falling eigenvalue", .is_whole = true},
          .y = {.label = "size of the residual", .scale = SCALE_LOG},
          .n_series = q->n_times,
          .series = s.decays,

@@ -122,6 +122,14 @@ static bool have_room(const struct drawing *d, const struct ticks *t, const stru
     return true;
 }
 
+/* How many ticks there may be where so many have room: 2 to 12, and steps of 1 at least where
+ * things are counted. */
+static size_t count_ticks(const struct plot_axis *axis, const struct scale *s, double room)
+{
+    const double most = fmax(2, fmin(12, room));
+    return (size_t)(axis->is_whole ? fmin(most, fmax(1, ceil(s->high - s->low))) : most);
+}
+
 /* The marks if they have room, else as many ticks as have. */
 static void make_x_ticks(const struct drawing *d, const struct plot_axis *axis,
                          const struct scale *s, double length, struct ticks *out)
@@ -131,16 +139,16 @@ static void make_x_ticks(const struct drawing *d, const struct plot_axis *axis,
         if (have_room(d, out, s, length))
             return;
     }
-    size_t most = (size_t)fmax(2, fmin(12, length / (3.5 * TICK_SIZE * d->unit)));
+    size_t most = count_ticks(axis, s, length / (3.5 * TICK_SIZE * d->unit));
     do {
         ticks_make(out, s, most);
     } while (!have_room(d, out, s, length) && --most >= 2);
 }
 
-static void make_y_ticks(const struct drawing *d, const struct scale *s, double length,
-                         struct ticks *out)
+static void make_y_ticks(const struct drawing *d, const struct plot_axis *axis,
+                         const struct scale *s, double length, struct ticks *out)
 {
-    ticks_make(out, s, (size_t)fmax(2, fmin(12, length / (2.9 * TICK_SIZE * d->unit))));
+    ticks_make(out, s, count_ticks(axis, s, length / (2.9 * TICK_SIZE * d->unit)));
 }
 
 /* --- names of categories --- */
@@ -225,7 +233,7 @@ static void measure(const struct drawing *d, const struct plot_panel *p, const s
         .outer = *outer,
         .frame = {.x = panel_x_scale(p), .y = panel_y_scale(p), .y_points_down = p->image != NULL}};
     l->title = p->title ? (TITLE_SIZE + 9) * unit : 4 * unit;
-    make_y_ticks(d, &l->frame.y, 0.72 * height, &l->y);
+    make_y_ticks(d, &p->y, &l->frame.y, 0.72 * height, &l->y);
     l->left = widest_tick(d, &l->y) + (12 + (p->y.label ? LABEL_SIZE + 8 : 0)) * unit;
     l->top = l->title + (l->y.exponent != 0 ? 14 * unit : 0);
     l->legend = width < 250 * unit ? 0 : legend_width(d, p, 0.34 * width);
@@ -417,7 +425,7 @@ static void draw_whole(const struct drawing *d, const struct plot_panel *p, cons
     const struct box *b = &l.frame.box;
     if (p->x.scale != SCALE_CATEGORIES || p->image)
         make_x_ticks(d, &p->x, &l.frame.x, b->x1 - b->x0, &l.x);
-    make_y_ticks(d, &l.frame.y, b->y1 - b->y0, &l.y);
+    make_y_ticks(d, &p->y, &l.frame.y, b->y1 - b->y0, &l.y);
     if (p->image)
         heat_draw(d, p->image, b);
     else

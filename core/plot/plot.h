@@ -30,6 +30,7 @@ struct plot_axis {
     size_t n_categories;
     const double *marks; /* values that ticks stand at, if there are any; else they are chosen */
     size_t n_marks;
+    bool is_whole;   /* counts things: no ticks between whole numbers */
     double from, to; /* what the scale reaches at least; both 0: only what the numbers ask for */
 };
 

@@ -215,7 +215,7 @@ void ticks_make(struct ticks *out, const struct scale *s, size_t most)
 {
     out->n = 0;
     out->exponent = 0;
-    most = most < 2 ? 2 : most;
+    most = most < 1 ? 1 : most;
     if (s->kind == SCALE_LOG)
         make_log(out, s, most);
     else

@@ -49,7 +49,7 @@ struct ticks {
     int exponent; /* texts are to be multiplied by 10^exponent */
 };
 
-/* At most `most` (2 and up) of them with a text, all within the scale.  Not for SCALE_CATEGORIES.
+/* At most `most` or one more of them with a text, all within the scale.  Not for SCALE_CATEGORIES.
  */
 void ticks_make(struct ticks *out, const struct scale *s, size_t most);
 

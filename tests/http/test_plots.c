@@ -51,6 +51,8 @@ static const char line[] = "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies
 static const char plane[] =
     "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":8,\"sigma\":2},\"n\":16,\"dims\":2}";
 static const char bare[] = "{\"encoding\":{\"type\":\"none\"},\"n\":16}";
+static const char points[] =
+    "{\"encoding\":{\"type\":\"basic\"},\"points\":[[0],[0.2],[0.4],[0.6]]}";
 static const char regression[] =
     "{\"encoding\":{\"type\":\"basic\"},\"train\":{\"x\":[0,0.25,0.5],\"y\":[0,1,0.5]},"
     "\"test\":{\"x\":[0.4,0.1,0.2,0.3]},\"times\":[0,0.1,\"infinity\"]}";
@@ -101,6 +103,8 @@ static void kernels_are_drawn(void **state)
     assert_true(count_colored(post("/v1/ntk", bare, accept), 1200, 520, palette_kind(0)) > 500);
     assert_true(count_colored(post("/v1/ntk?width=900&height=400", plane, accept), 900, 400,
                               palette_order(0)) > 500);
+    assert_true(count_colored(post("/v1/ntk?format=png&width=600&height=300", points, NULL), 600,
+                              300, palette_order(1)) > 500); /* the diagonal */
     assert_true(count_colored(post("/v1/ntk?format=png&width=4096&height=160", line, NULL), 4096,
                               160, palette_kind(0)) > 500);
 }
