@@ -4,6 +4,7 @@
 #include "api/codec/codec_amplitudes.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
+#include "api/handlers/theory_plot.h"
 #include "api/service.h"
 #include "core/base/mem.h"
 #include "core/field/ntk_amplitudes.h"
@@ -30,13 +31,16 @@ static enum status descend(struct amplitudes_question *q, double *losses, double
 void theory_amplitudes(void *context, const struct http_request *request,
                        struct http_response *response)
 {
+    static const char *const known[] = {"format", "width", "height", NULL};
     const struct service *service = context;
+    struct form_query form = {.width = 1200, .height = 520};
     struct amplitudes_question q = {0};
     struct problem_list problems = {0};
     struct error err = {0};
     double loss_of_zero = 0;
     json_t *body = NULL;
-    if (!reply_parse_object(request, response, service->config->json_depth, &body))
+    if (!plot_form_or_reply(request, response, FORM_PNG + 1, known, &form) ||
+        !reply_parse_object(request, response, service->config->json_depth, &body))
         return;
     if (codec_amplitudes(body, &q, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
@@ -46,10 +50,12 @@ void theory_amplitudes(void *context, const struct http_request *request,
     double *losses = mem_alloc_array((size_t)q.steps + 1, sizeof *losses);
     enum status status =
         losses ? descend(&q, losses, &loss_of_zero, &err) : error_status(&err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK)
-        reply_json(request, response, 200, codec_amplitudes_answer(&q, loss_of_zero, losses));
-    else
+    if (status != STATUS_OK)
         reply_error(request, response, &err);
+    else if (form.form == FORM_PNG)
+        theory_plot_amplitudes(request, response, &form, &q, loss_of_zero, losses);
+    else
+        reply_json(request, response, 200, codec_amplitudes_answer(&q, loss_of_zero, losses));
     mem_free(losses);
     amplitudes_deinit(&q);
     json_decref(body);

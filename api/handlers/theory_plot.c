@@ -344,3 +344,58 @@ void theory_plot_regression(const struct http_request *request, struct http_resp
     plot_reply(request, response, &p);
     sheet_deinit(&s);
 }
+
+/* --- amplitudes --- */
+
+/* Kernels know an amplitude by its square: signs are left out. */
+void theory_plot_amplitudes(const struct http_request *request, struct http_response *response,
+                            const struct form_query *form, const struct amplitudes_question *q,
+                            double loss_of_zero, const double *losses)
+{
+    const size_t n = (size_t)q->steps + 1;
+    const double zero[] = {loss_of_zero, loss_of_zero}, ends[] = {0, (double)q->steps};
+    double *b = mem_alloc_array(q->m, sizeof *b), *sizes = mem_alloc_array(q->m, sizeof *sizes);
+    double *steps = mem_alloc_array(n, sizeof *steps);
+    for (size_t j = 0; b && sizes && j < q->m; j++) {
+        b[j] = (double)q->b[j];
+        sizes[j] = fabs(q->a[j]);
+    }
+    for (size_t i = 0; steps && i < n; i++)
+        steps[i] = (double)i;
+    const struct plot_series found = {.n = q->m, .x = b, .y = sizes, .style = PLOT_MARKERS};
+    const struct plot_series descent[] = {
+        {.name = "loss", .n = n, .x = steps, .y = losses},
+        {.name = "of f = 0", .n = 2, .x = ends, .y = zero, .style = PLOT_DASHES}};
+    const struct plot_panel panels[] = {
+        {.title = "Amplitudes",
+         .x = {.label = "frequency (cycles per side)", .is_whole = true},
+         .y = {.label = "|a|"},
+         .n_series = 1,
+         .series = &found},
+        {.title = "Predicted loss on samples that do not train",
+         .x = {.label = "step", .is_whole = true},
+         .y = {.label = "mean squared error", .scale = SCALE_LOG},
+         .n_series = 2,
+         .series = descent},
+    };
+    char title[TITLE_SIZE], network[160], settings[SETTINGS_SIZE];
+    plot_words_object(q->network_json, network, sizeof network);
+    snprintf(title, sizeof title, "Amplitudes of %zu frequencies, found by the predicted loss",
+             q->m);
+    snprintf(settings, sizeof settings,
+             "%zu signals of %zu samples, every %zu. trains; time %.6g. Network: %s.", q->n_signals,
+             (size_t)q->n, (size_t)q->stride, q->time, network);
+    const struct plot p = {.width = form->width,
+                           .height = form->height,
+                           .title = title,
+                           .settings = settings,
+                           .n_panels = 2,
+                           .panels = panels};
+    if (b && sizes && steps)
+        plot_reply(request, response, &p);
+    else
+        no_memory(request, response);
+    mem_free(b);
+    mem_free(sizes);
+    mem_free(steps);
+}

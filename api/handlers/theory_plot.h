@@ -4,6 +4,7 @@
 #ifndef API_HANDLERS_THEORY_PLOT_H
 #define API_HANDLERS_THEORY_PLOT_H
 
+#include "api/codec/codec_amplitudes.h"
 #include "api/codec/codec_theory.h"
 #include "api/handlers/plot_reply.h"
 
@@ -28,5 +29,10 @@ bool theory_plot_can_or_reply(const struct http_request *request, struct http_re
 void theory_plot_regression(const struct http_request *request, struct http_response *response,
                             const struct form_query *form, const struct theory_regression *q,
                             const struct theory_curves *curves);
+
+/* Amplitudes that were found, in size, and the loss on the way to them: losses [steps + 1]. */
+void theory_plot_amplitudes(const struct http_request *request, struct http_response *response,
+                            const struct form_query *form, const struct amplitudes_question *q,
+                            double loss_of_zero, const double *losses);
 
 #endif
