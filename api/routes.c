@@ -28,6 +28,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/fields/{id}", fields_get, ROUTE_NO_BODY, 0},
     {HTTP_DELETE, "/v1/fields/{id}", fields_delete, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/fields/{id}/query", fields_query, ROUTE_BINARY_BODY, 0},
+    {HTTP_POST, "/v1/fields/{id}/ntk", fields_ntk, ROUTE_JSON_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/value", fields_value, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/image", fields_image, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/fields/{id}/render", fields_render, ROUTE_JSON_BODY, 0},

@@ -60,6 +60,20 @@ static const struct member regression_rows[] = {
 const struct member_table theory_kernel_table = ROWS(kernel_rows);
 const struct member_table theory_regression_table = ROWS(regression_rows);
 
+struct field_members {
+    uint64_t output;
+    int frame;
+};
+#define AT(member) .offset = offsetof(struct field_members, member)
+static const struct member field_rows[] = {
+    {.name = "points", .type = MEMBER_CUSTOM},
+    {"frame", MEMBER_NAME, AT(frame), .names = query_frames, .fallback = "\"source\""},
+    {"output", MEMBER_INTEGER, 0, MLP_MAX_OUTPUTS - 1, .is_nullable = true, AT(output),
+     .fallback = "null"},
+};
+#undef AT
+const struct member_table theory_field_table = ROWS(field_rows);
+
 static enum status no_memory(struct problem_list *problems)
 {
     return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
@@ -297,6 +311,48 @@ enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,
     return status;
 }
 
+/* --- fields --- */
+
+static enum status read_field_members(json_t *body, size_t n_outputs, struct theory_field *q,
+                                      struct problem_list *problems)
+{
+    struct field_members members = {0};
+    json_t *complete = NULL;
+    enum status status =
+        codec_json_resolve(body, NULL, "", field_rows, theory_field_table.n, &complete, problems);
+    if (status == STATUS_OK)
+        status =
+            codec_json_members(complete, "", field_rows, theory_field_table.n, &members, problems);
+    json_decref(complete);
+    q->frame = (enum query_frame)members.frame;
+    q->is_mean = !is_given(json_object_get(body, "output"));
+    q->first_output = (size_t)members.output;
+    q->n_outputs = q->is_mean ? n_outputs : 1;
+    if (status == STATUS_OK && q->first_output >= n_outputs)
+        return problem_add(problems, STATUS_INVALID, "/output",
+                           "the field has %zu outputs, counted from 0", n_outputs);
+    return status;
+}
+
+enum status codec_theory_field(json_t *body, size_t n_inputs, size_t n_outputs,
+                               struct theory_field *out, struct problem_list *problems)
+{
+    struct theory_field q = {0};
+    const json_t *points = json_object_get(body, "points");
+    enum status status = read_field_members(body, n_outputs, &q, problems);
+    if (status != STATUS_OK)
+        return status;
+    q.n = json_array_size(points);
+    if (q.n < 1 || q.n > THEORY_MAX_FIELD_POINTS)
+        return problem_add(problems, STATUS_INVALID, "/points",
+                           "'points' must be an array of 1..%d points, got %zu",
+                           THEORY_MAX_FIELD_POINTS, q.n);
+    status = read_rows(points, &(struct place){.name = "points"}, n_inputs, &q.points, problems);
+    if (status == STATUS_OK)
+        *out = q;
+    return status;
+}
+
 /* --- regression --- */
 
 /* Points of one set: x, for training y, and where the network starts there. */
@@ -440,4 +496,21 @@ json_t *codec_theory_rows(const double *numbers, size_t n_rows, size_t n_columns
         return rows;
     json_decref(rows);
     return NULL;
+}
+
+json_t *codec_theory_condition(size_t n, const double *spectrum)
+{
+    double most = 0, least = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs(spectrum[i]));
+        least = fmin(least, fabs(spectrum[i]));
+    }
+    return least > 1e-15 * most ? codec_json_measured(most / least) : json_null();
+}
+
+json_t *codec_theory_matrix(size_t n, const double *kernel, const double *spectrum)
+{
+    return json_pack("{s:o, s:o, s:o}", "kernel", codec_theory_rows(kernel, n, n), "spectrum",
+                     codec_theory_numbers(spectrum, n), "condition",
+                     codec_theory_condition(n, spectrum));
 }

@@ -1,5 +1,6 @@
 /*
- * Questions about the theory of a wide network: bodies of POST /v1/ntk and /v1/ntk/regression.
+ * Questions about the theory of a wide network: bodies of POST /v1/ntk and /v1/ntk/regression; and
+ * about the kernel that a field has: POST /v1/fields/{id}/ntk.
  *
  *   encoding   as a job's, but that features are normalized where nothing is said, and grids are
  *              unsupported
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "api/codec/codec_json.h"
+#include "api/codec/codec_query.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_spec_tables.h"
 #include "core/base/limits.h"
@@ -68,12 +70,32 @@ enum status codec_theory_regression(json_t *body, struct theory_regression *out,
 void theory_kernel_deinit(struct theory_kernel *k);
 void theory_regression_deinit(struct theory_regression *r);
 
+/* POST /v1/fields/{id}/ntk: points in the frame they are asked in, of a field of D inputs and C
+ * outputs. */
+struct theory_field {
+    enum query_frame frame;
+    size_t n, first_output, n_outputs; /* points; the outputs that are summed over */
+    bool is_mean;                      /* all of them: the sum is divided by C */
+    double *points;                    /* owned, [n, D] */
+};
+enum { THEORY_MAX_FIELD_POINTS = 512 };
+enum status codec_theory_field(json_t *body, size_t n_inputs, size_t n_outputs,
+                               struct theory_field *out, struct problem_list *problems) WARN_UNUSED;
+
+/* {kernel [n, n], spectrum [n], condition}, more members to be added.  NULL when out of memory or a
+ * number is not finite. */
+json_t *codec_theory_matrix(size_t n, const double *kernel, const double *spectrum);
+
+/* The largest over the least in size; null where that is nothing but rounding. */
+json_t *codec_theory_condition(size_t n, const double *spectrum);
+
 /* A body's "network", filled in; *complete is the caller's. */
 enum status codec_theory_network(json_t *asked, struct ntk_network *out, json_t **complete,
                                  struct problem_list *problems) WARN_UNUSED;
 
 /* Tables of both bodies' members and of the network, for openapi's test. */
-extern const struct member_table theory_network_table, theory_kernel_table, theory_regression_table;
+extern const struct member_table theory_network_table, theory_kernel_table, theory_regression_table,
+    theory_field_table;
 
 /* [n] or [rows, columns] as JSON; NULL when out of memory or a number is not finite. */
 json_t *codec_theory_numbers(const double *numbers, size_t n);

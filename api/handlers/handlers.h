@@ -49,6 +49,9 @@ handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
 /* theory.c */
 handler theory_kernel, theory_regression;
 
+/* field_ntk.c */
+handler fields_ntk;
+
 /* amplitudes.c */
 handler theory_amplitudes;
 

@@ -78,17 +78,6 @@ static enum status find_spectrum(const struct theory_kernel *k, struct kernel_an
     return status;
 }
 
-/* The largest over the least in size; null where that is nothing but rounding. */
-static json_t *condition_of(const struct kernel_answer *a)
-{
-    double most = 0, least = INFINITY;
-    for (size_t i = 0; i < a->n; i++) {
-        most = fmax(most, fabs(a->spectrum[i]));
-        least = fmin(least, fabs(a->spectrum[i]));
-    }
-    return least > 1e-15 * most ? codec_json_measured(most / least) : json_null();
-}
-
 static json_t *kernel_json(const struct theory_kernel *k, const struct kernel_answer *a)
 {
     return k->points || k->n_dims == 2 ? codec_theory_rows(a->kernel, k->n, k->n)
@@ -105,7 +94,8 @@ static json_t *spectrum_json(const struct theory_kernel *k, const struct kernel_
 static json_t *answer_json(const struct theory_kernel *k, const struct kernel_answer *a)
 {
     return json_pack("{s:o, s:o, s:o, s:b, s:I, s:I, s:O, s:O}", "kernel", kernel_json(k, a),
-                     "spectrum", spectrum_json(k, a), "condition", condition_of(a), "is_stationary",
+                     "spectrum", spectrum_json(k, a), "condition",
+                     codec_theory_condition(a->n, a->spectrum), "is_stationary",
                      (int)encoding_is_stationary(k->theory.encoding), "n", (json_int_t)k->n, "dims",
                      (json_int_t)k->n_dims, "encoding", k->theory.encoding_json, "network",
                      k->theory.network_json);

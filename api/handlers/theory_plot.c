@@ -124,12 +124,10 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
     mem_free(middle);
 }
 
-/* Of given points: each with each, by their numbers. */
-static void plot_matrix(const struct http_request *request, struct http_response *response,
-                        const struct plot *words, const struct theory_kernel *k,
-                        const double *kernel, const double *spectrum)
+void theory_plot_matrix(const struct http_request *request, struct http_response *response,
+                        const struct plot *words, size_t n, const double *kernel,
+                        const double *spectrum)
 {
-    const size_t n = k->n;
     const double end = (double)n - 0.5;
     double *numbers = mem_alloc_array(n, sizeof *numbers);
     if (!numbers) {
@@ -178,7 +176,7 @@ void theory_plot_kernel(const struct http_request *request, struct http_response
     p.title = title;
     p.settings = settings;
     if (k->points)
-        plot_matrix(request, response, &p, k, kernel, spectrum);
+        theory_plot_matrix(request, response, &p, k->n, kernel, spectrum);
     else if (k->n_dims == 2)
         plot_plane_kernel(request, response, &p, k, kernel, spectrum);
     else

@@ -15,6 +15,12 @@ void theory_plot_kernel(const struct http_request *request, struct http_response
                         const struct form_query *form, const struct theory_kernel *k,
                         const double *kernel, const double *spectrum);
 
+/* A matrix [n, n] of points, each with each by their numbers, and its eigenvalues [n].  words: a
+ * plot without panels. */
+void theory_plot_matrix(const struct http_request *request, struct http_response *response,
+                        const struct plot *words, size_t n, const double *kernel,
+                        const double *spectrum);
+
 /* What regression gives for a plot, filled in by the caller. */
 struct theory_curves {
     size_t n;            /* points of the curves */

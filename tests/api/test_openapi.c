@@ -294,6 +294,7 @@ static void settings_have_the_tables_types_ranges_and_defaults(void **state)
     check_table("NtkRequest", &theory_kernel_table, 0);
     check_table("NtkRegressionRequest", &theory_regression_table, 0);
     check_table("NtkAmplitudesRequest", &amplitudes_table, 0);
+    check_table("FieldNtkRequest", &theory_field_table, 0);
     check_measures();
     check_variants("Encoding", &spec_encodings);
     check_variants("Optimizer", &spec_optimizers);

@@ -207,6 +207,8 @@ static void bad_questions_name_the_place(void **state)
 
 /* --- descent goes as foretold --- */
 
+static char field_id[ID_TEXT]; /* of the last fit */
+
 /* Steepest descent on the signal; "rate": of half the mean of squares. */
 static void fit(double rate, unsigned steps, double values[N])
 {
@@ -225,7 +227,8 @@ static void fit(double rate, unsigned steps, double values[N])
     job = wait_for_job(&service, id, "succeeded");
     assert_true(member_number(job, "metrics.residual_0") >= 0);
     assert_true(member_number(job, "metrics.mse") >= 0);
-    snprintf(path, sizeof path, "/v1/fields/%s/query", member_text(job, "field_id"));
+    snprintf(field_id, sizeof field_id, "%s", member_text(job, "field_id"));
+    snprintf(path, sizeof path, "/v1/fields/%s/query", field_id);
     json_decref(job);
     for (size_t i = 0; i < N; i++) {
         const size_t n = strlen(points);
@@ -287,6 +290,46 @@ static void descent_goes_as_the_kernel_foretells(void **state)
     json_decref(answer);
 }
 
+/* Of a field of 2,048 units; the frame does not matter to a signal. */
+static void a_fields_own_kernel_is_near_the_closed_form(void **state)
+{
+    (void)state;
+    double start[N];
+    char path[96];
+    fit(1e-9, 1, start);
+    snprintf(path, sizeof path, "/v1/fields/%s/ntk", field_id);
+    json_t *own = ask(path, "{\"points\":[0,0.1,[0.35],0.5],\"frame\":\"unit\"}");
+    json_t *closed = ask("/v1/ntk", "{\"encoding\":{\"type\":\"explicit\",\"b\":[[1],[2],[3],[4]],"
+                                    "\"a\":[1,0.8,0.6,0.4]},\"network\":{\"n_hidden_layers\":1,"
+                                    "\"width\":2048},\"points\":[0,0.1,0.35,0.5]}");
+    const json_t *got = json_object_get(own, "kernel"), *want = json_object_get(closed, "kernel");
+    const double size = number_at(json_array_get(want, 0), 0);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++)
+            assert_true(fabs(number_at(json_array_get(got, i), j) -
+                             number_at(json_array_get(want, i), j)) < 0.1 * size);
+    assert_int_equal(json_array_size(json_object_get(own, "spectrum")), 4);
+    assert_true(member_number(own, "condition") >= 1);
+    json_decref(own);
+    json_decref(closed);
+    json_decref(ask(path, "{\"points\":[0,0.5],\"output\":0}"));
+    snprintf(path, sizeof path, "/v1/fields/%s/ntk?format=png", field_id);
+    struct answer plot = service_post_json(&service, path, "{\"points\":[0,0.5]}");
+    assert_int_equal(plot.status, 200);
+    assert_string_equal(answer_header(&plot, "Content-Type"), "image/png");
+    answer_free(&plot);
+    path[strlen(path) - strlen("?format=png")] = '\0';
+    answer_problem(service_post_json(&service, path, "{\"points\":[[0,1]]}"), 422, "/points/0");
+    answer_problem(service_post_json(&service, path, "{\"points\":[]}"), 422, "/points");
+    answer_problem(service_post_json(&service, path, "{\"points\":[0],\"output\":1}"), 422,
+                   "/output");
+    answer_problem(service_post_json(&service, path, "{\"points\":[0],\"frame\":\"x\"}"), 422,
+                   "/frame");
+    answer_problem(service_post_json(&service, "/v1/fields/fd_00000000000000000000000000/ntk",
+                                     "{\"points\":[0]}"),
+                   404, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +340,7 @@ int main(void)
         cmocka_unit_test(points_and_places_are_of_one_kernel),
         cmocka_unit_test(bad_questions_name_the_place),
         cmocka_unit_test(descent_goes_as_the_kernel_foretells),
+        cmocka_unit_test(a_fields_own_kernel_is_near_the_closed_form),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
