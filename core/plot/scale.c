@@ -103,15 +103,10 @@ void tick_power(char out[TICK_TEXT], int exponent)
     append_raised(out, TICK_TEXT, exponent);
 }
 
-void tick_text(char out[TICK_TEXT], double value, int digits)
+/* "2.5×10⁻⁶", "10³": finite, not 0. */
+static void power_text(char out[TICK_TEXT], double value, int digits)
 {
     char text[TICK_TEXT], number[TICK_TEXT] = "";
-    const double size = fabs(value);
-    if (value == 0 || !isfinite(value) || (size >= 0.99999e-3 && size < 1e5)) {
-        snprintf(text, sizeof text, "%.*g", digits < 5 && size >= 1e3 ? 5 : digits, value);
-        with_minus(out, text);
-        return;
-    }
     snprintf(text, sizeof text, "%.*e", digits - 1, value);
     char *e = strchr(text, 'e');
     const int exponent = (int)strtol(e + 1, NULL, 10);
@@ -128,6 +123,18 @@ void tick_text(char out[TICK_TEXT], double value, int digits)
     snprintf(all, sizeof all, "%.20s10", number);
     with_minus(out, all);
     append_raised(out, TICK_TEXT, exponent);
+}
+
+void tick_text(char out[TICK_TEXT], double value, int digits)
+{
+    char text[TICK_TEXT];
+    const double size = fabs(value);
+    if (value != 0 && isfinite(value) && (size < 0.99999e-3 || size >= 1e5)) {
+        power_text(out, value, digits);
+        return;
+    }
+    snprintf(text, sizeof text, "%.*g", digits < 5 && size >= 1e3 ? 5 : digits, value);
+    with_minus(out, text);
 }
 
 /* --- linear --- */
@@ -183,11 +190,9 @@ static void write_as_powers(struct ticks *out, const struct scale *s)
         return;
     for (size_t i = 0; i < out->n; i++) {
         struct tick *t = &out->at[i];
-        const double power = log10(t->value);
-        if (!t->text[0] || fabs(power - round(power)) > 1e-6)
-            continue;
-        snprintf(t->text, sizeof t->text, "10");
-        append_raised(t->text, sizeof t->text, (int)lround(power));
+        const bool is_digit = t->value > 1.0001 && t->value < 9.9999; /* 2 and 5 stay */
+        if (t->text[0] && !is_digit)
+            power_text(t->text, t->value, 3);
     }
 }
 

@@ -128,11 +128,11 @@ static void regressions_are_drawn_with_their_points(void **state)
 static void amplitudes_are_drawn_with_their_loss(void **state)
 {
     (void)state;
-    const char *const path = "/v1/ntk/amplitudes?format=png&width=1000&height=500";
+    const char *const path = "/v1/ntk/amplitudes?format=png&width=2000&height=1000";
     const char *const body = "{\"b\":[1,2,3,4],\"n\":32,\"alpha\":1.5,\"steps\":50}";
     /* Four markers and the curve; the loss of nothing, dashed. */
-    assert_true(count_colored(post(path, body, NULL), 1000, 500, palette_kind(0)) > 150);
-    assert_true(count_colored(post(path, body, NULL), 1000, 500, palette_kind(1)) > 60);
+    assert_true(count_colored(post(path, body, NULL), 2000, 1000, palette_kind(0)) > 150);
+    assert_true(count_colored(post(path, body, NULL), 2000, 1000, palette_kind(1)) > 60);
 }
 
 static void plots_come_to_those_who_ask_for_them(void **state)

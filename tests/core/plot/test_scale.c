@@ -43,6 +43,7 @@ static void ticks_are_round_numbers(void **state)
         {{SCALE_LOG, 0.5, 2000}, 5, "1 10 100 1000", 0},
         {{SCALE_LOG, 1e-6, 1}, 8, "10⁻⁶ 10⁻⁵ 10⁻⁴ 10⁻³ 10⁻² 10⁻¹ 10⁰", 0},
         {{SCALE_LOG, 1e-12, 1}, 5, "10⁻¹² 10⁻⁹ 10⁻⁶ 10⁻³ 10⁰", 0},
+        {{SCALE_LOG, 1e-4, 2e-2}, 12, "10⁻⁴ 2×10⁻⁴ 5×10⁻⁴ 10⁻³ 2×10⁻³ 5×10⁻³ 10⁻² 2×10⁻²", 0},
         {{SCALE_LOG, 3, 6}, 4, "3 4 5 6", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -125,7 +126,7 @@ static void marks_stand_where_they_are_wanted(void **state)
     const double rates[] = {1e-5, 1e-3, 2e-3, 10};
     const struct scale wide = {SCALE_LOG, 1e-5, 10};
     ticks_at(&t, &wide, rates, 4);
-    assert_string_equal(texts_of(&t, texts), "10⁻⁵ 10⁻³ 0.002 10¹");
+    assert_string_equal(texts_of(&t, texts), "10⁻⁵ 10⁻³ 2×10⁻³ 10¹");
 }
 
 int main(void)
