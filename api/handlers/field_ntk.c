@@ -49,12 +49,12 @@ static enum status find_kernel(struct field_kernel *k, struct error *err)
     float *unit = mem_alloc_floats(q->n * field_n_inputs(f));
     k->kernel = mem_alloc_array(q->n * q->n, sizeof *k->kernel);
     k->spectrum = mem_alloc_array(q->n, sizeof *k->spectrum);
-    enum status status =
-        unit && k->kernel && k->spectrum ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK) {
-        find_unit(f, q, unit);
-        status = field_ntk(f, q->n, unit, q->first_output, q->n_outputs, k->kernel, err);
+    if (!unit || !k->kernel || !k->spectrum) {
+        mem_free(unit);
+        return error_status(err, STATUS_NO_MEMORY);
     }
+    find_unit(f, q, unit);
+    enum status status = field_ntk(f, q->n, unit, q->first_output, q->n_outputs, k->kernel, err);
     for (size_t i = 0; status == STATUS_OK && q->is_mean && i < q->n * q->n; i++)
         k->kernel[i] /= (double)q->n_outputs;
     if (status == STATUS_OK)
@@ -90,9 +90,8 @@ static void answer(const struct service *service, const struct http_request *req
     struct error err = {0};
     bool has_place = false;
     enum status status = check_work(k->entry->field, &k->question, &err);
-    if (status == STATUS_OK &&
-        field_ntk_multiply_adds(k->entry->field, k->question.n, k->question.n_outputs) >
-            LONG_MULTIPLY_ADDS)
+    if (status == STATUS_OK && field_ntk_multiply_adds(k->entry->field, k->question.n,
+                                                       k->question.n_outputs) > LONG_MULTIPLY_ADDS)
         status = evaluation_take_place(service, &has_place, &err);
     if (status == STATUS_OK)
         status = find_kernel(k, &err);

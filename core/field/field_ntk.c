@@ -1,5 +1,6 @@
 #include "core/field/field_ntk.h"
 
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -146,6 +147,7 @@ static void forward(struct pass *p, const float *unit)
 {
     const struct encoding *e = field_encoding(p->f);
     const size_t n = p->n, n_features = encoding_n_features(e), last = p->n_layers - 1;
+    assert(p->n_layers > 0 && p->layers[0].h);
     encoding_forward(e, field_kernel(p->f), field_params_const(p->f), n, unit, p->features, p->ld);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n_features; j++)
