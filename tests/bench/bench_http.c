@@ -1,6 +1,7 @@
 /*
  * Timings of queries and renders through HTTP: bench_http [NETWORK [PART]], parts small, renders,
- * many; none: all.  Prints rows `name value unit`; lines with # are remarks.
+ * many, theory (which has no network: it comes with the first); none: all.  Prints rows `name value
+ * unit`; lines with # are remarks.
  *
  * The real program is started on a folder of its own, and fits a few steps of each network (what
  * its values are does not matter), and two seconds of the preset `fast`, a grid, to a picture of
@@ -255,12 +256,41 @@ static void measure_many(const struct bench *b)
     lone_fit_deinit(&twin);
 }
 
+/* Kernels in closed form, on one core: 256 features are 128 frequencies, "256" are 512. */
+static void measure_theory(const struct bench *b)
+{
+    static const struct {
+        const char *name, *path, *body;
+    } questions[] = {
+        {"ntk_1024_256_features", "/v1/ntk",
+         "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":128},\"n\":1024,"
+         "\"network\":{\"n_hidden_layers\":4,\"width\":256}}"},
+        {"ntk_1024_512_features", "/v1/ntk",
+         "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256},\"n\":1024,"
+         "\"network\":{\"n_hidden_layers\":4,\"width\":256}}"},
+        {"ntk_plane_128", "/v1/ntk",
+         "{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":256},\"n\":128,"
+         "\"dims\":2}"},
+        {"ntk_amplitudes", "/v1/ntk/amplitudes",
+         "{\"b\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}"},
+    };
+    for (size_t i = 0; b->network == networks && i < sizeof questions / sizeof *questions; i++)
+        measure_requests(b, questions[i].name, 25,
+                         &(struct request){.path = questions[i].path,
+                                           .content_type = "application/json",
+                                           .body = questions[i].body,
+                                           .n_body = strlen(questions[i].body)});
+}
+
 static void measure(const struct network *n, const char *only_part, struct team *team)
 {
     static const struct {
         const char *name;
         void (*measure)(const struct bench *b);
-    } parts[] = {{"small", measure_small}, {"renders", measure_renders}, {"many", measure_many}};
+    } parts[] = {{"small", measure_small},
+                 {"renders", measure_renders},
+                 {"many", measure_many},
+                 {"theory", measure_theory}};
     struct bench b = {.network = n, .client = client_create(), .team = team};
     b.picture = open_picture(n->side);
     service_start_under(&b.service, NULL, "log", NULL);
