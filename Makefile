@@ -5,6 +5,7 @@
 #            make deps-peers bench-peers    the same work by PyTorch and JAX, and build/bench-peers.json
 #            make fuzz       a minute for each parser (T=png)      make format  lay out the source
 #            make crash N=300 (also crashpoints, sweep_crash, oom, oom_worker, enospc, worker, slow): a harness of `make test`, made long
+#            make deps-paper paper PROFILE=quick    the paper's tables and figures (also table, full; DATA=, ONLY=fig3)
 #            make docs       docs/api.md, docs/settings.md        make install PREFIX=/usr/local
 # Settings of your own (CC, CFLAGS, …) go into config.mak.
 -include config.mak
@@ -63,7 +64,7 @@ harnesses := crash crashpoints sweep_crash oom oom_worker enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test deps-peers install test tests bench benches bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers deps-paper paper install test tests bench benches bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -71,6 +72,8 @@ deps:
 	$(SUDO) apt-get install -y --no-install-recommends $(packages)
 deps-test: deps
 	$(SUDO) apt-get install -y --no-install-recommends $(packages_test)
+deps-paper: deps
+	$(SUDO) apt-get install -y --no-install-recommends python3 python3-numpy python3-pil python3-matplotlib
 # Debian's PyTorch, and the newest PyTorch and JAX in a folder of their own (6 GB: the registry has no smaller build).
 PYTHON_DEBIAN ?= /usr/bin/python3
 deps-peers:
@@ -166,6 +169,10 @@ bench-peers: $(bench_peer)
 	@$(PYTHON_DEBIAN) -B tests/bench/peers/run.py --farfield $(bench_peer) --debian $(PYTHON_DEBIAN) --venv build/peers-venv/bin/python \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers "$(PEERS)") $(if $(PICTURE),--picture $(PICTURE)) \
 	  $(if $(STEPS),--steps $(STEPS)) $(if $(TARGET),--target $(TARGET)) --json build/bench-peers.json $(WORK)
+# The tables and figures of Tancik et al. 2020 into docs/results.md; what was fitted before is not fitted again.
+PROFILE ?= quick
+paper: all
+	@$(PYTHON_DEBIAN) -B docs/paper/paper.py --program $O/farfield --profile $(PROFILE) --data '$(DATA)' --only '$(ONLY)' --out '$(OUT)' --keep '$(KEEP)'
 fuzz:
 	$(MAKE) BUILD=fuzz CC=clang fuzz-run
 fuzz-run: $(if $T,$O/tests/fuzz/fuzz_$T,$(fuzzers))
