@@ -89,7 +89,7 @@ def check(url, program):
                         body |= {"steps": 1, "n_signals": 2}
                     answers[entry["name"]] = service.post(entry["path"], body).get("a")
                 else:
-                    data = {k: small.get(k, v) if k in small else v for k, v in entry["data"].items()}
+                    data = {k: v if k == "size" and entry["data"]["source"] == "signals" else small.get(k, v) for k, v in entry["data"].items()}
                     body = material.expand(entry["body"], answers) | {"dataset_ids": stuff.datasets(data)}
                     try:
                         sweep = service.post("/v1/sweeps", body)
