@@ -12,6 +12,7 @@ import math
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 
@@ -187,6 +188,7 @@ def main():
     out = pathlib.Path(arguments.out or (ROOT / "docs/results.md" if committed else keep / "results.md")).resolve()
     wanted = material.documents([n for n in arguments.only.split(",") if n])
     wanted = material.documents([*wanted, *(n for d in wanted.values() for n in d.get("needs", []))])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: the same command goes on from here"))
     service = run.Service(arguments.program, keep)
     try:
         stuff = material.Material(service, arguments.data)
