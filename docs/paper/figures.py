@@ -310,6 +310,7 @@ def fig5(paper, done, picture):
         goods.append(best not in ("0", "inf"))
         tops.append(float("9" if best == "inf" else best))
         ratios.append(mean(learned) / mean(of[best]))
+    axes[0].set_ylim(1e-4, 2)
     axes[0].set_title("amplitudes chosen by the theory")
     axes[0].set_xlabel("frequency j")
     axes[0].legend()
@@ -397,7 +398,7 @@ def fig8(paper, done, picture):
         axes[0].bar(at + 0.36 * i - 0.18, [mean(found[s, learned]) for s in sigmas], 0.34, color=COLOURS[i], label="learned" if learned else "fixed")
     axes[0].set_xticks(at, [f"σ = {s:g}" for s in sigmas])
     axes[0].set_ylabel("test PSNR, dB")
-    axes[0].legend(loc="lower right", frameon=True)
+    axes[0].legend(loc="upper right")
     save(figure, picture)
     gains = {s: mean(found[s, True]) - mean(found[s, False]) for s in sigmas}
     best = max(mean(found[s, False]) for s in sigmas)
