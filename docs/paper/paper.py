@@ -79,7 +79,7 @@ def check(url, program):
     service = run.Service(url=url, program=program)
     stuff = material.Material(service, None)
     small = {"size": 32, "count": 1, "alpha": [1], "radius": [5], "angles": 2}
-    n = 0
+    n, made = 0, {}
     for name, document in material.documents().items():
         for profile in ("full", "table", "quick"):
             answers = {}
@@ -91,7 +91,9 @@ def check(url, program):
                     answers[entry["name"]] = service.post(entry["path"], body).get("a")
                 else:
                     data = {k: v if k == "size" and entry["data"]["source"] == "signals" else small.get(k, v) for k, v in entry["data"].items()}
-                    body = material.expand(entry["body"], answers) | {"dataset_ids": stuff.datasets(data)}
+                    key = run.digest(data)
+                    made[key] = made.get(key) or stuff.datasets(data)
+                    body = material.expand(entry["body"], answers) | {"dataset_ids": made[key]}
                     try:
                         sweep = service.post("/v1/sweeps", body)
                     except run.Refused as e:

@@ -3,7 +3,6 @@ import json
 import shutil
 
 import figures
-import material
 import tables
 
 # What comes first.
@@ -23,7 +22,7 @@ def write(paper, done, keep, out):
     maker = getattr(tables, paper.name, None) or getattr(figures, paper.name, None) or tables.table
     picture = made / f"{paper.name}.png"
     body, said, confirmed = maker(paper, done, picture)
-    command = f"make paper PROFILE={paper.profile} ONLY={paper.name}"
+    command = f"make paper PROFILE={paper.profile}{' DATA=…' if paper.stuff.folder else ''} ONLY={paper.name}"
     text = f"## {paper.document['title']}\n\n"
     if paper.document.get("shows"):
         text += paper.document["shows"] + ".\n\n"
@@ -59,6 +58,3 @@ def assemble(head, keep, out):
     if out.parent.name != "docs":  # elsewhere the links to the settings lead nowhere
         text = text.replace("](paper/sweeps/", "](../../../docs/paper/sweeps/")
     out.write_text(text.rstrip() + "\n")
-
-
-__all__ = ["write", "assemble", "material"]

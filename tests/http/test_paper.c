@@ -53,8 +53,8 @@ static void every_body_is_accepted(void **state)
         skip();
     char program[64];
     snprintf(program, sizeof program, "/proc/%ld/exe", (long)service.pid);
-    const char *const check[] = {"-B",      "docs/paper/paper.py", "--check", service.url,
-                                 "--program", program,             NULL};
+    const char *const check[] = {
+        "-B", "docs/paper/paper.py", "--check", service.url, "--program", program, NULL};
     assert_int_equal(run_python(check), 0);
 }
 
