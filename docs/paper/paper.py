@@ -4,7 +4,8 @@ usage: make paper PROFILE=quick|table|full [DATA=FOLDER] [ONLY=fig3,table1] [OUT
 
 What is fitted stands in sweeps/*.json: the bodies of POST /v1/sweeps and /v1/ntk, at the paper's own size, with what a profile changes
 of them (a JSON merge patch).  A service is started over a folder that is kept, everything is posted, and each table and figure is written
-as its sweeps end; what has ended is not run again.  --check URL only has a running service accept every body of every profile.
+as its sweeps end; what has ended is not run again.  A document has a title, the paper's numbers and conclusion, what differs in a profile, and
+entries: name, path, data (of material.py), body, and with the name of a profile what it changes in the entry.  --check URL only has a running service accept every body of every profile.
 """
 import argparse
 import datetime

@@ -1,4 +1,5 @@
 """Tables 1 and 3 to 7."""
+import math
 import statistics
 
 COLUMNS = {"natural": "natural pictures", "text": "text", "shapes": "shapes", "phantoms": "Shepp-Logan phantoms", "slices": "slices of heads",
@@ -32,8 +33,8 @@ def columns_of(paper):
 
 def ordered(means, names, digits):
     """Words, and whether each is above the one before it (within a rounding)."""
-    pairs = [(a, b) for a, b in zip(names, names[1:]) if a in means and b in means]
-    good = [means[a] < means[b] for a, b in pairs]
+    names = [n for n in names if n in means]
+    good = [means[a] < means[b] for a, b in zip(names, names[1:])]
     said = " < ".join(f"{n} {means[n]:.{digits}f}" if i == 0 or good[i - 1] else f"(not below) {n} {means[n]:.{digits}f}"
                       for i, n in enumerate(names))
     return said, good
@@ -78,7 +79,7 @@ def table1(paper, done, picture):
             row, means = [], {}
             for m in FOUR:
                 key = m + ", rotated" if column == "views" and m == "positional" else m
-                means[m] = statistics.fmean(found[key][0])
+                means[m] = statistics.fmean(found[key][0] or [math.nan])
                 row.append(f"{means[m]:.{digits}f} ({theirs[key][0]:.{digits}f})")
             rows.append(f"| {COLUMNS[column]} | " + " | ".join(row) + f" | {of.document['metric']} |\n")
             words, good = ordered(means, FOUR, digits)
