@@ -2,6 +2,8 @@
  * "fit": a dataset and a resolved spec become a field.
  *
  *   loading      decode, make field, task and trainer; go on from the checkpoint, if there is one
+ *   tuning       what is left to the data is chosen (core/field/tune.h), once: the job's spec has it
+ *                from then on
  *   training     the trainer's sink tells metrics, progress, snapshots, checkpoints
  *   evaluating   all samples; the points stand at the last step
  *   saving       a last checkpoint (what a resume goes on from), then weights and result
@@ -14,6 +16,7 @@
 
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
+#include "api/codec/codec_tuning.h"
 #include "api/jobs.h"
 #include "api/kinds/kinds.h"
 #include "api/tasks/tasks.h"
@@ -29,12 +32,14 @@ static const size_t max_file_bytes = (size_t)4 << 30; /* weights of 0.3 GB, mome
 struct fit {
     struct worker *worker;
     struct spec spec;
+    struct spec_facts facts;
     struct data data;
     struct team *team;
     struct field *field;
     struct task *task;
     struct trainer *trainer;
-    char *spec_text;      /* of the weights' metadata */
+    struct tune_choice chosen; /* n is 0: nothing was left to the data */
+    char *spec_text;           /* of the weights' metadata */
     char *summary_text;   /* the same, and the worker's summary */
     uint64_t first_step;  /* of this attempt … */
     double first_seconds; /* … for the pace */
@@ -55,12 +60,12 @@ static void fit_deinit(struct fit *f)
 
 /* --- loading --- */
 
-/* The spec as the weights keep it: no ids, so that equal fits give equal bytes; no b and a, which
- * are tensors of the same file. */
-static enum status make_spec_text(const char *spec_json, char **out, struct error *err)
+/* The spec as the weights keep it: no ids, so that equal fits give equal bytes; what was left to the
+ * data as it was chosen; no b and a, which are tensors of the same file. */
+static enum status make_spec_text(const struct fit *f, char **out, struct error *err)
 {
     json_t *spec = NULL;
-    enum status status = codec_json_own(spec_json, &spec, err);
+    enum status status = codec_json_own(worker_spec(f->worker), &spec, err);
     if (status != STATUS_OK)
         return status;
     json_t *kept =
@@ -72,20 +77,25 @@ static enum status make_spec_text(const char *spec_json, char **out, struct erro
         json_object_del(encoding, "b");
         json_object_del(encoding, "a");
     }
+    if (f->chosen.n > 0 && json_object_set_new(encoding, tune_member_name(f->spec.tuned),
+                                               json_real(f->chosen.value)) != 0) {
+        json_decref(kept);
+        kept = NULL;
+    }
     status = codec_json_text(kept, out, err);
     json_decref(kept);
     json_decref(spec);
     return status;
 }
 
-static enum status make_texts(struct fit *f, const struct spec_facts *facts, struct error *err)
+static enum status make_texts(struct fit *f, struct error *err)
 {
-    json_t *summary = codec_spec_summary(&f->spec, facts);
+    json_t *summary = codec_spec_summary(&f->spec, &f->facts);
     enum status status = codec_json_text(summary, &f->summary_text, err);
     json_decref(summary);
     if (status != STATUS_OK)
         return status;
-    return make_spec_text(worker_spec(f->worker), &f->spec_text, err);
+    return make_spec_text(f, &f->spec_text, err);
 }
 
 static enum status load_dataset(struct fit *f, struct error *err)
@@ -93,17 +103,53 @@ static enum status load_dataset(struct fit *f, struct error *err)
     size_t n;
     const uint8_t *bytes = worker_dataset(f->worker, &n);
     const char *kind = worker_dataset_kind(f->worker);
-    struct spec_facts facts = {0};
     enum status status =
-        kinds_facts(kind, worker_media_type(f->worker), n, worker_info(f->worker), &facts, err);
+        kinds_facts(kind, worker_media_type(f->worker), n, worker_info(f->worker), &f->facts, err);
     if (status == STATUS_OK)
-        status = codec_spec_read(worker_spec(f->worker), &facts, &f->spec, err);
+        status = codec_spec_read(worker_spec(f->worker), &f->facts, &f->spec, err);
     if (status == STATUS_OK)
         status = kinds_find(kind)->decode(bytes, n, &f->spec, &f->data, err);
+    if (status == STATUS_OK)
+        worker_release_dataset(f->worker);
+    return status;
+}
+
+static enum status make_task(struct fit *f, struct error *err)
+{
+    enum status status = team_create(&f->team, worker_threads(f->worker), err);
     if (status != STATUS_OK)
         return status;
-    worker_release_dataset(f->worker);
-    return make_texts(f, &facts, err);
+    return tasks_of(f->spec.task)
+        ->create(&f->task, &f->data, &f->spec, f->team, worker_stop(f->worker), err);
+}
+
+/* Choose what the spec leaves to the data.  A later attempt finds the number in its spec. */
+static enum status tune(struct fit *f, struct error *err)
+{
+    struct survey survey = {.n_cells = 0};
+    char *text = NULL;
+    if (f->spec.tuned == TUNE_NOTHING)
+        return STATUS_OK;
+    if (!f->task->class->survey)
+        return error_set(err, STATUS_UNSUPPORTED, "", "task '%s' leaves nothing to its data",
+                         f->task->class->name);
+    worker_phase(f->worker, "tuning");
+    const double begin = monotonic_seconds();
+    enum status status = f->task->class->survey(f->task, &survey, err);
+    if (status == STATUS_OK)
+        status = tune_choose(&f->chosen, f->spec.tuned, &survey, &f->spec.field, &f->spec.train,
+                             worker_stop(f->worker), err);
+    if (status == STATUS_OK) {
+        tune_set(&f->spec.field.encoding, f->spec.tuned, f->chosen.value);
+        json_t *tuning = codec_tuning(f->spec.tuned, &f->chosen, monotonic_seconds() - begin);
+        status = codec_json_text(tuning, &text, err);
+        json_decref(tuning);
+    }
+    if (status == STATUS_OK)
+        worker_tuning(f->worker, tune_member_name(f->spec.tuned), f->chosen.value, text);
+    mem_free(text);
+    survey_deinit(&survey);
+    return status;
 }
 
 static enum status make_trainer(struct fit *f, struct error *err)
@@ -112,17 +158,10 @@ static enum status make_trainer(struct fit *f, struct error *err)
     if (!kernel)
         return error_set(err, STATUS_INTERNAL, "", "this processor cannot run kernels '%s'",
                          worker_isa(f->worker));
-    enum status status = team_create(&f->team, worker_threads(f->worker), err);
-    if (status != STATUS_OK)
-        return status;
-    status = field_create(&f->field, &f->spec.field, kernel, err);
+    enum status status = field_create(&f->field, &f->spec.field, kernel, err);
     if (status != STATUS_OK)
         return status;
     field_init(f->field, &f->spec.field, f->spec.train.seed);
-    status = tasks_of(f->spec.task)
-                 ->create(&f->task, &f->data, &f->spec, f->team, worker_stop(f->worker), err);
-    if (status != STATUS_OK)
-        return status;
     if (f->spec.train.precision == PRECISION_AUTO) { /* queued before jobs were settled */
         const struct arithmetic arithmetic = arithmetic_of(worker_isa(f->worker));
         f->spec.train.precision =
@@ -135,6 +174,12 @@ static enum status load(struct fit *f, struct error *err)
 {
     worker_phase(f->worker, "loading");
     enum status status = load_dataset(f, err);
+    if (status == STATUS_OK)
+        status = make_task(f, err);
+    if (status == STATUS_OK)
+        status = tune(f, err);
+    if (status == STATUS_OK)
+        status = make_texts(f, err);
     if (status == STATUS_OK)
         status = make_trainer(f, err);
     if (status != STATUS_OK)

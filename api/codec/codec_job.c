@@ -18,6 +18,13 @@ static json_t *time_or_null(int64_t ms)
     return json_string(text);
 }
 
+/* What a worker had to say: null where it is not what it should be. */
+static json_t *note(const char *text)
+{
+    json_t *value = text ? codec_json_object(text) : NULL;
+    return value ? value : json_null();
+}
+
 static json_t *error_of(const struct job_row *row)
 {
     if (!row->error_class[0])
@@ -49,7 +56,7 @@ json_t *codec_job(const struct job_row *row, const struct metric_series *latest,
         is_queued && queue_position > 0 ? json_integer((json_int_t)queue_position) : json_null();
     return json_pack(
         "{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, "
-        "s:o, s:o, s:o, s:o}",
+        "s:o, s:o, s:o, s:o, s:o, s:o}",
         "id", row->id, "task", row->task, "status", job_status_name(row->status), "phase",
         row->status == JOB_RUNNING ? text_or_null(row->phase) : json_null(), "progress",
         codec_json_measured(row->status == JOB_SUCCEEDED ? 1.0 : row->progress), "step",
@@ -57,7 +64,8 @@ json_t *codec_job(const struct job_row *row, const struct metric_series *latest,
         "attempt", (json_int_t)row->attempt, "dataset_id", row->dataset_id, "field_id",
         row->field_id, "sweep_id", text_or_null(row->sweep_id), "metrics", codec_job_latest(latest),
         "stopped_by", text_or_null(row->stopped_by), "error", error_of(row), "spec",
-        codec_json_object(row->spec_json), "labels", codec_json_object(row->labels_json),
+        codec_json_object(row->spec_json), "tuning", note(row->tuning_json), "forecast",
+        note(row->forecast_json), "labels", codec_json_object(row->labels_json),
         "created_at", time_or_null(row->created_ms), "started_at", time_or_null(row->started_ms),
         "finished_at", time_or_null(row->finished_ms));
 }

@@ -24,6 +24,7 @@
 #include "core/field/trainer.h"
 #include "core/field/precision.h"
 #include "core/field/task.h"
+#include "core/field/tune.h"
 #include "core/nn/loss.h"
 #include "core/scene/projection.h"
 #include "core/scene/surroundings.h"
@@ -100,6 +101,7 @@ struct spec_measure {
 struct spec {
     enum task_type task;
     struct field_spec field;
+    enum tune_member tuned;  /* what of the encoding is left to the data: a number stands in for it */
     struct train_spec train; /* 0 where the spec has null */
     enum loss loss;
     enum holdout holdout;

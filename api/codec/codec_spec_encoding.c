@@ -220,6 +220,28 @@ static bool is_grid(const char *type)
            strcmp(type, encoding_type_name(ENCODING_DENSEGRID)) == 0;
 }
 
+/* --- what is left to the data --- */
+
+static enum tune_member tuned_member(const json_t *encoding)
+{
+    return is_auto(encoding, "sigma")   ? TUNE_SIGMA
+           : is_auto(encoding, "scale") ? TUNE_SCALE
+                                        : TUNE_NOTHING;
+}
+
+static enum status check_part(const json_t *part, const char *pointer,
+                              struct problem_list *problems)
+{
+    const enum tune_member member = tuned_member(part);
+    char place[POINTER_SIZE];
+    if (member == TUNE_NOTHING)
+        return STATUS_OK;
+    codec_json_pointer(place, pointer, tune_member_name(member));
+    return problem_add(problems, STATUS_UNSUPPORTED, place,
+                       "'%s' \"auto\" is not supported in a part of a 'concat': give a number",
+                       tune_member_name(member));
+}
+
 /* --- resolving --- */
 
 static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool is_part,
@@ -273,6 +295,8 @@ static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool i
     } else if (is_grid(type)) {
         ok = fill_in_grid(encoding, pointer, facts, problems) == STATUS_OK;
     }
+    if (ok && is_part)
+        ok = check_part(encoding, pointer, problems) == STATUS_OK;
     if (ok)
         return encoding;
     json_decref(encoding);
@@ -358,5 +382,7 @@ enum status spec_encoding_read(const json_t *encoding, struct spec *s,
         read_one(encoding, "/field/encoding", &s->field.encoding, &s->numbers[0], problems);
     if (status == STATUS_OK && s->field.encoding.type == ENCODING_CONCAT)
         status = read_parts(json_object_get(encoding, "parts"), s, problems);
+    s->tuned = tuned_member(encoding);
+    tune_set(&s->field.encoding, s->tuned, 1.0); /* no cost depends on it */
     return status;
 }

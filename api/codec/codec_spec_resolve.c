@@ -243,6 +243,25 @@ static enum status check_with_data(const struct spec *s, const struct task_row *
     return status == STATUS_OK && row->check ? row->check(s, facts, problems) : status;
 }
 
+/* A setting that is left to the data. */
+static enum status check_tuned(const struct spec *s, const struct task_row *row,
+                               struct problem_list *problems)
+{
+    const char *name = tune_member_name(s->tuned);
+    struct error err = {0};
+    char place[POINTER_SIZE];
+    if (s->tuned == TUNE_NOTHING)
+        return STATUS_OK;
+    codec_json_pointer(place, "/field/encoding", name);
+    if (!row->is_surveyed)
+        return problem_add(problems, STATUS_UNSUPPORTED, place,
+                           "'%s' \"auto\" is not supported for task '%s': give a number", name,
+                           row->name);
+    return tune_check(&s->field.encoding, s->tuned, &err) == STATUS_OK
+               ? STATUS_OK
+               : problem_add_error(problems, "/field", &err);
+}
+
 /* --- all of it --- */
 
 static json_t *resolve_measure(json_t *caller, const json_t *base, const struct task_row *row,
@@ -360,7 +379,10 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
         no_memory(problems);
     if (problems->status == STATUS_OK &&
         codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK)
+    {
         check_with_data(&s, row, &facts, problems);
+        check_tuned(&s, row, problems);
+    }
     if (problems->status == STATUS_OK) {
         *spec = resolved;
         *labels = texts;

@@ -11,8 +11,6 @@
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "integers are written as uint64_t");
 _Static_assert(sizeof(enum activation) == sizeof(int), "names are written as int");
 
-static const char *const automatic[] = {"auto", NULL};
-
 /* --- encodings: struct encoding_spec --- */
 
 #define AT(member) .offset = offsetof(struct encoding_spec, member)
@@ -33,7 +31,7 @@ static const struct member basic_rows[] = {FOURIER_MEMBERS};
 static const struct member positional_rows[] = {
     {"n_frequencies", MEMBER_INTEGER, 2, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "128"},
     {"scale", MEMBER_NUMBER, 0.0, ENCODING_MAX_OCTAVES, AT(scale), .fallback = "6.0",
-     .later = automatic},
+     .may_be_auto = true},
     FOURIER_MEMBERS,
 };
 static const struct member octave_rows[] = {
@@ -43,7 +41,7 @@ static const struct member octave_rows[] = {
 static const struct member gaussian_rows[] = {
     {"n_frequencies", MEMBER_INTEGER, 1, LIMIT_FREQUENCIES, AT(n_frequencies), .fallback = "256"},
     {"sigma", MEMBER_NUMBER, 0.0, 10000.0, .is_min_open = true, AT(sigma), .fallback = "10.0",
-     .later = automatic},
+     .may_be_auto = true},
     FOURIER_MEMBERS,
 };
 static const struct member explicit_rows[] = {

@@ -186,7 +186,8 @@ static bool fill_resumed_or_reply(const struct service *service, const struct ht
         st = codec_json_text(spec, &row->spec_json, &err);
     json_decref(spec);
     row->labels_json = mem_strdup(parent->labels_json);
-    if (st == STATUS_OK && !row->labels_json)
+    row->tuning_json = parent->tuning_json ? mem_strdup(parent->tuning_json) : NULL;
+    if (st == STATUS_OK && (!row->labels_json || (parent->tuning_json && !row->tuning_json)))
         st = error_status(&err, STATUS_NO_MEMORY);
     memcpy(row->task, parent->task, sizeof(row->task));
     memcpy(row->dataset_id, parent->dataset_id, sizeof(row->dataset_id));

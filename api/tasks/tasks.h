@@ -49,6 +49,9 @@ struct task_row {
 
     struct member_table measure; /* into struct spec_measure */
 
+    /* Its data can be surveyed: settings may be left to them (core/field/tune.h). */
+    bool is_surveyed;
+
     /* Before a preset's settings {field, train, measure} are resolved: change what would not go
      * with the measurement that is asked for (the caller's `measure`, may be NULL or anything), or
      * with the data.  False when out of memory.  NULL: all go with all. */

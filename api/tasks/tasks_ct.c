@@ -94,6 +94,7 @@ const struct task_row tasks_ct = {
     .kinds = 1u << DATA_IMAGE | 1u << DATA_SINOGRAM,
     .holdouts = 1u << HOLDOUT_NONE,
     .example = &example,
+    .is_surveyed = true,
     .measure = {measure_rows, sizeof measure_rows / sizeof *measure_rows},
     .fill_in = fill_in,
     .n_outputs = reconstruction_n_outputs,

@@ -99,6 +99,7 @@ const struct task_row tasks_signal = {
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_ODD_PIXELS | 1u << HOLDOUT_FRACTION |
                 1u << HOLDOUT_STRIDE,
     .example = &example,
+    .is_surveyed = true,
     .measure = {measure_rows, sizeof measure_rows / sizeof *measure_rows},
     .check = check,
     .evaluation_seconds = evaluation_seconds,

@@ -70,6 +70,7 @@ const struct task_row tasks_volume = {
     .kinds = 1u << DATA_VOLUME,
     .holdouts = 1u << HOLDOUT_NONE | 1u << HOLDOUT_ODD_PIXELS | 1u << HOLDOUT_FRACTION,
     .example = &example,
+    .is_surveyed = true,
     .check = check,
     .evaluation_seconds = evaluation_seconds,
     .create = create,

@@ -34,6 +34,7 @@
 #include "core/base/parallel.h"
 #include "core/base/status.h"
 #include "core/field/field.h"
+#include "core/field/survey.h"
 
 struct task;
 
@@ -127,6 +128,10 @@ struct task_class {
     enum status (*evaluate)(const struct task *t, const struct field *f, struct team *team,
                             const struct task_evaluation *how, struct task_metrics *out,
                             struct error *err);
+
+    /* What is known of the data before training: *out is fit for survey_deinit in any case.
+     * UNSUPPORTED where they cannot be surveyed, NO_MEMORY.  NULL: no data of this task can. */
+    enum status (*survey)(const struct task *t, struct survey *out, struct error *err);
     void (*free)(struct task *t);
 };
 

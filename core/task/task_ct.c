@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/task/survey_spectrum.h"
 
 enum {
     GRANULE = 1024,      /* floats of a picture that one member sums */
@@ -97,12 +98,18 @@ static enum status invert(const struct reconstruction *r, struct team *team, flo
     return projection_filtered_back(&t->projection, t->sinogram, team, out, err);
 }
 
+static enum status survey(const struct task *task, struct survey *out, struct error *err)
+{
+    return survey_projections(out, &of(task)->projection, of(task)->sinogram, err);
+}
+
 static const struct reconstruction_class ct_class = {
     .task = {.name = "ct",
              .draw = reconstruction_draw,
              .measure = measure,
              .n_scratch = n_scratch,
              .evaluate = reconstruction_evaluate,
+             .survey = survey,
              .free = free_ct_task},
     .invert = invert,
 };

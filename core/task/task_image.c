@@ -9,6 +9,7 @@
 #include "core/field/metrics.h"
 #include "core/task/baseline.h"
 #include "core/task/sample_sets.h"
+#include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
 
 enum {
@@ -484,6 +485,29 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
     return status;
 }
 
+/* --- survey --- */
+
+static void read_pixel(const void *context, size_t pixel, float *values)
+{
+    write_target(context, pixel, values);
+}
+
+static enum status survey(const struct task *task, struct survey *out, struct error *err)
+{
+    const struct task_image *t = of(task);
+    const struct lattice_samples samples = {
+        .n_dims = 2,
+        .size = {t->image->width, t->image->height, 1},
+        .channels = t->image->channels,
+        .stride = t->spec.holdout == HOLDOUT_ODD_PIXELS ? 2 : 1,
+        .held = t->held,
+        .held_fraction = t->spec.holdout_fraction,
+        .read = read_pixel,
+        .context = t,
+    };
+    return survey_lattice(out, &samples, err);
+}
+
 /* --- life --- */
 
 static void free_image_task(struct task *task)
@@ -499,6 +523,7 @@ static const struct task_class image_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .survey = survey,
     .free = free_image_task,
 };
 

@@ -6,6 +6,7 @@
 #include "core/base/mem.h"
 #include "core/scene/fourier.h"
 #include "core/scene/kspace.h"
+#include "core/task/survey_spectrum.h"
 
 enum { GRANULE = 1024 }; /* samples that one member goes over */
 
@@ -102,12 +103,20 @@ static enum status invert(const struct reconstruction *r, struct team *team, flo
     return status;
 }
 
+static enum status survey(const struct task *task, struct survey *out, struct error *err)
+{
+    const struct task_mri *t = of(task);
+    const size_t size[LIMIT_DIMS] = {t->base.width, t->base.height, t->base.depth};
+    return survey_frequencies(out, task->n_inputs, size, t->samples, t->mask, err);
+}
+
 static const struct reconstruction_class mri_class = {
     .task = {.name = "mri",
              .draw = reconstruction_draw,
              .measure = measure,
              .n_scratch = n_scratch,
              .evaluate = reconstruction_evaluate,
+             .survey = survey,
              .free = free_mri_task},
     .invert = invert,
 };

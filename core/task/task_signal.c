@@ -7,6 +7,7 @@
 #include "core/base/rng.h"
 #include "core/field/metrics.h"
 #include "core/task/sample_sets.h"
+#include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
 
 static const double two_pi = 6.283185307179586477;
@@ -174,6 +175,31 @@ size_t task_signal_evaluation_bytes(size_t n_samples, size_t channels)
     return n_samples * (1 + 2 * channels) * sizeof(float);
 }
 
+/* --- survey --- */
+
+/* Training samples in their order. */
+static void read_sample(const void *context, size_t i, float *values)
+{
+    const struct task_signal *t = context;
+    float coord;
+    write_sample(t, t->order[i], &coord, values);
+}
+
+/* Those of a fraction count as evenly spaced. */
+static enum status survey(const struct task *task, struct survey *out, struct error *err)
+{
+    const struct task_signal *t = of(task);
+    const struct lattice_samples samples = {
+        .n_dims = 1,
+        .size = {task->n_samples, 1, 1},
+        .channels = t->signal->channels,
+        .stride = 1,
+        .read = read_sample,
+        .context = t,
+    };
+    return survey_lattice(out, &samples, err);
+}
+
 /* --- life --- */
 
 static void free_signal_task(struct task *task)
@@ -188,6 +214,7 @@ static const struct task_class signal_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .survey = survey,
     .free = free_signal_task,
 };
 

@@ -9,6 +9,7 @@
 #include "core/field/metrics.h"
 #include "core/task/baseline_volume.h"
 #include "core/task/sample_sets.h"
+#include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
 
 enum {
@@ -380,6 +381,30 @@ size_t task_volume_bytes(size_t n_voxels, enum holdout holdout)
     return sample_sets_bytes(n_voxels, holdout);
 }
 
+/* --- survey --- */
+
+static void read_voxel(const void *context, size_t voxel, float *values)
+{
+    const struct volume *v = ((const struct task_volume *)context)->volume;
+    volume_read(v, voxel * v->channels, v->channels, values);
+}
+
+static enum status survey(const struct task *task, struct survey *out, struct error *err)
+{
+    const struct task_volume *t = of(task);
+    const struct lattice_samples samples = {
+        .n_dims = 3,
+        .size = {t->volume->width, t->volume->height, t->volume->depth},
+        .channels = t->volume->channels,
+        .stride = t->spec.holdout == HOLDOUT_ODD_PIXELS ? 2 : 1,
+        .held = t->held,
+        .held_fraction = t->spec.holdout_fraction,
+        .read = read_voxel,
+        .context = t,
+    };
+    return survey_lattice(out, &samples, err);
+}
+
 /* --- life --- */
 
 static void free_volume_task(struct task *task)
@@ -395,6 +420,7 @@ static const struct task_class volume_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .survey = survey,
     .free = free_volume_task,
 };
 

@@ -37,6 +37,7 @@ struct attempt {
     bool over;                 /* the worker has said its last word */
     struct job_report figures; /* the latest; no points, no events */
     char *summary_json;        /* NULL: not told yet */
+    char *spec_json; /* NULL: the job's; else with what its data had to say */
     struct link_message last;  /* LINK_RESULT: the texts of result lie in it */
     struct ending_result result;
     struct attempt_story story;
@@ -124,12 +125,51 @@ static enum status on_report(struct attempt *a, const struct link_message *m, st
     return status;
 }
 
+/* A choice that cannot be kept must not be trained with: the attempt is put off. */
+static enum status on_tuning(struct attempt *a, const struct link_message *m, struct error *err)
+{
+    struct error store_err = {.status = STATUS_OK};
+    struct message_tuning tuning;
+    enum status status = message_tuning_decode(m, &tuning, err);
+    if (status != STATUS_OK)
+        return status;
+    const struct job_tuning chosen = {tuning.member, tuning.value, tuning.tuning_json};
+    char *spec_json = NULL;
+    status = store_job_tune(a->room->store, a->job->id, a->job->attempt, &chosen, &spec_json,
+                            &store_err);
+    if (status == STATUS_OK) {
+        mem_free(a->spec_json);
+        a->spec_json = spec_json;
+        return STATUS_OK;
+    }
+    a->superseded = a->superseded || status == STATUS_CONFLICT;
+    a->story.postponed = status != STATUS_CONFLICT && status != STATUS_INVALID;
+    return error_set(err, status, "", "%s", store_err.message);
+}
+
+/* One that cannot be kept is missed by nobody. */
+static enum status on_forecast(struct attempt *a, const struct link_message *m, struct error *err)
+{
+    struct error store_err = {.status = STATUS_OK};
+    const char *text;
+    enum status status = message_forecast_decode(m, &text, err);
+    if (status != STATUS_OK)
+        return status;
+    status = store_job_forecast(a->room->store, a->job->id, a->job->attempt, text, &store_err);
+    a->superseded = a->superseded || status == STATUS_CONFLICT;
+    if (status != STATUS_OK)
+        log_event(LOG_WARN, "forecast lost", LOG_TEXT("job", a->job->id),
+                  LOG_TEXT("detail", store_err.message), LOG_END);
+    return STATUS_OK;
+}
+
 /* The opener decides whether the bytes are a field. */
 static enum status publish_weights(struct attempt *a, uint64_t step, const char *summary_json,
                                    const uint8_t *weights, size_t n, char sha256[SHA256_TEXT_SIZE],
                                    struct error *err)
 {
-    const struct field_snapshot snapshot = {.spec_json = a->job->spec_json,
+    const struct field_snapshot snapshot = {.spec_json =
+                                                a->spec_json ? a->spec_json : a->job->spec_json,
                                             .summary_json = summary_json,
                                             .step = step,
                                             .weights = weights,
@@ -234,6 +274,10 @@ static enum status on_message(struct attempt *a, struct link_message *m, struct 
         return on_snapshot(a, m, err);
     case LINK_CHECKPOINT:
         return on_checkpoint(a, m, err);
+    case LINK_TUNING:
+        return on_tuning(a, m, err);
+    case LINK_FORECAST:
+        return on_forecast(a, m, err);
     case LINK_RESULT:
         return on_result(a, m, err);
     case LINK_ERROR:
@@ -325,7 +369,7 @@ static bool take_message(struct attempt *a, struct link_message *m)
                   LOG_TEXT("detail", err.message), LOG_END);
         return true;
     }
-    a->story.postponed = err.status == STATUS_NO_MEMORY;
+    a->story.postponed = a->story.postponed || err.status == STATUS_NO_MEMORY;
     error_set(&a->story.trouble, err.status, "", "%s", err.message);
     return false;
 }
@@ -469,6 +513,7 @@ static void attempt_deinit(struct attempt *a)
     link_message_deinit(&a->last);
     dataset_row_deinit(&a->dataset);
     mem_free(a->summary_json);
+    mem_free(a->spec_json);
 }
 
 enum attempt_outcome attempt_run(const struct attempt_room *room, struct attempt_wishes *wishes,

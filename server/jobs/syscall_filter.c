@@ -95,6 +95,7 @@ static const struct {
     {SCMP_SYS(readlink), EACCES},
     {SCMP_SYS(clone3), ENOSYS}, /* its flags lie out of sight */
     {SCMP_SYS(sched_setaffinity), EPERM},
+    {SCMP_SYS(mbind), EPERM}, /* OpenBLAS, of its buffers */
 };
 
 static int add(scmp_filter_ctx filter, const struct rule *rules, size_t n)

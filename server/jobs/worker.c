@@ -168,6 +168,21 @@ void worker_summary(struct worker *w, const char *summary_json)
     send_text(w, LINK_SUMMARY, summary_json);
 }
 
+void worker_tuning(struct worker *w, const char *member, double value, const char *tuning_json)
+{
+    const struct message_tuning tuning = {member, value, tuning_json};
+    struct error err = {.status = STATUS_OK};
+    struct buffer payload;
+    buffer_init(&payload, LINK_MAX_FRAME);
+    enum status status = message_tuning_encode(&tuning, &payload, &err);
+    send_message(w, LINK_TUNING, &payload, status, NULL, 0, &err);
+}
+
+void worker_forecast(struct worker *w, const char *forecast_json)
+{
+    send_text(w, LINK_FORECAST, forecast_json);
+}
+
 void worker_metric(struct worker *w, const char *key, uint64_t step, double value, double seconds)
 {
     if (!isfinite(value))

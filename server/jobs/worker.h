@@ -59,12 +59,20 @@ const uint8_t *worker_checkpoint(const struct worker *w, size_t *n);
 /* True once the job is to stop. */
 const volatile bool *worker_stop(const struct worker *w);
 
-/* "loading", "training", "evaluating" or "saving"; told at once. */
+/* "loading", "tuning", "training", "evaluating" or "saving"; told at once. */
 void worker_phase(struct worker *w, const char *phase);
 
 /* What the field is: {n_inputs, n_outputs, n_parameters, domain}.  Once, before the first snapshot.
  */
 void worker_summary(struct worker *w, const char *summary_json);
+
+/* A setting of the encoding that the spec leaves to the data, "sigma" or "scale", has been chosen to
+ * be `value`; an object says how.  A later attempt finds the value in its spec.  Before the first
+ * snapshot. */
+void worker_tuning(struct worker *w, const char *member, double value, const char *tuning_json);
+
+/* What is expected of the fit: an object. */
+void worker_forecast(struct worker *w, const char *forecast_json);
 
 /* Collect a point of a metric; sent with the next report.  key: a-z, 0-9 and _, at most 23.  Values
  * that are not finite are no points: they are left out. */

@@ -158,7 +158,7 @@ static enum status open_payload(struct link_reader *r, struct error *err)
 {
     uint32_t head[2];
     memcpy(head, r->head, sizeof head);
-    if (head[0] < LINK_JOB || head[0] > LINK_ERROR)
+    if (head[0] < LINK_JOB || head[0] > LINK_FORECAST)
         return error_set(err, STATUS_INVALID, "", "a message has the unknown type %u", head[0]);
     if (head[1] > LINK_MAX_FRAME)
         return error_set(err, STATUS_INVALID, "", "a message says it has %u bytes, over the limit",

@@ -10,6 +10,8 @@
  *                      LINK_REPORT      progress and metric points
  *                      LINK_SNAPSHOT    step; weights descriptor
  *                      LINK_CHECKPOINT  step; checkpoint descriptor
+ *                      LINK_TUNING      a setting that was left to the data: what it is to be
+ *                      LINK_FORECAST    what is expected of the fit
  *                      LINK_RESULT      the end: stopped_by, summary, metrics [; weights]
  *                      LINK_ERROR       the end: status, where, message
  *
@@ -37,6 +39,8 @@ enum link_type {
     LINK_CHECKPOINT,
     LINK_RESULT,
     LINK_ERROR,
+    LINK_TUNING,
+    LINK_FORECAST,
 };
 
 enum {

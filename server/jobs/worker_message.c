@@ -181,7 +181,8 @@ enum status message_text_encode(const char *text, struct buffer *out, struct err
 enum status message_phase_decode(const struct link_message *in, const char **phase,
                                  struct error *err)
 {
-    static const char *const phases[] = {"loading", "training", "evaluating", "saving"};
+    static const char *const phases[] = {"loading", "tuning", "training", "evaluating",
+                                         "saving"};
     struct cursor c = open_payload(in);
     const char *text = get_name(&c, KIND_SIZE);
     bool known = false;
@@ -202,6 +203,48 @@ enum status message_summary_decode(const struct link_message *in, const char **s
     enum status status = close_payload(&c, "summary", err);
     if (status == STATUS_OK)
         *summary_json = text;
+    return status;
+}
+
+/* An object that is kept with the job. */
+static const char *get_note(struct cursor *c)
+{
+    const char *text = get_object(c);
+    c->broken = c->broken || strlen(text) > MESSAGE_MAX_NOTE;
+    return text;
+}
+
+enum status message_tuning_encode(const struct message_tuning *m, struct buffer *out,
+                                  struct error *err)
+{
+    enum status status = put_text(out, m->member, err);
+    if (status == STATUS_OK)
+        status = put_real(out, m->value, err);
+    return status == STATUS_OK ? put_text(out, m->tuning_json, err) : status;
+}
+
+enum status message_tuning_decode(const struct link_message *in, struct message_tuning *out,
+                                  struct error *err)
+{
+    struct cursor c = open_payload(in);
+    struct message_tuning m = {.member = get_name(&c, KIND_SIZE)};
+    m.value = get_real(&c, 0, MESSAGE_MAX_TUNED);
+    m.tuning_json = get_note(&c);
+    c.broken = c.broken || (strcmp(m.member, "sigma") != 0 && strcmp(m.member, "scale") != 0);
+    enum status status = close_payload(&c, "tuning", err);
+    if (status == STATUS_OK)
+        *out = m;
+    return status;
+}
+
+enum status message_forecast_decode(const struct link_message *in, const char **forecast_json,
+                                    struct error *err)
+{
+    struct cursor c = open_payload(in);
+    const char *text = get_note(&c);
+    enum status status = close_payload(&c, "forecast", err);
+    if (status == STATUS_OK)
+        *forecast_json = text;
     return status;
 }
 

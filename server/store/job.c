@@ -37,6 +37,8 @@ void job_row_deinit(struct job_row *row)
     mem_free(row->request_json);
     mem_free(row->spec_json);
     mem_free(row->labels_json);
+    mem_free(row->tuning_json);
+    mem_free(row->forecast_json);
     *row = (struct job_row){0};
 }
 
@@ -81,6 +83,8 @@ enum status job_read(struct statement *q, struct job_row *out, struct error *err
     row.started_ms = statement_int(q, c++);
     row.finished_ms = statement_int(q, c++);
     statement_text(q, c++, row.sweep_id, sizeof row.sweep_id);
+    row.tuning_json = statement_text_copy(q, c++);
+    row.forecast_json = statement_text_copy(q, c++);
     enum status status = statement_status(q, err);
     if (status == STATUS_OK && !job_status_parse(status_text, &row.status))
         status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", status_text);
@@ -205,8 +209,9 @@ static enum status insert_row(sqlite3 *db, const struct job_row *row, char id[ID
     id_make(ID_FIELD, field_id);
     struct statement q = statement_prepare(
         db, "INSERT INTO job (id, field_id, task, steps, dataset_id, parent_id, request_json,"
-            " spec_json, labels_json, created_ms, sweep_id, checkpoint_sha256, checkpoint_step)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+            " spec_json, labels_json, created_ms, sweep_id, tuning_json, checkpoint_sha256,"
+            " checkpoint_step)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
             " (SELECT checkpoint_sha256 FROM job WHERE id = ?6),"
             " coalesce((SELECT checkpoint_step FROM job WHERE id = ?6), 0))");
     statement_bind_text(&q, 1, id);
@@ -220,6 +225,7 @@ static enum status insert_row(sqlite3 *db, const struct job_row *row, char id[ID
     statement_bind_text(&q, 9, row->labels_json);
     statement_bind_int(&q, 10, clock_now_ms());
     statement_bind_text(&q, 11, row->sweep_id[0] ? row->sweep_id : NULL);
+    statement_bind_text(&q, 12, row->tuning_json);
     enum status status = statement_run(&q, err);
     statement_close(&q);
     return status;

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -255,6 +256,89 @@ enum status store_job_report(struct store *s, const char *id, unsigned attempt,
     if (status == STATUS_OK)
         job_log_number_events(r->events, r->n_events, c.first_seq);
     return status;
+}
+
+/* --- tuning and forecast --- */
+
+struct job_tune {
+    struct fence fence;
+    const struct job_tuning *tuning;
+    char *spec_json;
+};
+
+static enum status tune(struct store *s, void *context, struct error *err)
+{
+    struct job_tune *c = context;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    char path[64];
+    bool row = false;
+    enum status status = pass(db, &c->fence, err);
+    if (status != STATUS_OK)
+        return status;
+    snprintf(path, sizeof path, "$.field.encoding.%s", c->tuning->member);
+    struct statement q = statement_prepare(
+        db, "UPDATE job SET spec_json = json_set(spec_json, ?2, ?3), tuning_json = ?4"
+            " WHERE n = ?1 AND json_extract(spec_json, ?2) = 'auto' RETURNING spec_json");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_text(&q, 2, path);
+    statement_bind_real(&q, 3, c->tuning->value);
+    statement_bind_text(&q, 4, c->tuning->tuning_json);
+    status = statement_step(&q, &row, err);
+    if (status == STATUS_OK && !row)
+        status = error_set(err, STATUS_INVALID, "", "the spec of the job '%s' does not leave '%s' open",
+                           c->fence.id, c->tuning->member);
+    if (status == STATUS_OK) {
+        c->spec_json = statement_text_copy(&q, 0);
+        status = statement_status(&q, err);
+    }
+    if (status == STATUS_OK)
+        status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+enum status store_job_tune(struct store *s, const char *id, unsigned attempt,
+                           const struct job_tuning *tuning, char **spec_json, struct error *err)
+{
+    struct job_tune c = {.fence = {.id = id, .attempt = attempt}, .tuning = tuning};
+    if (!isfinite(tuning->value))
+        return error_set(err, STATUS_INVALID, "", "'%s' of the job '%s' is not finite",
+                         tuning->member, id);
+    enum status status = store_write(s, DATABASE_MAIN, tune, NULL, &c, err);
+    if (status == STATUS_OK)
+        *spec_json = c.spec_json;
+    else
+        mem_free(c.spec_json);
+    return status;
+}
+
+struct job_forecast {
+    struct fence fence;
+    const char *forecast_json;
+};
+
+static enum status keep_forecast(struct store *s, void *context, struct error *err)
+{
+    struct job_forecast *c = context;
+    sqlite3 *db = s->databases[DATABASE_MAIN];
+    enum status status = pass(db, &c->fence, err);
+    if (status != STATUS_OK)
+        return status;
+    struct statement q = statement_prepare(
+        db, "UPDATE job SET forecast_json = coalesce(forecast_json, ?2) WHERE n = ?1");
+    statement_bind_int(&q, 1, c->fence.job);
+    statement_bind_text(&q, 2, c->forecast_json);
+    status = statement_run(&q, err);
+    statement_close(&q);
+    return status;
+}
+
+enum status store_job_forecast(struct store *s, const char *id, unsigned attempt,
+                               const char *forecast_json, struct error *err)
+{
+    struct job_forecast c = {.fence = {.id = id, .attempt = attempt},
+                             .forecast_json = forecast_json};
+    return store_write(s, DATABASE_MAIN, keep_forecast, NULL, &c, err);
 }
 
 /* --- checkpoint --- */

@@ -114,7 +114,7 @@ struct job_row {
     char id[ID_SIZE];
     char task[KIND_SIZE]; /* "image" */
     enum job_status status;
-    char phase[16]; /* "", "loading", "training", "evaluating", "saving" */
+    char phase[16]; /* "", "loading", "tuning", "training", "evaluating", "saving" */
     uint64_t step;
     uint64_t steps;     /* 0: no number of steps was asked for */
     double seconds;     /* of training, over all attempts */
@@ -132,6 +132,8 @@ struct job_row {
     char *request_json;      /* what the caller wrote */
     char *spec_json;         /* everything resolved */
     char *labels_json;       /* object of strings */
+    char *tuning_json;       /* of a setting that was left to the data, how it was chosen; or NULL */
+    char *forecast_json;     /* what was expected of the fit before it began; or NULL */
     char checkpoint_sha256[SHA256_TEXT_SIZE]; /* the last one, or "" */
     uint64_t checkpoint_step;
     int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
@@ -167,7 +169,7 @@ struct job_event { /* one line of the SSE log */
 
 /* Insert a queued job and its idempotency record in one transaction.  row: task, dataset_id,
  * parent_id, the three JSON texts (none NULL) and steps are read; the rest is filled in, and the
- * texts become new copies.  With a parent_id that job's last checkpoint is copied in: CONFLICT if
+ * texts become new copies, and so does tuning_json, which may be NULL.  With a parent_id that job's last checkpoint is copied in: CONFLICT if
  * it has none or has not ended, NOT_FOUND if there is no such job.  NOT_FOUND at "/dataset_id" if
  * the dataset is gone; BUSY if max_queued jobs wait.  key may be NULL.  With a known key: same
  * request_sha256 -> OK, *row is the job of the first request, *existed = true; another -> INVALID
@@ -222,6 +224,23 @@ struct job_report {
  * finite. */
 enum status store_job_report(struct store *s, const char *id, unsigned attempt,
                              struct job_report *report, struct error *err) WARN_UNUSED;
+
+/* A setting of the encoding that the spec leaves to the data ("auto") was chosen to be `value`: it
+ * stands in the spec from now on, and how that came about in tuning_json.  *spec_json (mem_free) is
+ * the spec as it is now.  INVALID where the spec does not leave it open.  Fenced like a report. */
+struct job_tuning {
+    const char *member; /* "sigma", "scale" */
+    double value;       /* finite */
+    const char *tuning_json;
+};
+enum status store_job_tune(struct store *s, const char *id, unsigned attempt,
+                           const struct job_tuning *tuning, char **spec_json,
+                           struct error *err) WARN_UNUSED;
+
+/* Keep what is expected of the fit, the first time that it is told; later ones change nothing.
+ * Fenced like a report. */
+enum status store_job_forecast(struct store *s, const char *id, unsigned attempt,
+                               const char *forecast_json, struct error *err) WARN_UNUSED;
 
 /* Number and keep events that belong to no attempt: not fenced. */
 enum status store_job_append_events(struct store *s, const char *id, struct job_event *events,

@@ -232,7 +232,7 @@ void pins_free(struct store *s);
     "n, id, task, status, phase, step, steps, seconds, eta_seconds, progress, attempt, crashes, "  \
     "cancel_requested, dataset_id, field_id, parent_id, stopped_by, error_class, error_detail, "   \
     "request_json, spec_json, labels_json, checkpoint_sha256, checkpoint_step, created_ms, "       \
-    "started_ms, finished_ms, sweep_id"
+    "started_ms, finished_ms, sweep_id, tuning_json, forecast_json"
 enum status job_read(struct statement *q, struct job_row *out, struct error *err) WARN_UNUSED;
 /* BUSY if n more jobs do not fit into the queue. */
 enum status job_check_queue(sqlite3 *db, size_t n, uint64_t max_queued,

@@ -23,7 +23,7 @@ static bool is_bad_head(const uint8_t *at, size_t n_left)
     if (n_left < sizeof head)
         return false;
     memcpy(head, at, sizeof head);
-    return head[0] < LINK_JOB || head[0] > LINK_ERROR || head[1] > LINK_MAX_FRAME;
+    return head[0] < LINK_JOB || head[0] > LINK_FORECAST || head[1] > LINK_MAX_FRAME;
 }
 
 /* The bytes come in two pieces from a worker that then is gone: whole frames are given out as they
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
     REQUIRE(write(ends[1], bytes, first) == (ssize_t)first);
     for (int piece = 0; piece < 2; piece++) {
         while ((status = link_read(&reader, ends[0], LINK_POLL, &m, &err)) == STATUS_OK) {
-            REQUIRE(m.type >= LINK_JOB && m.type <= LINK_ERROR && m.size <= LINK_MAX_FRAME);
+            REQUIRE(m.type >= LINK_JOB && m.type <= LINK_FORECAST && m.size <= LINK_MAX_FRAME);
             REQUIRE(m.size + LINK_HEAD_SIZE <= (size_t)(bytes + n_bytes - at));
             REQUIRE(memcmp(m.payload, at + LINK_HEAD_SIZE, m.size) == 0);
             REQUIRE(m.descriptors[0] < 0 && m.descriptors[1] < 0);

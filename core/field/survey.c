@@ -1,0 +1,127 @@
+#include "core/field/survey.h"
+
+#include <cblas.h>
+#include <math.h>
+
+#include "core/base/mem.h"
+
+static const double pi = 3.14159265358979323846;
+
+size_t survey_patch(size_t n_dims)
+{
+    static const size_t most[LIMIT_DIMS + 1] = {0, 1024, 256, 40};
+    return most[n_dims];
+}
+
+/* Cells along an axis. */
+static size_t n_along(const struct survey *s, size_t axis)
+{
+    return axis < s->n_dims ? s->n[axis] + 1 : 1;
+}
+
+static double *make_cosines(size_t n)
+{
+    double *c = mem_alloc_array(n * n, sizeof *c);
+    for (size_t k = 0; c && k < n; k++)
+        for (size_t i = 0; i < n; i++)
+            c[k * n + i] = sqrt((k == 0 ? 1.0 : 2.0) / (double)n) *
+                           cos(pi * (double)k * ((double)i + 0.5) / (double)n);
+    return c;
+}
+
+enum status survey_init(struct survey *s, enum survey_kind kind, size_t n_dims, const size_t *n,
+                        const double *spacing, struct error *err)
+{
+    *s = (struct survey){.kind = kind, .n_dims = n_dims, .n_cells = 1};
+    bool ok = true;
+    for (size_t d = 0; d < LIMIT_DIMS; d++) {
+        s->n[d] = d < n_dims ? n[d] : 1;
+        s->spacing[d] = d < n_dims ? spacing[d] : 1.0;
+        s->n_cells *= n_along(s, d);
+        if (kind == SURVEY_SAMPLES && d < n_dims)
+            ok = (s->cosines[d] = make_cosines(n[d])) != NULL && ok;
+    }
+    s->power = mem_alloc_array(s->n_cells, sizeof *s->power);
+    s->seen = mem_alloc_array(s->n_cells, sizeof *s->seen);
+    s->hidden = mem_alloc_array(s->n_cells, sizeof *s->hidden);
+    s->pace = mem_alloc_array(s->n_cells, sizeof *s->pace);
+    if (!ok || !s->power || !s->seen || !s->hidden || !s->pace)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < s->n_cells; i++)
+        s->pace[i] = 1.0;
+    return STATUS_OK;
+}
+
+void survey_deinit(struct survey *s)
+{
+    mem_free(s->power);
+    mem_free(s->seen);
+    mem_free(s->hidden);
+    mem_free(s->pace);
+    for (size_t d = 0; d < LIMIT_DIMS; d++)
+        mem_free(s->cosines[d]);
+    *s = (struct survey){.n_cells = 0};
+}
+
+size_t survey_cell(const struct survey *s, const size_t *k)
+{
+    size_t cell = 0;
+    for (size_t d = s->n_dims; d-- > 0;)
+        cell = cell * n_along(s, d) + k[d];
+    return cell;
+}
+
+double survey_multiplicity(const struct survey *s, const size_t *k)
+{
+    double m = 1.0;
+    for (size_t d = 0; d < s->n_dims; d++)
+        m *= k[d] == 0 || k[d] == s->n[d] ? 1.0 : 2.0;
+    return m;
+}
+
+void survey_transform(const size_t size[LIMIT_DIMS], size_t axis, const double *matrix,
+                      const double *in, double *out)
+{
+    const int n = (int)size[axis];
+    const size_t inner = axis == 0 ? 1 : axis == 1 ? size[0] : size[0] * size[1];
+    const size_t outer = size[0] * size[1] * size[2] / (inner * size[axis]);
+    if (axis == 0) {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)outer, n, n, 1.0, in, n, matrix,
+                    n, 0.0, out, n);
+        return;
+    }
+    for (size_t i = 0; i < outer; i++) {
+        const size_t at = i * inner * size[axis];
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, (int)inner, n, 1.0, matrix, n,
+                    in + at, (int)inner, 0.0, out + at, (int)inner);
+    }
+}
+
+enum status survey_add(struct survey *s, double *values, struct error *err)
+{
+    const size_t n = s->n[0] * s->n[1] * s->n[2];
+    double *other = mem_alloc_array(n, sizeof *other), *at = values, *next = other;
+    double mean = 0.0;
+    if (!other)
+        return error_status(err, STATUS_NO_MEMORY);
+    for (size_t i = 0; i < n; i++)
+        mean += values[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        values[i] -= mean;
+    for (size_t d = 0; d < s->n_dims; d++) {
+        survey_transform(s->n, d, s->cosines[d], at, next);
+        double *const swap = at;
+        at = next;
+        next = swap;
+    }
+    for (size_t z = 0; z < s->n[2]; z++)
+        for (size_t y = 0; y < s->n[1]; y++)
+            for (size_t x = 0; x < s->n[0]; x++) {
+                const size_t cell = survey_cell(s, (const size_t[]){x, y, z});
+                const double value = at[(z * s->n[1] + y) * s->n[0] + x];
+                s->power[cell] += value * value;
+                s->seen[cell] += 1.0;
+            }
+    mem_free(other);
+    return STATUS_OK;
+}

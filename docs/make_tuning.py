@@ -1,0 +1,63 @@
+"""A sigma that is chosen beside a sweep of eight, and forecasts beside what was reached: the tables of docs/tuning.md.
+
+usage: build/release/farfield serve --listen 127.0.0.1:8080 &
+       build/release/farfield sample phantom --seed 1 --size 128 --out phantom1.png
+       python3 docs/make_tuning.py http://127.0.0.1:8080 FITS.jsonl image PICTURE… [--sigmas 4,8,auto]
+       python3 docs/make_tuning.py http://127.0.0.1:8080 FITS.jsonl ct phantom1.png …
+
+Every fit is a line of FITS.jsonl, and none is made twice; the table is of all that stand there.
+"""
+import argparse
+import json
+import os
+
+import service
+
+IMAGE = {"preset": "paper", "train": {"batch_size": 4096, "precision": "auto", "holdout": "odd_pixels"}}
+CT = {"task": "ct", "preset": "paper", "field": {"network": {"n_hidden_layers": 3, "width": 128}},
+      "train": {"precision": "auto"}, "measure": {"n_angles": 20}}
+SIGMAS = {"image": [2.8, 4, 5.7, 8, 11, 16, 23, 32], "ct": [1, 1.4, 2, 2.8, 4, 5.7, 8, 11]}
+
+
+def settings(task, sigma):
+    body = json.loads(json.dumps(CT if task == "ct" else IMAGE))
+    body.setdefault("field", {})["encoding"] = {"type": "gaussian", "sigma": sigma}
+    return body
+
+
+def load(path):
+    return [json.loads(line) for line in open(path)] if os.path.exists(path) else []
+
+
+def is_in(record, name, sigma):
+    return record["name"] == name and record["asked"] == (sigma if sigma == "auto" else round(sigma, 3))
+
+
+def fit(url, task, path, sigma):
+    with open(path, "rb") as f:
+        dataset = service.post_dataset(url, "image", f.read())
+    job = service.fit(url, {"dataset_id": dataset, **settings(task, sigma)})
+    series = json.loads(service.call(url, f"/v1/jobs/{job['id']}/metrics?keys=psnr,test_psnr"))["series"]
+    return {"name": path, "task": task, "asked": sigma if sigma == "auto" else round(sigma, 3),
+            "metrics": job["metrics"], "series": series, "tuning": job.get("tuning"), "forecast": job.get("forecast")}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("fits")
+    parser.add_argument("task", choices=SIGMAS)
+    parser.add_argument("pictures", nargs="+")
+    parser.add_argument("--sigmas")
+    arguments = parser.parse_args()
+    sigmas = SIGMAS[arguments.task]
+    if arguments.sigmas:
+        sigmas = [s if s == "auto" else float(s) for s in arguments.sigmas.split(",")]
+    for path in arguments.pictures:
+        for sigma in sigmas:
+            if any(is_in(r, path, sigma) for r in load(arguments.fits)):
+                continue
+            record = fit(arguments.url, arguments.task, path, sigma)
+            with open(arguments.fits, "a") as f:
+                f.write(json.dumps(record) + "\n")
+            print(path, sigma, record["metrics"].get("test_psnr", record["metrics"]["psnr"]), flush=True)
