@@ -51,8 +51,8 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     const double fitting = (double)task.task + (double)training + more +
                            fmax((double)task.evaluating, (double)saving + 2.0 * more);
     const double tuning = spec->tuned == TUNE_NOTHING ? 0.0 : (double)tune_bytes(facts->n_dims);
-    const double loading = fmax((double)facts->decoding_bytes,
-                                (double)task.task + fmax((double)task.loading, tuning));
+    const double loading =
+        fmax((double)facts->decoding_bytes, (double)task.task + fmax((double)task.loading, tuning));
     const double fixed = process_bytes + (double)facts->data_bytes - (double)task.unread;
     const double bytes = memory_margin * (fixed + fmax(loading, fitting));
     return bytes < 9e18 ? (size_t)bytes : SIZE_MAX - 1;

@@ -2,9 +2,8 @@
  * "fit": a dataset and a resolved spec become a field.
  *
  *   loading      decode, make field, task and trainer; go on from the checkpoint, if there is one
- *   tuning       what is left to the data is chosen (core/field/tune.h), once: the job's spec has it
- *                from then on
- *   training     the trainer's sink tells metrics, progress, snapshots, checkpoints
+ *   tuning       what is left to the data is chosen (core/field/tune.h), once: the job's spec has
+ * it from then on training     the trainer's sink tells metrics, progress, snapshots, checkpoints
  *   evaluating   all samples; the points stand at the last step
  *   saving       a last checkpoint (what a resume goes on from), then weights and result
  *
@@ -40,9 +39,9 @@ struct fit {
     struct trainer *trainer;
     struct tune_choice chosen; /* n is 0: nothing was left to the data */
     char *spec_text;           /* of the weights' metadata */
-    char *summary_text;   /* the same, and the worker's summary */
-    uint64_t first_step;  /* of this attempt … */
-    double first_seconds; /* … for the pace */
+    char *summary_text;        /* the same, and the worker's summary */
+    uint64_t first_step;       /* of this attempt … */
+    double first_seconds;      /* … for the pace */
     double evaluation_start;
 };
 
@@ -60,8 +59,8 @@ static void fit_deinit(struct fit *f)
 
 /* --- loading --- */
 
-/* The spec as the weights keep it: no ids, so that equal fits give equal bytes; what was left to the
- * data as it was chosen; no b and a, which are tensors of the same file. */
+/* The spec as the weights keep it: no ids, so that equal fits give equal bytes; what was left to
+ * the data as it was chosen; no b and a, which are tensors of the same file. */
 static enum status make_spec_text(const struct fit *f, char **out, struct error *err)
 {
     json_t *spec = NULL;

@@ -65,9 +65,9 @@ json_t *codec_job(const struct job_row *row, const struct metric_series *latest,
         row->field_id, "sweep_id", text_or_null(row->sweep_id), "metrics", codec_job_latest(latest),
         "stopped_by", text_or_null(row->stopped_by), "error", error_of(row), "spec",
         codec_json_object(row->spec_json), "tuning", note(row->tuning_json), "forecast",
-        note(row->forecast_json), "labels", codec_json_object(row->labels_json),
-        "created_at", time_or_null(row->created_ms), "started_at", time_or_null(row->started_ms),
-        "finished_at", time_or_null(row->finished_ms));
+        note(row->forecast_json), "labels", codec_json_object(row->labels_json), "created_at",
+        time_or_null(row->created_ms), "started_at", time_or_null(row->started_ms), "finished_at",
+        time_or_null(row->finished_ms));
 }
 
 json_t *codec_job_series(const struct metric_series *series)

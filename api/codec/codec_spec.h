@@ -101,7 +101,8 @@ struct spec_measure {
 struct spec {
     enum task_type task;
     struct field_spec field;
-    enum tune_member tuned;  /* what of the encoding is left to the data: a number stands in for it */
+    enum tune_member
+        tuned; /* what of the encoding is left to the data: a number stands in for it */
     struct train_spec train; /* 0 where the spec has null */
     enum loss loss;
     enum holdout holdout;

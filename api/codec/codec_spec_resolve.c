@@ -378,8 +378,7 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     if (problems->status == STATUS_OK && (!resolved || !texts))
         no_memory(problems);
     if (problems->status == STATUS_OK &&
-        codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK)
-    {
+        codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK) {
         check_with_data(&s, row, &facts, problems);
         check_tuned(&s, row, problems);
     }

@@ -26,12 +26,12 @@ enum survey_kind { SURVEY_SAMPLES, SURVEY_SPECTRUM };
 struct survey {
     enum survey_kind kind;
     size_t n_dims;
-    size_t n[LIMIT_DIMS];       /* 1 past n_dims */
-    double spacing[LIMIT_DIMS]; /* unit coordinates from a sample to the next */
-    size_t n_cells;             /* of all axes: product of n + 1, x fastest; n is 1: one cell */
-    double *power;              /* [n_cells] */
-    double *seen, *hidden;      /* [n_cells] */
-    double *pace;               /* [n_cells]; 1 of samples */
+    size_t n[LIMIT_DIMS];        /* 1 past n_dims */
+    double spacing[LIMIT_DIMS];  /* unit coordinates from a sample to the next */
+    size_t n_cells;              /* of all axes: product of n + 1, x fastest; n is 1: one cell */
+    double *power;               /* [n_cells] */
+    double *seen, *hidden;       /* [n_cells] */
+    double *pace;                /* [n_cells]; 1 of samples */
     double *cosines[LIMIT_DIMS]; /* of SURVEY_SAMPLES: [n, n] DCT-II of each axis */
 };
 
@@ -43,8 +43,8 @@ enum status survey_init(struct survey *s, enum survey_kind kind, size_t n_dims, 
                         const double *spacing, struct error *err) WARN_UNUSED;
 void survey_deinit(struct survey *s);
 
-/* Add a patch of samples of one channel: values [n_z, n_y, n_x], overwritten.  Its mean is left out:
- * any network learns that first.  NO_MEMORY. */
+/* Add a patch of samples of one channel: values [n_z, n_y, n_x], overwritten.  Its mean is left
+ * out: any network learns that first.  NO_MEMORY. */
 enum status survey_add(struct survey *s, double *values, struct error *err) WARN_UNUSED;
 
 /* A cell's number, and how many of the frequencies +-k along each axis it stands for, of a lattice

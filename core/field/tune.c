@@ -15,9 +15,9 @@ static const double pi = 3.14159265358979323846;
 static const double adam_pace = 160.0;
 
 /* Likewise: a finite network tells what lies between samples as its kernel does after this part of
- * the time.  And what training leaves in components that were not seen is so much more than what the
- * untrained field had there (on phantoms of seeds 3 and 4). */
-static const double choice_pace = 0.55, hidden_noise = 5.0;
+ * the time.  And where a spectrum was seen in part, training leaves so much more than what the
+ * untrained field had (on phantoms of seeds 3 and 4). */
+static const double choice_pace = 0.55, spectrum_noise = 6.0;
 
 /* Of a machine that a time limit is counted out for: floating-point operations a second. */
 static const double nominal_flops = 4e11;
@@ -114,8 +114,8 @@ static void network_kernel(size_t n_hidden_layers, double u, double *tangent, do
     *covariance = u;
 }
 
-/* The normalised product of the features of two points, by their distance along each axis: a product
- * (gaussian) or a mean (positional) of numbers of the axes.  out: [n + 1] for each axis. */
+/* The normalised product of the features of two points, by their distance along each axis: a
+ * product (gaussian) or a mean (positional) of numbers of the axes.  out: [n + 1] for each axis. */
 static void axis_products(const struct survey *s, const struct encoding_spec *e, size_t axis,
                           double *out)
 {
@@ -128,11 +128,10 @@ static void axis_products(const struct survey *s, const struct encoding_spec *e,
         }
         out[o] = 0.0;
         for (size_t i = 0; i < e->n_frequencies; i++) {
-            const double part = e->n_frequencies > 1
-                                    ? (double)i / (double)(e->n_frequencies - 1)
-                                    : 0.0;
-            out[o] += cos(2.0 * pi * (exp2(e->scale * part) - 1.0) * distance) /
-                      (double)e->n_frequencies;
+            const double part =
+                e->n_frequencies > 1 ? (double)i / (double)(e->n_frequencies - 1) : 0.0;
+            out[o] +=
+                cos(2.0 * pi * (exp2(e->scale * part) - 1.0) * distance) / (double)e->n_frequencies;
         }
     }
 }
@@ -189,12 +188,11 @@ static void fill(const struct survey *s, const struct field_spec *field,
 }
 
 /* Speed and variance.  Features of length 1, or of n_frequencies sines and cosines. */
-static void set_scale(const struct field_spec *field, const struct survey *s,
-                      struct tune_kernel *k)
+static void set_scale(const struct field_spec *field, const struct survey *s, struct tune_kernel *k)
 {
     const struct encoding_spec *e = &field->encoding;
-    const double n_frequencies = (double)e->n_frequencies *
-                                 (e->type == ENCODING_GAUSSIAN ? 1.0 : (double)s->n_dims);
+    const double n_frequencies =
+        (double)e->n_frequencies * (e->type == ENCODING_GAUSSIAN ? 1.0 : (double)s->n_dims);
     const double slope = field->network.output_activation == ACTIVATION_SIGMOID ? 0.25 : 1.0;
     const struct start start =
         start_of(&field->network, 2.0 * n_frequencies, e->normalize ? 1.0 : n_frequencies);
@@ -224,8 +222,8 @@ enum status tune_kernel_init(struct tune_kernel *k, const struct survey *s,
         if (ok)
             axis_products(s, &field->encoding, d, products[d]);
     }
-    enum status status = ok && k->lambda && k->nu && other ? STATUS_OK
-                                                           : error_status(err, STATUS_NO_MEMORY);
+    enum status status =
+        ok && k->lambda && k->nu && other ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
     if (status == STATUS_OK) {
         double volume = 1.0;
         for (size_t d = 0; d < s->n_dims; d++)
@@ -261,12 +259,13 @@ void tune_kernel_deinit(struct tune_kernel *k)
 
 struct tune_errors tune_predict(const struct survey *s, const struct tune_kernel *k, double time)
 {
+    const double v = (s->kind == SURVEY_SPECTRUM ? spectrum_noise : 1.0) * k->variance;
     double seen = 0.0, hidden = 0.0, left = 0.0, n_seen = 0.0, n_hidden = 0.0;
     for (size_t i = 0; i < s->n_cells; i++) {
         const double e = exp(-time * s->pace[i] * k->lambda[i]);
-        const double noise = k->variance * k->nu[i];
+        const double noise = v * k->nu[i];
         seen += e * e * (s->power[i] + s->seen[i] * noise);
-        hidden += hidden_noise * s->hidden[i] * noise;
+        hidden += s->hidden[i] * noise;
         left += s->seen[i] * e;
         n_seen += s->seen[i];
         n_hidden += s->hidden[i];
@@ -283,8 +282,8 @@ uint64_t tune_steps(const struct field_spec *field, const struct train_spec *tra
 {
     double steps = train->steps > 0 ? (double)train->steps : 0.0;
     if (steps == 0.0 && train->time_limit_seconds > 0.0) {
-        const struct start start = start_of(
-            &field->network, 2.0 * (double)field->encoding.n_frequencies, 1.0);
+        const struct start start =
+            start_of(&field->network, 2.0 * (double)field->encoding.n_frequencies, 1.0);
         steps = train->time_limit_seconds * nominal_flops /
                 (6.0 * start.n_parameters * (double)train->batch_size);
     }
@@ -364,7 +363,8 @@ enum status tune_choose(struct tune_choice *out, enum tune_member member, const 
         status = tune_kernel_init(&k, s, &tried, err);
         if (status != STATUS_OK)
             return status;
-        c.psnr[i] = psnr_of(tune_predict(s, &k, choice_pace * tune_time(&k, train, (double)c.steps)).other);
+        c.psnr[i] =
+            psnr_of(tune_predict(s, &k, choice_pace * tune_time(&k, train, (double)c.steps)).other);
         best = c.psnr[i] > c.psnr[best] ? i : best;
         tune_kernel_deinit(&k);
     }

@@ -12,7 +12,7 @@
  *   of a sample that is left out of a lattice (SURVEY_SAMPLES)
  *                      training error / (mean of e_k)^2                 (Golub, Heath, Wahba 1979)
  *   of a lattice whose spectrum was seen in part (SURVEY_SPECTRUM)
- *                      (sum over seen e_k^2 (|y_k|^2 + v nu_k) + sum over hidden 5 v nu_k) / n
+ *                      (sum over seen e_k^2 (|y_k|^2 + 6 v nu_k) + sum over hidden 6 v nu_k) / n
  *
  * The kernel is that of a ReLU network of the field's depth on the encoding's features, as they are
  * on the average over the law of b; eigenvalues are integrals over the unit domain, normalised so
@@ -21,8 +21,8 @@
  * Time: Adam moves every weight by about the learning rate, so that a step changes the field by
  * about rate * sqrt(P Theta), with P weights and Theta the sum of the squared derivatives of the
  * output by them, at the start.  T = pace * steps * rate * sqrt(P Theta), where `pace` was found
- * once by trial (docs/tuning.md).  Finite networks are better than their kernel at telling what lies
- * between samples, which is allowed for by a second number: what is predicted orders settings.
+ * once by trial (docs/tuning.md).  Finite networks are better than their kernel at telling what
+ * lies between samples, which is allowed for by a second number: what is predicted orders settings.
  *
  * Nothing here depends on a clock or on threads: the same data and settings, the same choice.
  */
@@ -78,8 +78,8 @@ size_t tune_bytes(size_t n_dims);
 struct tune_kernel {
     double *lambda; /* [n_cells]: of the tangent kernel */
     double *nu;     /* [n_cells]: of the untrained output's covariance, as a sum over the lattice */
-    double variance; /* v: of the untrained output */
-    double theta;    /* Theta, at the start, through the output activation */
+    double variance;     /* v: of the untrained output */
+    double theta;        /* Theta, at the start, through the output activation */
     double n_parameters; /* P */
 };
 

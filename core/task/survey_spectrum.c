@@ -117,8 +117,8 @@ enum status survey_projections(struct survey *out, const struct projection *p,
             out->seen[cell] = seen;
             out->hidden[cell] = n - seen;
             if (seen > 0.0) /* the mean over rows leaves 1 / H of a component's square */
-                out->power[cell] = seen * share * height *
-                                   ((1.0 - part) * power[bin] + part * power[bin + 1]);
+                out->power[cell] =
+                    seen * share * height * ((1.0 - part) * power[bin] + part * power[bin + 1]);
         }
     mem_free(power);
     return status;

@@ -37,7 +37,7 @@ struct attempt {
     bool over;                 /* the worker has said its last word */
     struct job_report figures; /* the latest; no points, no events */
     char *summary_json;        /* NULL: not told yet */
-    char *spec_json; /* NULL: the job's; else with what its data had to say */
+    char *spec_json;           /* NULL: the job's; else with what its data had to say */
     struct link_message last;  /* LINK_RESULT: the texts of result lie in it */
     struct ending_result result;
     struct attempt_story story;

@@ -66,9 +66,9 @@ void worker_phase(struct worker *w, const char *phase);
  */
 void worker_summary(struct worker *w, const char *summary_json);
 
-/* A setting of the encoding that the spec leaves to the data, "sigma" or "scale", has been chosen to
- * be `value`; an object says how.  A later attempt finds the value in its spec.  Before the first
- * snapshot. */
+/* A setting of the encoding that the spec leaves to the data, "sigma" or "scale", has been chosen
+ * to be `value`; an object says how.  A later attempt finds the value in its spec.  Before the
+ * first snapshot. */
 void worker_tuning(struct worker *w, const char *member, double value, const char *tuning_json);
 
 /* What is expected of the fit: an object. */

@@ -181,8 +181,7 @@ enum status message_text_encode(const char *text, struct buffer *out, struct err
 enum status message_phase_decode(const struct link_message *in, const char **phase,
                                  struct error *err)
 {
-    static const char *const phases[] = {"loading", "tuning", "training", "evaluating",
-                                         "saving"};
+    static const char *const phases[] = {"loading", "tuning", "training", "evaluating", "saving"};
     struct cursor c = open_payload(in);
     const char *text = get_name(&c, KIND_SIZE);
     bool known = false;

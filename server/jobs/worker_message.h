@@ -40,10 +40,10 @@ enum status message_phase_decode(const struct link_message *in, const char **pha
 enum status message_summary_decode(const struct link_message *in, const char **summary_json,
                                    struct error *err) WARN_UNUSED;
 
-/* LINK_TUNING: a setting of the encoding, "sigma" or "scale", what it was chosen to be, and an object
- * that says how.  LINK_FORECAST: one text, an object. */
+/* LINK_TUNING: a setting of the encoding, "sigma" or "scale", what it was chosen to be, and an
+ * object that says how.  LINK_FORECAST: one text, an object. */
 enum { MESSAGE_MAX_NOTE = 64 << 10 }; /* bytes of these objects, kept with the job */
-#define MESSAGE_MAX_TUNED 10000.0      /* of any such setting */
+#define MESSAGE_MAX_TUNED 10000.0     /* of any such setting */
 struct message_tuning {
     const char *member;
     double value;

@@ -285,8 +285,9 @@ static enum status tune(struct store *s, void *context, struct error *err)
     statement_bind_text(&q, 4, c->tuning->tuning_json);
     status = statement_step(&q, &row, err);
     if (status == STATUS_OK && !row)
-        status = error_set(err, STATUS_INVALID, "", "the spec of the job '%s' does not leave '%s' open",
-                           c->fence.id, c->tuning->member);
+        status =
+            error_set(err, STATUS_INVALID, "", "the spec of the job '%s' does not leave '%s' open",
+                      c->fence.id, c->tuning->member);
     if (status == STATUS_OK) {
         c->spec_json = statement_text_copy(&q, 0);
         status = statement_status(&q, err);

@@ -132,8 +132,8 @@ struct job_row {
     char *request_json;      /* what the caller wrote */
     char *spec_json;         /* everything resolved */
     char *labels_json;       /* object of strings */
-    char *tuning_json;       /* of a setting that was left to the data, how it was chosen; or NULL */
-    char *forecast_json;     /* what was expected of the fit before it began; or NULL */
+    char *tuning_json;   /* of a setting that was left to the data, how it was chosen; or NULL */
+    char *forecast_json; /* what was expected of the fit before it began; or NULL */
     char checkpoint_sha256[SHA256_TEXT_SIZE]; /* the last one, or "" */
     uint64_t checkpoint_step;
     int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
@@ -169,11 +169,12 @@ struct job_event { /* one line of the SSE log */
 
 /* Insert a queued job and its idempotency record in one transaction.  row: task, dataset_id,
  * parent_id, the three JSON texts (none NULL) and steps are read; the rest is filled in, and the
- * texts become new copies, and so does tuning_json, which may be NULL.  With a parent_id that job's last checkpoint is copied in: CONFLICT if
- * it has none or has not ended, NOT_FOUND if there is no such job.  NOT_FOUND at "/dataset_id" if
- * the dataset is gone; BUSY if max_queued jobs wait.  key may be NULL.  With a known key: same
- * request_sha256 -> OK, *row is the job of the first request, *existed = true; another -> INVALID
- * at "Idempotency-Key".  event (may be NULL) becomes the first of the job's log. */
+ * texts become new copies, and so does tuning_json, which may be NULL.  With a parent_id that job's
+ * last checkpoint is copied in: CONFLICT if it has none or has not ended, NOT_FOUND if there is no
+ * such job.  NOT_FOUND at "/dataset_id" if the dataset is gone; BUSY if max_queued jobs wait.  key
+ * may be NULL.  With a known key: same request_sha256 -> OK, *row is the job of the first request,
+ * *existed = true; another -> INVALID at "Idempotency-Key".  event (may be NULL) becomes the first
+ * of the job's log. */
 enum status store_job_insert(struct store *s, struct job_row *row, const struct idempotency *key,
                              uint64_t max_queued, struct job_event *event, bool *existed,
                              struct error *err) WARN_UNUSED;

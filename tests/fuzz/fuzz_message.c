@@ -27,6 +27,7 @@ void fuzz_seeds(void)
         "fit", "{\"task\":\"image\"}", "auto", "image", "image/png", "{}", 2};
     const struct message_report report = {7, 1.5, 0.25, -1, points, 2};
     const struct message_result result = {"steps", "{\"n_inputs\":2}", "{\"psnr\":31.2}", 9};
+    const struct message_tuning tuning = {"sigma", 8.0, "{\"sigma\":{}}"};
     const struct error error = {STATUS_DIVERGED, "/train", "'loss' is not finite"};
     struct buffer b;
     buffer_init(&b, FUZZ_MAX_SEED);
@@ -41,6 +42,10 @@ void fuzz_seeds(void)
     seed("step", LINK_SNAPSHOT, &b, message_step_encode(9, &b, NULL));
     buffer_deinit(&b);
     seed("result", LINK_RESULT, &b, message_result_encode(&result, &b, NULL));
+    buffer_deinit(&b);
+    seed("tuning", LINK_TUNING, &b, message_tuning_encode(&tuning, &b, NULL));
+    buffer_deinit(&b);
+    seed("forecast", LINK_FORECAST, &b, message_text_encode("{\"method\":null}", &b, NULL));
     buffer_deinit(&b);
     seed("error", LINK_ERROR, &b, message_error_encode(&error, &b, NULL));
     buffer_deinit(&b);
@@ -81,6 +86,7 @@ static enum status decode(const struct link_message *in, struct buffer *again, s
     struct message_job job;
     struct message_report report;
     struct message_result result;
+    struct message_tuning tuning;
     struct error error;
     const char *text;
     uint64_t step;
@@ -127,6 +133,20 @@ static enum status decode(const struct link_message *in, struct buffer *again, s
         if ((status = message_error_decode(in, &error, err)) == STATUS_OK)
             check_error(&error);
         break;
+    case LINK_TUNING:
+        if ((status = message_tuning_decode(in, &tuning, err)) == STATUS_OK) {
+            REQUIRE(tuning.value >= 0.0 && tuning.value <= MESSAGE_MAX_TUNED);
+            REQUIRE(strcmp(tuning.member, "sigma") == 0 || strcmp(tuning.member, "scale") == 0);
+            check_object(tuning.tuning_json);
+            encoded = message_tuning_encode(&tuning, again, NULL);
+        }
+        break;
+    case LINK_FORECAST:
+        if ((status = message_forecast_decode(in, &text, err)) == STATUS_OK) {
+            check_object(text);
+            encoded = message_text_encode(text, again, NULL);
+        }
+        break;
     }
     REQUIRE(encoded == STATUS_OK);
     return status;
@@ -137,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
     struct error err = {.status = STATUS_OK};
     struct buffer again;
-    if (n_bytes == 0 || bytes[0] < LINK_JOB || bytes[0] > LINK_ERROR)
+    if (n_bytes == 0 || bytes[0] < LINK_JOB || bytes[0] > LINK_FORECAST)
         return 0;
     const struct link_message in = {.type = bytes[0],
                                     .payload = (uint8_t *)bytes + 1,

@@ -144,7 +144,7 @@ static void unknown_types_and_sizes_over_the_limit_are_refused(void **state)
     static const struct {
         uint32_t type, size;
     } heads[] = {{0, 0},
-                 {LINK_ERROR + 1, 0},
+                 {LINK_FORECAST + 1, 0},
                  {UINT32_MAX, 0},
                  {LINK_REPORT, LINK_MAX_FRAME + 1},
                  {LINK_REPORT, UINT32_MAX}};

@@ -34,6 +34,7 @@ static enum status decode(const struct link_message *m)
     struct message_job job;
     struct message_report report;
     struct message_result result;
+    struct message_tuning tuning;
     struct error error;
     const char *text;
     uint64_t step;
@@ -57,6 +58,10 @@ static enum status decode(const struct link_message *m)
         return message_result_decode(m, &result, NULL);
     case LINK_ERROR:
         return message_error_decode(m, &error, NULL);
+    case LINK_TUNING:
+        return message_tuning_decode(m, &tuning, NULL);
+    case LINK_FORECAST:
+        return message_forecast_decode(m, &text, NULL);
     }
     return status;
 }
@@ -82,6 +87,8 @@ static struct buffer example(enum link_type type)
                                                  .n_points = 2};
     static const struct message_result result = {
         .stopped_by = "steps", .summary_json = "{}", .metrics_json = "{\n \"é\": 1}", .step = 9};
+    static const struct message_tuning tuning = {
+        .member = "sigma", .value = 5.7, .tuning_json = "{\"sigma\":{}}"};
     static const struct error error = {
         .status = STATUS_INVALID, .where = "/a", .message = "'a' must be b"};
     struct buffer b = fresh();
@@ -108,6 +115,12 @@ static struct buffer example(enum link_type type)
         break;
     case LINK_ERROR:
         status = message_error_encode(&error, &b, NULL);
+        break;
+    case LINK_TUNING:
+        status = message_tuning_encode(&tuning, &b, NULL);
+        break;
+    case LINK_FORECAST:
+        status = message_text_encode("{\"method\":null}", &b, NULL);
         break;
     }
     assert_int_equal(status, STATUS_OK);
@@ -141,6 +154,15 @@ static void what_is_encoded_is_decoded(void **state)
     assert_true(report.points[1].step == UINT64_MAX && report.points[1].value == DBL_MAX);
     assert_true(report.points[0].value == -0.25 && report.points[0].seconds == 1.5);
     mem_free(report.points);
+    buffer_deinit(&b);
+
+    b = example(LINK_TUNING);
+    m = received(LINK_TUNING, &b);
+    struct message_tuning tuning;
+    assert_int_equal(message_tuning_decode(&m, &tuning, NULL), STATUS_OK);
+    assert_string_equal(tuning.member, "sigma");
+    assert_true(tuning.value == 5.7);
+    assert_string_equal(tuning.tuning_json, "{\"sigma\":{}}");
     buffer_deinit(&b);
 
     b = example(LINK_RESULT);

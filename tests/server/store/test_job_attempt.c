@@ -114,6 +114,43 @@ static void an_attempt_that_is_over_may_write_nothing(void **state)
     assert_ok(store_job_report(f->store, id, 2, &report, &f->err));
 }
 
+/* A setting that is left to the data is chosen once, by the attempt that runs. */
+static void a_choice_stands_in_the_spec(void **state)
+{
+    struct fixture *f = *state;
+    char id[ID_SIZE], dataset_id[ID_SIZE];
+    char *spec = NULL;
+    bool existed;
+    struct job_tuning tuning = {"sigma", 5.7, "{\"sigma\":{\"chosen\":5.7}}"};
+    make_dataset(f, "left open", dataset_id);
+    struct job_row row = new_job(dataset_id, "{}");
+    mem_free(row.spec_json);
+    row.spec_json = mem_strdup("{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"sigma\":\"auto\","
+                               "\"n_frequencies\":8}},\"train\":{\"learning_rate\":0.001}}");
+    assert_ok(store_job_insert(f->store, &row, NULL, 100, NULL, &existed, &f->err));
+    assert_null(row.tuning_json);
+    job_row_deinit(&row);
+    assert_int_equal(claim_job(f, id), 1);
+    assert_status(store_job_tune(f->store, id, 2, &tuning, &spec, &f->err), STATUS_CONFLICT);
+    assert_ok(store_job_tune(f->store, id, 1, &tuning, &spec, &f->err));
+    assert_string_equal(spec, "{\"field\":{\"encoding\":{\"type\":\"gaussian\",\"sigma\":5.7,"
+                              "\"n_frequencies\":8}},\"train\":{\"learning_rate\":0.001}}");
+    tuning.value = 8.0;
+    char *other = NULL;
+    assert_status(store_job_tune(f->store, id, 1, &tuning, &other, &f->err), STATUS_INVALID);
+    assert_null(other);
+    assert_ok(store_job_forecast(f->store, id, 1, "{\"a\":1}", &f->err));
+    assert_ok(store_job_forecast(f->store, id, 1, "{\"a\":2}", &f->err));
+    assert_status(store_job_forecast(f->store, id, 2, "{}", &f->err), STATUS_CONFLICT);
+    reopen(f);
+    assert_ok(store_job_get(f->store, id, &row, &f->err));
+    assert_string_equal(row.spec_json, spec);
+    assert_string_equal(row.tuning_json, "{\"sigma\":{\"chosen\":5.7}}");
+    assert_string_equal(row.forecast_json, "{\"a\":1}");
+    job_row_deinit(&row);
+    mem_free(spec);
+}
+
 static void the_last_two_checkpoints_are_kept(void **state)
 {
     struct fixture *f = *state;
@@ -460,6 +497,7 @@ int main(void)
         TEST(a_claim_is_durable),
         TEST(a_report_shows_in_the_job),
         TEST(an_attempt_that_is_over_may_write_nothing),
+        TEST(a_choice_stands_in_the_spec),
         TEST(the_last_two_checkpoints_are_kept),
         TEST(a_checkpoint_must_have_been_stored),
         TEST(success_publishes_the_field_with_the_end),
