@@ -67,7 +67,7 @@ static void only_the_dataset_is_needed(void **state)
         "id",         "task",        "status",      "phase",      "progress",       "step",
         "steps",      "attempt",     "eta_seconds", "dataset_id", "queue_position", "field_id",
         "metrics",    "error",       "stopped_by",  "spec",       "labels",         "created_at",
-        "started_at", "finished_at", "sweep_id"};
+        "started_at", "finished_at", "sweep_id",    "tuning",     "forecast"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         member_get(job, members[i]);
     assert_int_equal(json_object_size(job), sizeof(members) / sizeof(members[0]));
