@@ -50,7 +50,11 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
     const struct task_bytes task = tasks_of(spec->task)->bytes(spec, facts, n_threads);
     const double fitting = (double)task.task + (double)training + more +
                            fmax((double)task.evaluating, (double)saving + 2.0 * more);
-    const double tuning = spec->tuned == TUNE_NOTHING ? 0.0 : (double)tune_bytes(facts->n_dims);
+    const bool looks_ahead =
+        spec->tuned != TUNE_NOTHING ||
+        (tasks_of(spec->task)->is_surveyed && (spec->field.encoding.type == ENCODING_GAUSSIAN ||
+                                               spec->field.encoding.type == ENCODING_POSITIONAL));
+    const double tuning = looks_ahead ? (double)tune_bytes(facts->n_dims) : 0.0;
     const double loading =
         fmax((double)facts->decoding_bytes, (double)task.task + fmax((double)task.loading, tuning));
     const double fixed = process_bytes + (double)facts->data_bytes - (double)task.unread;

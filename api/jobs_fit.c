@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/codec/codec_forecast.h"
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_tuning.h"
@@ -37,6 +38,7 @@ struct fit {
     struct field *field;
     struct task *task;
     struct trainer *trainer;
+    struct forecast forecast;  /* n is 0: none, or it has been told */
     struct tune_choice chosen; /* n is 0: nothing was left to the data */
     char *spec_text;           /* of the weights' metadata */
     char *summary_text;        /* the same, and the worker's summary */
@@ -123,21 +125,11 @@ static enum status make_task(struct fit *f, struct error *err)
 }
 
 /* Choose what the spec leaves to the data.  A later attempt finds the number in its spec. */
-static enum status tune(struct fit *f, struct error *err)
+static enum status tune(struct fit *f, const struct survey *survey, double begin, struct error *err)
 {
-    struct survey survey = {.n_cells = 0};
     char *text = NULL;
-    if (f->spec.tuned == TUNE_NOTHING)
-        return STATUS_OK;
-    if (!f->task->class->survey)
-        return error_set(err, STATUS_UNSUPPORTED, "", "task '%s' leaves nothing to its data",
-                         f->task->class->name);
-    worker_phase(f->worker, "tuning");
-    const double begin = monotonic_seconds();
-    enum status status = f->task->class->survey(f->task, &survey, err);
-    if (status == STATUS_OK)
-        status = tune_choose(&f->chosen, f->spec.tuned, &survey, &f->spec.field, &f->spec.train,
-                             worker_stop(f->worker), err);
+    enum status status = tune_choose(&f->chosen, f->spec.tuned, survey, &f->spec.field,
+                                     &f->spec.train, worker_stop(f->worker), err);
     if (status == STATUS_OK) {
         tune_set(&f->spec.field.encoding, f->spec.tuned, f->chosen.value);
         json_t *tuning = codec_tuning(f->spec.tuned, &f->chosen, monotonic_seconds() - begin);
@@ -147,6 +139,65 @@ static enum status tune(struct fit *f, struct error *err)
     if (status == STATUS_OK)
         worker_tuning(f->worker, tune_member_name(f->spec.tuned), f->chosen.value, text);
     mem_free(text);
+    return status;
+}
+
+/* Takes the object over. */
+static void tell_forecast(const struct fit *f, json_t *forecast)
+{
+    char *text = NULL;
+    if (codec_json_text(forecast, &text, NULL) == STATUS_OK)
+        worker_forecast(f->worker, text);
+    mem_free(text);
+    json_decref(forecast);
+}
+
+/* What is to be expected, or why that is not known.  Seconds come with the first steps. */
+static enum status make_forecast(struct fit *f, const struct survey *survey, struct error *err)
+{
+    struct error why = {0};
+    enum status status = forecast_check(survey, &f->spec.field, &f->spec.train, f->spec.loss, &why);
+    if (status != STATUS_OK) {
+        tell_forecast(f, codec_no_forecast(why.message));
+        return STATUS_OK;
+    }
+    return forecast_make(&f->forecast, survey, &f->spec.field, &f->spec.train,
+                         f->task->n_held_out > 0, err);
+}
+
+/* What the data say before training: of settings that are left to them, and of what will come. */
+static enum status look_ahead(struct fit *f, struct error *err)
+{
+    size_t n;
+    const bool is_later = worker_checkpoint(f->worker, &n) != NULL; /* all has been said */
+    const bool has_kernel = f->spec.field.encoding.type == ENCODING_GAUSSIAN ||
+                            f->spec.field.encoding.type == ENCODING_POSITIONAL;
+    struct survey survey = {.n_cells = 0};
+    struct error why = {0};
+    if (f->spec.tuned == TUNE_NOTHING && (is_later || !has_kernel || !f->task->class->survey)) {
+        if (!is_later)
+            tell_forecast(f, codec_no_forecast(has_kernel ? "none is known but for pictures"
+                                                          : "none is known for this encoding"));
+        return STATUS_OK;
+    }
+    if (!f->task->class->survey)
+        return error_set(err, STATUS_UNSUPPORTED, "", "task '%s' leaves nothing to its data",
+                         f->task->class->name);
+    if (f->spec.tuned != TUNE_NOTHING)
+        worker_phase(f->worker, "tuning");
+    const double begin = monotonic_seconds();
+    enum status status = f->task->class->survey(f->task, &survey, &why);
+    if (status == STATUS_UNSUPPORTED && f->spec.tuned == TUNE_NOTHING) {
+        tell_forecast(f, codec_no_forecast(why.message));
+        status = STATUS_OK;
+    } else if (status != STATUS_OK) {
+        status = error_set(err, status, why.where, "%s", why.message);
+    } else {
+        if (f->spec.tuned != TUNE_NOTHING)
+            status = tune(f, &survey, begin, err);
+        if (status == STATUS_OK)
+            status = make_forecast(f, &survey, err);
+    }
     survey_deinit(&survey);
     return status;
 }
@@ -176,7 +227,7 @@ static enum status load(struct fit *f, struct error *err)
     if (status == STATUS_OK)
         status = make_task(f, err);
     if (status == STATUS_OK)
-        status = tune(f, err);
+        status = look_ahead(f, err);
     if (status == STATUS_OK)
         status = make_texts(f, err);
     if (status == STATUS_OK)
@@ -275,7 +326,12 @@ static void on_metric(void *context, const char *key, uint64_t step, double valu
 
 static void on_progress(void *context, uint64_t step, double seconds)
 {
-    const struct fit *f = context;
+    struct fit *f = context;
+    if (f->forecast.n > 0 && step > 0 && seconds > 0.0) {
+        tell_forecast(f, codec_forecast(&f->forecast, seconds / (double)step,
+                                        f->spec.train.time_limit_seconds));
+        f->forecast.n = 0;
+    }
     worker_report(f->worker, step, seconds, progress_of(&f->spec.train, step, seconds),
                   eta_of(f, step, seconds), false);
 }

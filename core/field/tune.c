@@ -292,6 +292,11 @@ uint64_t tune_steps(const struct field_spec *field, const struct train_spec *tra
     return (uint64_t)fmax(1.0, fmin(steps, (double)LIMIT_STEPS));
 }
 
+double tune_between(double time)
+{
+    return choice_pace * time;
+}
+
 double tune_time(const struct tune_kernel *k, const struct train_spec *train, double step)
 {
     enum { PIECES = 64 };
@@ -364,7 +369,7 @@ enum status tune_choose(struct tune_choice *out, enum tune_member member, const 
         if (status != STATUS_OK)
             return status;
         c.psnr[i] =
-            psnr_of(tune_predict(s, &k, choice_pace * tune_time(&k, train, (double)c.steps)).other);
+            psnr_of(tune_predict(s, &k, tune_between(tune_time(&k, train, (double)c.steps))).other);
         best = c.psnr[i] > c.psnr[best] ? i : best;
         tune_kernel_deinit(&k);
     }

@@ -95,6 +95,9 @@ struct tune_errors {
 };
 struct tune_errors tune_predict(const struct survey *s, const struct tune_kernel *k, double time);
 
+/* The part of T that tells what lies between samples. */
+double tune_between(double time);
+
 /* T of a fit's first `step` steps, by its schedule. */
 double tune_time(const struct tune_kernel *k, const struct train_spec *train, double step);
 

@@ -176,6 +176,37 @@ static void sweeps_take_it(void **state)
     json_decref(jobs);
 }
 
+/* Expected beside reached; where nothing is known it says so. */
+static void a_fit_has_a_forecast(void **state)
+{
+    (void)state;
+    static const char *const presets[] = {"paper", "fast"};
+    for (size_t i = 0; i < 2; i++) {
+        char body[512], id[ID_TEXT];
+        snprintf(body, sizeof body,
+                 "{\"dataset_id\":\"%s\",\"preset\":\"%s\",\"field\":{%s},\"train\":{\"steps\":40,"
+                 "\"batch_size\":256}}",
+                 picture, presets[i], small_network);
+        json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
+        snprintf(id, sizeof id, "%s", member_text(job, "id"));
+        json_decref(job);
+        job = wait_for_job(&service, id, "succeeded");
+        assert_true(strlen(member_text(job, "forecast.reason")) > 0);
+        if (i == 0) {
+            const json_t *test = member_get(job, "forecast.series.test_psnr");
+            assert_string_equal(member_text(job, "forecast.method"), "ntk");
+            assert_true(json_array_size(test) > 2);
+            assert_int_equal(json_array_size(member_get(job, "forecast.series.psnr")),
+                             json_array_size(test));
+            assert_true(member_number(job, "forecast.seconds_per_step") > 0);
+        } else {
+            assert_true(json_is_null(member_get(job, "forecast.method")));
+            assert_true(json_is_null(member_get(job, "forecast.series")));
+        }
+        json_decref(job);
+    }
+}
+
 static void what_cannot_be_chosen_is_refused(void **state)
 {
     (void)state;
@@ -205,6 +236,7 @@ int main(void)
         cmocka_unit_test(a_choice_is_shown_and_kept),
         cmocka_unit_test(other_tasks_choose_as_well),
         cmocka_unit_test(sweeps_take_it),
+        cmocka_unit_test(a_fit_has_a_forecast),
         cmocka_unit_test(what_cannot_be_chosen_is_refused),
         cmocka_unit_test(the_fit_is_that_of_the_number),
     };

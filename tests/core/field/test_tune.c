@@ -10,6 +10,7 @@
 #include "core/base/rng.h"
 #include "core/field/ntk.h"
 #include "core/field/ntk_regression.h"
+#include "core/field/forecast.h"
 #include "core/field/tune.h"
 #include "tests/support/alloc.h"
 
@@ -220,6 +221,42 @@ static void what_has_no_kernel_is_refused(void **state)
     survey_deinit(&s);
 }
 
+/* A forecast is what the kernel says at its steps, and it rises. */
+static void a_forecast_ends_with_the_fit(void **state)
+{
+    (void)state;
+    static double values[WIDE * WIDE];
+    const size_t n[2] = {WIDE, WIDE};
+    struct field_spec field = gaussian(2, 3.0);
+    struct train_spec train = steps_of(700);
+    struct forecast f;
+    struct error err = {0};
+    for (size_t i = 0; i < WIDE * WIDE; i++)
+        values[i] = sin((double)i);
+    struct survey s = surveyed(2, n, values);
+    assert_int_equal(forecast_check(&s, &field, &train, LOSS_MSE, NULL), STATUS_OK);
+    assert_int_equal(forecast_make(&f, &s, &field, &train, true, NULL), STATUS_OK);
+    struct tune_kernel k = kernel_of(&s, &field);
+    assert_true(f.n > 5 && f.has_test && f.step[f.n - 1] == 700);
+    for (size_t i = 0; i < f.n; i++) {
+        const double time = tune_time(&k, &train, (double)f.step[i]);
+        const double psnr = -10 * log10(tune_predict(&s, &k, time).training);
+        assert_true(fabs(f.psnr[i] - psnr) < 1e-9);
+        if (i > 0)
+            assert_true(f.step[i] > f.step[i - 1] && f.psnr[i] > f.psnr[i - 1]);
+    }
+    tune_kernel_deinit(&k);
+    train.steps = 0;
+    assert_int_equal(forecast_make(&f, &s, &field, &train, false, NULL), STATUS_OK);
+    assert_true(!f.has_test && f.step[f.n - 1] == LIMIT_STEPS);
+    assert_int_equal(forecast_check(&s, &field, &train, LOSS_BCE, &err), STATUS_UNSUPPORTED);
+    err = (struct error){0};
+    field.encoding.type = ENCODING_HASHGRID;
+    assert_int_equal(forecast_check(&s, &field, &train, LOSS_MSE, &err), STATUS_UNSUPPORTED);
+    assert_true(strlen(err.message) > 0);
+    survey_deinit(&s);
+}
+
 static enum status choose_in_need(void *context, struct error *err)
 {
     (void)context;
@@ -255,6 +292,7 @@ int main(void)
         cmocka_unit_test(finer_data_ask_for_more),
         cmocka_unit_test(time_follows_rate_and_schedule),
         cmocka_unit_test(what_has_no_kernel_is_refused),
+        cmocka_unit_test(a_forecast_ends_with_the_fit),
         cmocka_unit_test(it_ends_well_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

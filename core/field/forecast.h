@@ -1,0 +1,39 @@
+/*
+ * Forecasts: the PSNR that a fit to a picture is expected to have after so many steps, by the
+ * tangent kernel's spectrum (core/field/tune.h), before it begins.
+ *
+ *   psnr        that of the training error at time T
+ *   test_psnr   a + b L + c (P - L), with L of a left-out sample and P of the training error, both
+ *               after the part of T that tuning counts on
+ *
+ * a, b, c were found on search images of the paper's 2-D task (docs/tuning.md), where pixels
+ * between the training samples are the test set.  It was tried for Adam on a mean squared error,
+ * networks of about its size, Fourier mappings; what is unlike that has no forecast.
+ */
+#ifndef CORE_FIELD_FORECAST_H
+#define CORE_FIELD_FORECAST_H
+
+#include "core/field/tune.h"
+#include "core/nn/loss.h"
+
+enum { FORECAST_POINTS = 28 };
+
+struct forecast {
+    size_t n;
+    uint64_t step[FORECAST_POINTS];    /* growing */
+    double psnr[FORECAST_POINTS];      /* dB */
+    double test_psnr[FORECAST_POINTS]; /* of has_test alone */
+    bool has_test;
+};
+
+/* UNSUPPORTED, with the reason and no place, where there is none; NO_MEMORY. */
+enum status forecast_check(const struct survey *s, const struct field_spec *field,
+                           const struct train_spec *train, enum loss loss,
+                           struct error *err) WARN_UNUSED;
+
+/* Of a fit that passes forecast_check, at steps that grow by a factor up to its last. */
+enum status forecast_make(struct forecast *out, const struct survey *s,
+                          const struct field_spec *field, const struct train_spec *train,
+                          bool has_test, struct error *err) WARN_UNUSED;
+
+#endif
