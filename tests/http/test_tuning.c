@@ -37,7 +37,8 @@ static json_t *fit(const char *encoding, const char *more)
     char body[1024], id[ID_TEXT];
     snprintf(body, sizeof body,
              "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":%s,%s},"
-             "\"train\":{\"steps\":20,\"batch_size\":256,\"holdout\":\"odd_pixels\"}%s}",
+             "\"train\":{\"steps\":20,\"batch_size\":256,\"precision\":\"fp32\",\"holdout\":\"odd_"
+             "pixels\"}%s}",
              picture, encoding, small_network, more);
     json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
     assert_string_equal(json_string_value(member_get(job, "spec.field.encoding.type")),
