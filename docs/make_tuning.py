@@ -1,11 +1,11 @@
-"""A sigma that is chosen beside a sweep of eight, and forecasts beside what was reached: the tables of docs/tuning.md.
+"""A sigma that is chosen beside a sweep of eight, and forecasts beside what was reached: the fits of docs/tuning.md.
 
 usage: build/release/farfield serve --listen 127.0.0.1:8080 &
        build/release/farfield sample phantom --seed 1 --size 128 --out phantom1.png
        python3 docs/make_tuning.py http://127.0.0.1:8080 FITS.jsonl image PICTURE… [--sigmas 4,8,auto]
        python3 docs/make_tuning.py http://127.0.0.1:8080 FITS.jsonl ct phantom1.png …
 
-Every fit is a line of FITS.jsonl, and none is made twice; the table is of all that stand there.
+Every fit is a line of FITS.jsonl with its metrics, its tuning and its forecast, and none is made twice.
 """
 import argparse
 import json
