@@ -41,7 +41,9 @@ struct worker {
     struct file snapshot, checkpoint, weights;
     size_t n_snapshots, n_reports, n_points;
     char phases[64], stopped_by[16], summary[1024], metrics[512];
-    double loss, psnr, last_progress;
+    char tuned[16], tuning[2048]; /* the member and what is told of the choice */
+    size_t n_forecasts;
+    double loss, psnr, last_progress, chosen;
     uint64_t last_loss_step;
 };
 
@@ -128,6 +130,20 @@ void worker_phase(struct worker *w, const char *phase)
 void worker_summary(struct worker *w, const char *summary_json)
 {
     snprintf(w->summary, sizeof w->summary, "%s", summary_json);
+}
+
+void worker_tuning(struct worker *w, const char *member, double value, const char *tuning_json)
+{
+    assert_string_equal(w->tuned, ""); /* once */
+    snprintf(w->tuned, sizeof w->tuned, "%s", member);
+    snprintf(w->tuning, sizeof w->tuning, "%s", tuning_json);
+    w->chosen = value;
+}
+
+void worker_forecast(struct worker *w, const char *forecast_json)
+{
+    assert_non_null(strstr(forecast_json, "\"method\":"));
+    w->n_forecasts++;
 }
 
 void worker_metric(struct worker *w, const char *key, uint64_t step, double value, double seconds)
@@ -254,6 +270,7 @@ static void a_fit_ends_with_weights_metrics_and_a_checkpoint(void **state)
     assert_int_equal(job_fit(&w, &err), STATUS_OK);
     assert_string_equal(w.phases, "loading training evaluating saving ");
     assert_string_equal(w.stopped_by, "steps");
+    assert_string_equal(w.tuned, ""); /* nothing was left open */
     assert_int_equal(w.weights.step, STEPS);
     assert_int_equal(w.checkpoint.step, STEPS);
     assert_int_equal(w.last_loss_step, STEPS);
@@ -262,6 +279,23 @@ static void a_fit_ends_with_weights_metrics_and_a_checkpoint(void **state)
     assert_non_null(strstr(w.metrics, "\"psnr\":"));
     assert_non_null(strstr(w.metrics, "\"ssim\":"));
     assert_non_null(strstr(w.summary, "\"n_outputs\":3"));
+    worker_deinit(&w);
+    mem_free(spec);
+}
+
+static void what_is_left_to_the_data_is_chosen_before_the_first_step(void **state)
+{
+    (void)state;
+    char *spec = spec_of("{\"encoding\":{\"n_frequencies\":32,\"sigma\":\"auto\"},\"network\":"
+                         "{\"n_hidden_layers\":1,\"width\":16}}",
+                         "{\"steps\":5,\"batch_size\":64}");
+    struct worker w = worker_of(spec);
+    assert_int_equal(job_fit(&w, NULL), STATUS_OK);
+    assert_int_equal(strncmp(w.phases, "loading tuning training ", 24), 0);
+    assert_string_equal(w.tuned, "sigma");
+    assert_true(w.chosen > 0);
+    assert_non_null(strstr(w.tuning, "\"chosen\":"));
+    assert_true(w.n_forecasts <= 1);
     worker_deinit(&w);
     mem_free(spec);
 }
@@ -477,6 +511,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fit_ends_with_weights_metrics_and_a_checkpoint),
+        cmocka_unit_test(what_is_left_to_the_data_is_chosen_before_the_first_step),
         cmocka_unit_test(weights_say_what_they_are_and_name_no_ids),
         cmocka_unit_test(a_stopped_fit_leaves_a_snapshot_and_goes_on_to_the_same_bytes),
         cmocka_unit_test(a_fit_that_was_stopped_before_its_first_step_leaves_nothing),
