@@ -2,15 +2,45 @@
 
 #include <math.h>
 
-/* By least squares over fits of the search images; errors of test_psnr there: 1.7 dB on the mean.
- */
-static const double test_offset = -0.65, test_left = 1.08, test_gap = 0.22;
+/* By least squares over fits of the search images (docs/tuning.md). */
+struct constants {
+    double shape, pace, slowing, floor_error, offset, slope;
+};
+static const struct constants of_training = {0.3, 2.5, 0.2, 0.0, -12.24, 1.48};
+static const struct constants of_test = {1.0, 1.5, 0.0, 1e-3, -11.36, 1.64};
+static const double usual_steps = 2000.0; /* of those fits */
 
 static const double first_step = 10.0, growth = 1.6;
 
 static double psnr_of(double error)
 {
     return -10.0 * log10(fmax(error, 1e-20));
+}
+
+/* tune_predict, by eigenvalues that are spread about their mean. */
+static struct tune_errors predict_spread(const struct survey *s, const struct tune_kernel *k,
+                                         double shape, double time)
+{
+    double seen = 0.0, left = 0.0, n_seen = 0.0;
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const double e = exp(-shape * log1p(time * k->lambda[i] / shape));
+        seen += e * e * (s->power[i] + s->seen[i] * k->variance * k->nu[i]);
+        left += s->seen[i] * e;
+        n_seen += s->seen[i];
+    }
+    const double training = seen / n_seen;
+    return (struct tune_errors){training, training / pow(fmax(left / n_seen, 1e-9), 2.0)};
+}
+
+static double time_of(const struct constants *c, double time, double step)
+{
+    return c->pace * time * pow(step / usual_steps, -c->slowing);
+}
+
+/* start: of the field before training, below which none is expected. */
+static double expected(const struct constants *c, double error, double start)
+{
+    return fmax(start, c->offset + c->slope * psnr_of(error + c->floor_error));
 }
 
 enum status forecast_check(const struct survey *s, const struct field_spec *field,
@@ -42,17 +72,21 @@ enum status forecast_make(struct forecast *out, const struct survey *s,
     if (status != STATUS_OK)
         return status;
     const double last = train->steps > 0 ? (double)train->steps : (double)LIMIT_STEPS;
-    for (double step = first_step; f.n < FORECAST_POINTS; step *= growth) {
+    const double start = psnr_of(tune_predict(s, &k, 0.0).training);
+    double step = first_step;
+    while (f.n < FORECAST_POINTS) {
         const double at = f.n + 1 == FORECAST_POINTS ? last : fmin(round(step), last);
         const double time = tune_time(&k, train, at);
-        const struct tune_errors late = tune_predict(s, &k, tune_between(time));
-        const double left = psnr_of(late.other), seen = psnr_of(late.training);
+        const struct constants *a = &of_training, *b = &of_test;
+        const struct tune_errors seen = predict_spread(s, &k, a->shape, time_of(a, time, at));
+        const struct tune_errors left = predict_spread(s, &k, b->shape, time_of(b, time, at));
         f.step[f.n] = (uint64_t)at;
-        f.psnr[f.n] = psnr_of(tune_predict(s, &k, time).training);
-        f.test_psnr[f.n] = test_offset + test_left * left + test_gap * (seen - left);
+        f.psnr[f.n] = expected(a, seen.training, start);
+        f.test_psnr[f.n] = expected(b, left.other, start);
         f.n++;
         if (at >= last)
             break;
+        step *= growth;
     }
     tune_kernel_deinit(&k);
     *out = f;

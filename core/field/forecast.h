@@ -2,13 +2,20 @@
  * Forecasts: the PSNR that a fit to a picture is expected to have after so many steps, by the
  * tangent kernel's spectrum (core/field/tune.h), before it begins.
  *
- *   psnr        that of the training error at time T
- *   test_psnr   a + b L + c (P - L), with L of a left-out sample and P of the training error, both
- *               after the part of T that tuning counts on
+ * The kernel of finitely many frequencies is not its mean: rates of one frequency are spread over
+ * the picture.  With rates of a gamma distribution about lambda_k the residual is, on the average,
  *
- * a, b, c were found on search images of the paper's 2-D task (docs/tuning.md), where pixels
- * between the training samples are the test set.  It was tried for Adam on a mean squared error,
- * networks of about its size, Fourier mappings; what is unlike that has no forecast.
+ *   e_k = (1 + T' lambda_k / shape)^-shape
+ *
+ * whose tail is a power of time where exp(-T lambda_k) promises too much of long fits; with it,
+ *
+ *   psnr        a + b P, P the PSNR of the training error (core/field/tune.h)
+ *   test_psnr   a + b L, L that of a left-out sample, whose error has a floor of 1e-3
+ *
+ * both no less than at the start.  T' is a multiple of T, for psnr slowed by (steps / 2000)^0.2.
+ * The constants of each were found on search images of the paper's 2-D task (docs/tuning.md), where
+ * pixels between the training samples are the test set.  It was tried for Adam on a mean squared
+ * error, networks of about its size, Fourier mappings; what is unlike that has no forecast.
  */
 #ifndef CORE_FIELD_FORECAST_H
 #define CORE_FIELD_FORECAST_H

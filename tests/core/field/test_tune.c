@@ -221,7 +221,7 @@ static void what_has_no_kernel_is_refused(void **state)
     survey_deinit(&s);
 }
 
-/* A forecast is what the kernel says at its steps, and it rises. */
+/* A forecast ends with the last step, begins no lower than the untrained field, and rises. */
 static void a_forecast_ends_with_the_fit(void **state)
 {
     (void)state;
@@ -237,18 +237,20 @@ static void a_forecast_ends_with_the_fit(void **state)
     assert_int_equal(forecast_check(&s, &field, &train, LOSS_MSE, NULL), STATUS_OK);
     assert_int_equal(forecast_make(&f, &s, &field, &train, true, NULL), STATUS_OK);
     struct tune_kernel k = kernel_of(&s, &field);
+    const double start = -10 * log10(tune_predict(&s, &k, 0.0).training);
     assert_true(f.n > 5 && f.has_test && f.step[f.n - 1] == 700);
     for (size_t i = 0; i < f.n; i++) {
-        const double time = tune_time(&k, &train, (double)f.step[i]);
-        const double psnr = -10 * log10(fmax(tune_predict(&s, &k, time).training, 1e-20));
-        assert_true(fabs(f.psnr[i] - psnr) < 1e-9);
+        assert_true(f.psnr[i] >= start && f.test_psnr[i] >= start);
         if (i > 0)
             assert_true(f.step[i] > f.step[i - 1] && f.psnr[i] >= f.psnr[i - 1]);
     }
+    assert_true(f.psnr[f.n - 1] > start);
+    const double short_fit = f.psnr[f.n - 1];
     tune_kernel_deinit(&k);
     train.steps = 0;
     assert_int_equal(forecast_make(&f, &s, &field, &train, false, NULL), STATUS_OK);
     assert_true(!f.has_test && f.step[f.n - 1] == LIMIT_STEPS);
+    assert_true(f.psnr[f.n - 1] > short_fit);
     assert_int_equal(forecast_check(&s, &field, &train, LOSS_BCE, &err), STATUS_UNSUPPORTED);
     err = (struct error){0};
     field.encoding.type = ENCODING_HASHGRID;
