@@ -1,5 +1,6 @@
 #include "core/field/survey.h"
 
+#include <assert.h>
 #include <cblas.h>
 #include <math.h>
 
@@ -84,7 +85,9 @@ void survey_transform(const size_t size[LIMIT_DIMS], size_t axis, const double *
 {
     const int n = (int)size[axis];
     const size_t inner = axis == 0 ? 1 : axis == 1 ? size[0] : size[0] * size[1];
-    const size_t outer = size[0] * size[1] * size[2] / (inner * size[axis]);
+    const size_t block = inner * size[axis];
+    assert(block > 0);
+    const size_t outer = size[0] * size[1] * size[2] / block;
     if (axis == 0) {
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)outer, n, n, 1.0, in, n, matrix,
                     n, 0.0, out, n);

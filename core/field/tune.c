@@ -1,5 +1,6 @@
 #include "core/field/tune.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,6 +111,7 @@ static void network_kernel(size_t n_hidden_layers, double u, double *tangent, do
         t = t * angle / pi + next;
         u = next;
     }
+    assert(tangent && covariance);
     *tangent = t / (double)(n_hidden_layers + 1);
     *covariance = u;
 }
@@ -151,13 +153,22 @@ static double joined(const struct encoding_spec *e, const double *const products
 static double *make_cosines(size_t n)
 {
     const size_t size = n + 1;
+    assert(2 * n > n);
     double *table = mem_alloc_array(2 * n, sizeof *table);
     double *matrix = mem_alloc_array(size * size, sizeof *matrix);
-    for (size_t i = 0; table && i < 2 * n; i++)
+    if (!table || !matrix) {
+        mem_free(table);
+        mem_free(matrix);
+        return NULL;
+    }
+    for (size_t i = 0; i < 2 * n; i++)
         table[i] = cos(pi * (double)i / (double)n);
-    for (size_t k = 0; table && matrix && k < size; k++)
-        for (size_t o = 0; o < size; o++)
-            matrix[k * size + o] = (o == 0 || o == n ? 1.0 : 2.0) * table[k * o % (2 * n)];
+    for (size_t k = 0; k < size; k++)
+        for (size_t o = 0, turn = 0; o < size; o++) {
+            matrix[k * size + o] = (o == 0 || o == n ? 1.0 : 2.0) * table[turn];
+            turn += k;
+            turn -= turn >= 2 * n ? 2 * n : 0;
+        }
     mem_free(table);
     return matrix;
 }
@@ -222,9 +233,8 @@ enum status tune_kernel_init(struct tune_kernel *k, const struct survey *s,
         if (ok)
             axis_products(s, &field->encoding, d, products[d]);
     }
-    enum status status =
-        ok && k->lambda && k->nu && other ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK) {
+    enum status status = STATUS_OK;
+    if (ok && k->lambda && k->nu && other) {
         double volume = 1.0;
         for (size_t d = 0; d < s->n_dims; d++)
             volume *= s->spacing[d];
@@ -238,6 +248,7 @@ enum status tune_kernel_init(struct tune_kernel *k, const struct survey *s,
         }
         set_scale(field, s, k);
     } else {
+        status = error_status(err, STATUS_NO_MEMORY);
         tune_kernel_deinit(k);
     }
     mem_free(other);
@@ -261,6 +272,7 @@ struct tune_errors tune_predict(const struct survey *s, const struct tune_kernel
 {
     const double v = (s->kind == SURVEY_SPECTRUM ? spectrum_noise : 1.0) * k->variance;
     double seen = 0.0, hidden = 0.0, left = 0.0, n_seen = 0.0, n_hidden = 0.0;
+    assert(k->lambda && k->nu);
     for (size_t i = 0; i < s->n_cells; i++) {
         const double e = exp(-time * s->pace[i] * k->lambda[i]);
         const double noise = v * k->nu[i];
@@ -334,13 +346,17 @@ static size_t list_values(enum tune_member member, const struct survey *s,
     if (member == TUNE_SIGMA) {
         /* a quarter of the samples a side: half of what they can tell apart */
         const double first = 2.0 * log2(least_sigma), last = 2.0 * log2(0.25 / finest);
-        for (double i = first; n < TUNE_MAX_VALUES && (n == 0 || i <= last); i++)
-            values[n++] = half_octave(i);
+        for (; n < TUNE_MAX_VALUES && (n == 0 || first + (double)n <= last); n++)
+            values[n] = half_octave(first + (double)n);
         return n;
     }
     const double last = fmin(log2(0.5 / finest) + 1.0, ENCODING_MAX_OCTAVES);
-    for (double v = least_scale; n < TUNE_MAX_VALUES && (n == 0 || v <= last); v += scale_step)
-        values[n++] = v;
+    for (; n < TUNE_MAX_VALUES; n++) {
+        const double value = least_scale + (double)n * scale_step;
+        if (n > 0 && value > last)
+            break;
+        values[n] = value;
+    }
     return n;
 }
 

@@ -101,8 +101,12 @@ enum status survey_projections(struct survey *out, const struct projection *p,
         return status;
     power = mem_alloc_array(p->width / 2 + 2, sizeof *power);
     status = power ? slice_power(p, sinogram, power, err) : error_status(err, STATUS_NO_MEMORY);
+    if (status != STATUS_OK || !power) {
+        mem_free(power);
+        return status;
+    }
     size_t k[LIMIT_DIMS] = {0};
-    for (k[1] = 0; status == STATUS_OK && k[1] <= out->n[1]; k[1]++)
+    for (k[1] = 0; k[1] <= out->n[1]; k[1]++)
         for (k[0] = 0; k[0] <= out->n[0]; k[0]++) {
             const size_t cell = survey_cell(out, k);
             const double along = hypot((double)k[0] / width, (double)k[1] / height) * width;

@@ -39,7 +39,7 @@ static const char *const job_members[] = {
     "id",         "task",        "status",         "phase",   "progress",   "step",
     "steps",      "eta_seconds", "queue_position", "attempt", "dataset_id", "field_id",
     "metrics",    "stopped_by",  "error",          "spec",    "labels",     "created_at",
-    "started_at", "finished_at", "sweep_id",
+    "started_at", "finished_at", "sweep_id",       "tuning",  "forecast",
 };
 
 static char spec_text[] = "{\"task\":\"image\"}", labels_text[] = "{\"series\":\"kodak\"}";
