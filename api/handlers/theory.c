@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/codec/codec_theory.h"
+#include "api/handlers/evaluation.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
 #include "api/handlers/theory_plot.h"
@@ -28,6 +29,42 @@ static bool read_body_or_reply(const struct service *service, const struct http_
     return codec_json_parse_object(request->body, request->body_size, service->config->json_depth,
                                    out, &problems) == STATUS_OK ||
            reply_problems(request, response, &problems);
+}
+
+/* --- work --- */
+
+/* What takes a core some tenths of a second: such questions take places, so that short requests
+ * find handlers, and no more of their matrices are held at once. */
+#define LONG_MULTIPLY_ADDS 2e8
+
+/* The kernel of `n_pairs` pairs of points. */
+static double work_of_pairs(const struct theory *t, double n_pairs)
+{
+    const double of_relu = 64; /* of a layer: atan2 and roots */
+    return n_pairs * ((double)encoding_n_features(t->encoding) +
+                      of_relu * (double)(t->network.n_hidden_layers + 1));
+}
+
+static double work_of_kernel(const struct theory_kernel *k)
+{
+    const double n = (double)k->n, n_points = !k->points && k->n_dims == 2 ? n * n : n;
+    if (!k->points && encoding_is_stationary(k->theory.encoding))
+        return work_of_pairs(&k->theory, 2 * n_points) +
+               (k->n_dims == 2 ? 4 * n * n * n : n * n); /* its transform */
+    return work_of_pairs(&k->theory, n_points * n_points) + n_points * n_points * n_points;
+}
+
+static double work_of_regression(const struct theory_regression *q)
+{
+    const double n = (double)q->n_train, m = (double)q->n_test;
+    return work_of_pairs(&q->theory, n * (n + m)) + 4 * n * n * n +
+           2 * n * (n + m) * (double)(q->n_channels * q->n_times);
+}
+
+static enum status take_place(const struct service *service, double work, bool *has_place,
+                              struct error *err)
+{
+    return work > LONG_MULTIPLY_ADDS ? evaluation_take_place(service, has_place, err) : STATUS_OK;
 }
 
 /* --- kernels --- */
@@ -148,12 +185,14 @@ void theory_kernel(void *context, const struct http_request *request,
     struct problem_list problems = {0};
     struct error err = {0};
     json_t *body = NULL;
+    bool has_place = false;
     if (!read_form_or_reply(request, response, &form) ||
         !read_body_or_reply(service, request, response, &body))
         return;
     if (codec_theory_kernel(body, &k, &problems) != STATUS_OK)
         reply_problems(request, response, &problems);
-    else if (find_kernel(&k, &a, &err) != STATUS_OK)
+    else if (take_place(service, work_of_kernel(&k), &has_place, &err) != STATUS_OK ||
+             find_kernel(&k, &a, &err) != STATUS_OK)
         reply_error(request, response, &err);
     else if (form.form == FORM_PNG)
         theory_plot_kernel(request, response, &form, &k, a.kernel, a.spectrum);
@@ -161,6 +200,7 @@ void theory_kernel(void *context, const struct http_request *request,
         reply_json(request, response, 200, answer_json(&k, &a));
     mem_free(a.kernel);
     mem_free(a.spectrum);
+    evaluation_end(service, has_place);
     theory_kernel_deinit(&k);
     json_decref(body);
 }
@@ -296,13 +336,15 @@ void theory_regression(void *context, const struct http_request *request,
     struct problem_list problems = {0};
     struct error err = {0};
     json_t *body = NULL;
+    bool has_place = false;
     if (!read_form_or_reply(request, response, &form) ||
         !read_body_or_reply(service, request, response, &body))
         return;
     if (codec_theory_regression(body, &question, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
     } else if (can_answer_or_reply(request, response, &form, &question)) {
-        if (solve(&s, &err) != STATUS_OK)
+        if (take_place(service, work_of_regression(&question), &has_place, &err) != STATUS_OK ||
+            solve(&s, &err) != STATUS_OK)
             reply_error(request, response, &err);
         else if (form.form == FORM_PNG)
             reply_plot(request, response, &form, &s);
@@ -313,6 +355,7 @@ void theory_regression(void *context, const struct http_request *request,
     mem_free(s.train_kernel);
     mem_free(s.test_kernel);
     mem_free(s.values);
+    evaluation_end(service, has_place);
     theory_regression_deinit(&question);
     json_decref(body);
 }
