@@ -293,6 +293,33 @@ static void test_spectrum_of_a_plane(void **state)
     unmap(&m);
 }
 
+/* A stationary kernel's plane, made of its sides' features, is that of point by point; with a point
+ * that is none of the grid's, that of ntk_between. */
+static void test_planes_and_rows_are_made_of_points(void **state)
+{
+    (void)state;
+    enum { N = 10 };
+    const double origin[2] = {0}, at[2] = {0.37, -1.25};
+    struct mapped m = mapped(
+        &(struct encoding_spec){
+            .type = ENCODING_GAUSSIAN, .n_inputs = 2, .n_frequencies = 7, .sigma = 2},
+        9);
+    double whole[N * N], alone[N * N];
+    assert_int_equal(ntk_row(&wide, m.e, m.params, 2, N, false, whole, NULL), STATUS_OK);
+    assert_int_equal(ntk_row_at(&wide, m.e, m.params, 2, N, origin, alone, NULL), STATUS_OK);
+    for (size_t i = 0; i < N * N; i++)
+        assert_near(whole[i], alone[i], 1e-7);
+    assert_int_equal(ntk_row_at(&wide, m.e, m.params, 2, N, at, alone, NULL), STATUS_OK);
+    for (size_t v = 0; v < N; v++)
+        for (size_t u = 0; u < N; u++) {
+            const double x[2] = {(double)u / N, (double)v / N};
+            double one = 0;
+            assert_int_equal(ntk_between(&wide, m.e, m.params, 1, x, 1, at, &one, NULL), STATUS_OK);
+            assert_near(alone[v * N + u], one, 1e-12);
+        }
+    unmap(&m);
+}
+
 static void test_checks(void **state)
 {
     (void)state;
@@ -325,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_wide_networks_have_this_kernel),
         cmocka_unit_test(test_blocks_are_made_of_pairs),
         cmocka_unit_test(test_spectrum_of_a_plane),
+        cmocka_unit_test(test_planes_and_rows_are_made_of_points),
         cmocka_unit_test(test_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

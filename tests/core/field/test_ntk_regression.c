@@ -1,6 +1,7 @@
 /* The closed form against gradient descent itself, step by step, on a model that is linear in its
  * weights: its kernel is exact. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -161,6 +162,55 @@ static void test_out_of_memory(void **state)
     assert_true(alloc_fail_each(attempt, &l) > 5);
 }
 
+/* --- threads --- */
+
+enum { LARGE = 160, THREADS = 4, TIMES = 5 };
+
+struct large {
+    double kernel[LARGE * LARGE], zeros[LARGE], eigenvalues[LARGE];
+    enum status status;
+};
+
+static void *solve_large(void *context)
+{
+    struct large *l = context;
+    for (size_t i = 0; i < TIMES && l->status == STATUS_OK; i++) {
+        struct ntk_regression *r = NULL;
+        l->status = ntk_regression_create(&r, LARGE, l->kernel, 1, l->zeros, NULL);
+        if (l->status == STATUS_OK)
+            memcpy(l->eigenvalues, ntk_regression_eigenvalues(r), sizeof l->eigenvalues);
+        ntk_regression_free(r);
+    }
+    return NULL;
+}
+
+/* Large enough for BLAS's blocks; each thread has a kernel of its own, and gets what it gets alone.
+ */
+static void test_threads_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    static struct large together[THREADS], alone;
+    pthread_t threads[THREADS];
+    for (size_t t = 0; t < THREADS; t++)
+        for (size_t i = 0; i < LARGE; i++)
+            for (size_t j = 0; j < LARGE; j++)
+                together[t].kernel[i * LARGE + j] =
+                    exp(-pow(((double)i - (double)j) / (double)(2 + t), 2));
+    for (size_t t = 0; t < THREADS; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, solve_large, &together[t]), 0);
+    for (size_t t = 0; t < THREADS; t++)
+        assert_int_equal(pthread_join(threads[t], NULL), 0);
+    for (size_t t = 0; t < THREADS; t++) {
+        memcpy(alone.kernel, together[t].kernel, sizeof alone.kernel);
+        solve_large(&alone);
+        assert_int_equal(together[t].status, STATUS_OK);
+        assert_int_equal(alone.status, STATUS_OK);
+        for (size_t i = 0; i < LARGE; i++)
+            assert_true(fabs(together[t].eigenvalues[i] - alone.eigenvalues[i]) <=
+                        1e-12 * alone.eigenvalues[0]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_what_has_no_eigenvalue_is_not_learned),
         cmocka_unit_test(test_numbers_must_be_finite),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_threads_do_not_disturb_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
