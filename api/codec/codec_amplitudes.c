@@ -162,22 +162,22 @@ static enum status draw_signals(const struct numbers *numbers, struct amplitudes
 
 /* --- the whole body --- */
 
-static enum status check_size(const struct amplitudes_question *q, const struct numbers *numbers,
+static enum status check_size(struct amplitudes_question *q, const struct numbers *numbers,
                               const json_t *signals, struct problem_list *problems)
 {
     const double n = (double)q->n, m = (double)q->m;
     const double n_signals =
         is_given(signals) ? (double)json_array_size(signals) : (double)numbers->n_signals;
-    const double operations = 2 * n_signals * n * n + (double)(q->steps + 1) * n * (2 * n + 2 * m);
+    q->work = 2 * n_signals * n * n + (double)(q->steps + 1) * n * (2 * n + 2 * m);
     if (q->n % q->stride != 0 || q->stride > q->n / 2)
         return problem_add(problems, STATUS_INVALID, "/stride",
                            "'stride' must divide 'n' (%zu) and leave at least 2 samples",
                            (size_t)q->n);
-    if (operations > MAX_OPERATIONS)
+    if (q->work > MAX_OPERATIONS)
         return problem_add(problems, STATUS_INVALID, "/n",
                            "so many samples, signals and steps take %.2g operations, the limit is "
                            "%.2g",
-                           operations, MAX_OPERATIONS);
+                           q->work, MAX_OPERATIONS);
     return STATUS_OK;
 }
 

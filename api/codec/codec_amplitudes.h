@@ -28,6 +28,7 @@ struct amplitudes_question {
     size_t m, n_signals;
     uint64_t n, stride, steps;
     double time, rate;
+    double work;     /* multiply-adds, about */
     uint32_t *b;     /* [m] */
     double *a;       /* [m] */
     double *signals; /* [n_signals, n] */

@@ -454,6 +454,17 @@ static enum status read_regression(json_t *body, struct theory_regression *r,
     return status;
 }
 
+/* For each time what training points, others and eigenvectors have. */
+static enum status check_answer(const struct theory_regression *r, struct problem_list *problems)
+{
+    const size_t n = r->n_times * r->n_channels * (2 * r->n_train + r->n_test);
+    return n <= THEORY_MAX_NUMBERS
+               ? STATUS_OK
+               : problem_add(problems, STATUS_INVALID, "/times",
+                             "the answer would have %zu numbers, the limit is %d", n,
+                             THEORY_MAX_NUMBERS);
+}
+
 enum status codec_theory_regression(json_t *body, struct theory_regression *out,
                                     struct problem_list *problems)
 {
@@ -462,6 +473,8 @@ enum status codec_theory_regression(json_t *body, struct theory_regression *out,
     enum status status = read_numbers(body, &theory_regression_table, &numbers, problems);
     if (status == STATUS_OK)
         status = read_regression(body, &r, problems);
+    if (status == STATUS_OK)
+        status = check_answer(&r, problems);
     if (status == STATUS_OK)
         status = read_theory(body, r.n_dims, numbers.seed, &r.theory, problems);
     if (status == STATUS_OK)

@@ -50,7 +50,7 @@ enum {
     THEORY_MAX_MATRIX = 1024,
 };
 
-/* POST /v1/ntk/regression.  Arrays are owned. */
+/* POST /v1/ntk/regression.  Arrays are owned; its answer has at most THEORY_MAX_NUMBERS. */
 struct theory_regression {
     struct theory theory;
     size_t n_dims, n_channels;
@@ -60,7 +60,7 @@ struct theory_regression {
     double *test_x, *test_start;
     double *times; /* eta t, 0 and up; INFINITY for "infinity" */
 };
-enum { THEORY_MAX_POINTS = 4096, THEORY_MAX_TIMES = 64 };
+enum { THEORY_MAX_POINTS = 4096, THEORY_MAX_TIMES = 64, THEORY_MAX_NUMBERS = 1 << 20 };
 
 /* body: an object. */
 enum status codec_theory_kernel(json_t *body, struct theory_kernel *out,

@@ -2,12 +2,16 @@
  * POST /v1/ntk/amplitudes: amplitudes by descent on the predicted loss.
  */
 #include "api/codec/codec_amplitudes.h"
+#include "api/handlers/evaluation.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
 #include "api/handlers/theory_plot.h"
 #include "api/service.h"
 #include "core/base/mem.h"
 #include "core/field/ntk_amplitudes.h"
+
+/* What takes a core some tenths of a second takes a place, so that short requests find handlers. */
+#define LONG_MULTIPLY_ADDS 2e8
 
 /* losses: [steps + 1]. */
 static enum status descend(struct amplitudes_question *q, double *losses, double *loss_of_zero,
@@ -47,9 +51,14 @@ void theory_amplitudes(void *context, const struct http_request *request,
         json_decref(body);
         return;
     }
+    bool has_place = false;
     double *losses = mem_alloc_array((size_t)q.steps + 1, sizeof *losses);
-    enum status status =
-        losses ? descend(&q, losses, &loss_of_zero, &err) : error_status(&err, STATUS_NO_MEMORY);
+    enum status status = losses ? STATUS_OK : error_status(&err, STATUS_NO_MEMORY);
+    if (status == STATUS_OK && q.work > LONG_MULTIPLY_ADDS)
+        status = evaluation_take_place(service, &has_place, &err);
+    if (status == STATUS_OK)
+        status = descend(&q, losses, &loss_of_zero, &err);
+    evaluation_end(service, has_place);
     if (status != STATUS_OK)
         reply_error(request, response, &err);
     else if (form.form == FORM_PNG)

@@ -205,6 +205,36 @@ static void bad_questions_name_the_place(void **state)
                        cases[i].pointer);
 }
 
+static void add_zeros(char **end, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        *end += sprintf(*end, i ? ",0" : "0");
+}
+
+/* 64 times of 3,000 training and 3,000 test points with 4 values each. */
+static void an_answer_has_a_limit(void **state)
+{
+    (void)state;
+    enum { POINTS = 3000, VALUES = 4, TIMES = 64 };
+    char *body = malloc((size_t)POINTS * (VALUES + 3) * 4), *end = body;
+    assert_non_null(body);
+    end += sprintf(end, "{\"encoding\":{\"type\":\"basic\"},\"times\":[");
+    add_zeros(&end, TIMES);
+    end += sprintf(end, "],\"test\":{\"x\":[");
+    add_zeros(&end, POINTS);
+    end += sprintf(end, "]},\"train\":{\"x\":[");
+    add_zeros(&end, POINTS);
+    end += sprintf(end, "],\"y\":[");
+    for (size_t i = 0; i < POINTS; i++) {
+        end += sprintf(end, i ? ",[" : "[");
+        add_zeros(&end, VALUES);
+        end += sprintf(end, "]");
+    }
+    sprintf(end, "]}}");
+    answer_problem(service_post_json(&service, "/v1/ntk/regression", body), 422, "/times");
+    free(body);
+}
+
 /* --- descent goes as foretold --- */
 
 static char field_id[ID_TEXT]; /* of the last fit */
@@ -339,6 +369,7 @@ int main(void)
         cmocka_unit_test(kernels_of_two_dimensions_and_of_raw_coordinates),
         cmocka_unit_test(points_and_places_are_of_one_kernel),
         cmocka_unit_test(bad_questions_name_the_place),
+        cmocka_unit_test(an_answer_has_a_limit),
         cmocka_unit_test(descent_goes_as_the_kernel_foretells),
         cmocka_unit_test(a_fields_own_kernel_is_near_the_closed_form),
     };
