@@ -134,18 +134,26 @@ static void the_fit_is_that_of_the_number(void **state)
 static void other_tasks_choose_as_well(void **state)
 {
     (void)state;
-    static const char *const tasks[] = {"ct", "mri"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char open_scale[] =
+        "{\"type\":\"positional\",\"n_frequencies\":8,\"scale\":\"auto\"}";
+    static const struct {
+        const char *task, *encoding, *chosen;
+    } cases[] = {
+        {"ct", open_sigma, "tuning.sigma.chosen"},
+        {"mri", open_sigma, "tuning.sigma.chosen"},
+        {"ct", open_scale, "tuning.scale.chosen"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char body[512], id[ID_TEXT];
         snprintf(body, sizeof body,
                  "{\"dataset_id\":\"%s\",\"task\":\"%s\",\"field\":{\"encoding\":%s,%s},"
                  "\"train\":{\"steps\":5}}",
-                 picture, tasks[i], open_sigma, small_network);
+                 picture, cases[i].task, cases[i].encoding, small_network);
         json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
         snprintf(id, sizeof id, "%s", member_text(job, "id"));
         json_decref(job);
         job = wait_for_job(&service, id, "succeeded");
-        assert_true(member_number(job, "tuning.sigma.chosen") > 0);
+        assert_true(member_number(job, cases[i].chosen) > 0);
         json_decref(job);
     }
 }
