@@ -22,15 +22,6 @@ static bool read_form_or_reply(const struct http_request *request, struct http_r
     return plot_form_or_reply(request, response, FORM_PNG + 1, known, form);
 }
 
-static bool read_body_or_reply(const struct service *service, const struct http_request *request,
-                               struct http_response *response, json_t **out)
-{
-    struct problem_list problems = {0};
-    return codec_json_parse_object(request->body, request->body_size, service->config->json_depth,
-                                   out, &problems) == STATUS_OK ||
-           reply_problems(request, response, &problems);
-}
-
 /* --- work --- */
 
 /* What takes a core some tenths of a second: such questions take places, so that short requests
@@ -187,7 +178,7 @@ void theory_kernel(void *context, const struct http_request *request,
     json_t *body = NULL;
     bool has_place = false;
     if (!read_form_or_reply(request, response, &form) ||
-        !read_body_or_reply(service, request, response, &body))
+        !reply_parse_object(request, response, service->config->json_depth, &body))
         return;
     if (codec_theory_kernel(body, &k, &problems) != STATUS_OK)
         reply_problems(request, response, &problems);
@@ -338,7 +329,7 @@ void theory_regression(void *context, const struct http_request *request,
     json_t *body = NULL;
     bool has_place = false;
     if (!read_form_or_reply(request, response, &form) ||
-        !read_body_or_reply(service, request, response, &body))
+        !reply_parse_object(request, response, service->config->json_depth, &body))
         return;
     if (codec_theory_regression(body, &question, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);

@@ -342,7 +342,7 @@ def fig14(paper, done, picture):
     save(figure, picture)
     raw, circle = spans["raw x"], spans["(sin x, cos x)"]
     said = f"over the places the loss of raw x varies by a factor of {raw[0]:.2f} (std {raw[1]:.0%} of the mean), that of (sin x, cos x) by {circle[0]:.2f} ({circle[1]:.0%})"
-    return text, said, judge([raw[1] > 2 * circle[1] and raw[0] > 2 * circle[0]])
+    return text, said, judge([raw[1] > 3 * circle[1] and raw[0] > 2 * circle[0]])
 
 
 # --- pictures ---

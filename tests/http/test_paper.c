@@ -49,7 +49,7 @@ static void every_body_is_accepted(void **state)
 {
     (void)state;
     static const char *const probe[] = {"-c", "import numpy", NULL};
-    if (access("docs/paper/paper.py", R_OK) != 0 || run_python(probe) != 0)
+    if (run_python(probe) != 0) /* `make deps-test` installs it */
         skip();
     char program[64];
     snprintf(program, sizeof program, "/proc/%ld/exe", (long)service.pid);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/buffer.h"
 #include "tests/http/fit.h"
 
 enum { N = 32, STEPS = 300 };
@@ -205,10 +206,15 @@ static void bad_questions_name_the_place(void **state)
                        cases[i].pointer);
 }
 
-static void add_zeros(char **end, size_t n)
+static void add(struct buffer *body, const char *text)
+{
+    assert_int_equal(buffer_append(body, text, strlen(text), NULL), STATUS_OK);
+}
+
+static void add_zeros(struct buffer *body, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        *end += sprintf(*end, i ? ",0" : "0");
+        add(body, i ? ",0" : "0");
 }
 
 /* 64 times of 3,000 training and 3,000 test points with 4 values each. */
@@ -216,23 +222,24 @@ static void an_answer_has_a_limit(void **state)
 {
     (void)state;
     enum { POINTS = 3000, VALUES = 4, TIMES = 64 };
-    char *body = malloc((size_t)POINTS * (VALUES + 3) * 4), *end = body;
-    assert_non_null(body);
-    end += sprintf(end, "{\"encoding\":{\"type\":\"basic\"},\"times\":[");
-    add_zeros(&end, TIMES);
-    end += sprintf(end, "],\"test\":{\"x\":[");
-    add_zeros(&end, POINTS);
-    end += sprintf(end, "]},\"train\":{\"x\":[");
-    add_zeros(&end, POINTS);
-    end += sprintf(end, "],\"y\":[");
+    struct buffer body;
+    buffer_init(&body, 1 << 20);
+    add(&body, "{\"encoding\":{\"type\":\"basic\"},\"times\":[");
+    add_zeros(&body, TIMES);
+    add(&body, "],\"test\":{\"x\":[");
+    add_zeros(&body, POINTS);
+    add(&body, "]},\"train\":{\"x\":[");
+    add_zeros(&body, POINTS);
+    add(&body, "],\"y\":[");
     for (size_t i = 0; i < POINTS; i++) {
-        end += sprintf(end, i ? ",[" : "[");
-        add_zeros(&end, VALUES);
-        end += sprintf(end, "]");
+        add(&body, i ? ",[" : "[");
+        add_zeros(&body, VALUES);
+        add(&body, "]");
     }
-    sprintf(end, "]}}");
-    answer_problem(service_post_json(&service, "/v1/ntk/regression", body), 422, "/times");
-    free(body);
+    assert_int_equal(buffer_append(&body, "]}}", 4, NULL), STATUS_OK); /* with its NUL */
+    answer_problem(service_post_json(&service, "/v1/ntk/regression", (const char *)body.data), 422,
+                   "/times");
+    buffer_deinit(&body);
 }
 
 /* --- descent goes as foretold --- */
