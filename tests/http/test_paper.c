@@ -3,12 +3,11 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "tests/http/fit.h"
+#include "tests/http/service.h"
+#include "tests/support/python.h"
 
 static struct service service;
 
@@ -27,35 +26,16 @@ static int stop(void **state)
     return 0;
 }
 
-/* Run python3 with these arguments (ended by NULL): its exit status. */
-static int run_python(const char *const *arguments)
-{
-    /* Debian's, whose modules `make deps-test` installs, before any other of the PATH */
-    char *argv[10] = {access("/usr/bin/python3", X_OK) == 0 ? (char[]){"/usr/bin/python3"}
-                                                            : (char[]){"python3"}};
-    for (size_t i = 0; arguments[i]; i++)
-        argv[i + 1] = (char *)(uintptr_t)arguments[i];
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void every_body_is_accepted(void **state)
 {
     (void)state;
-    static const char *const probe[] = {"-c", "import numpy", NULL};
-    if (run_python(probe) != 0) /* `make deps-test` installs it */
+    if (!python_has_numpy())
         skip();
     char program[64];
     snprintf(program, sizeof program, "/proc/%ld/exe", (long)service.pid);
     const char *const check[] = {
         "-B", "docs/paper/paper.py", "--check", service.url, "--program", program, NULL};
-    assert_int_equal(run_python(check), 0);
+    assert_int_equal(python_run(check), 0);
 }
 
 int main(void)

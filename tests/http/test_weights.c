@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/http/fit.h"
+#include "tests/support/data_files.h"
+#include "tests/support/python.h"
 
 static struct service service;
 static char dataset[ID_TEXT];
@@ -31,32 +32,6 @@ static int stop(void **state)
     (void)state;
     service_remove(&service);
     return 0;
-}
-
-/* Run python3 with these arguments (ended by NULL): its exit status. */
-static int run_python(const char *const *arguments)
-{
-    /* Debian's, whose modules `make deps-test` installs, before any other of the PATH */
-    char *argv[8] = {access("/usr/bin/python3", X_OK) == 0 ? (char[]){"/usr/bin/python3"}
-                                                           : (char[]){"python3"}};
-    for (size_t i = 0; arguments[i]; i++)
-        argv[i + 1] = (char *)(uintptr_t)arguments[i];
-    int status = 0;
-    pid_t pid = fork();
-    if (pid == 0) {
-        execvp(argv[0], argv);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void write_file(const char *path, const struct bytes *b)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(b->data, 1, b->n, file), b->n);
-    fclose(file);
 }
 
 static struct bytes make_points(void)
@@ -96,10 +71,10 @@ static void compare(const char *field_json)
                                                  .body = points.data,
                                                  .n_body = points.n});
     assert_int_equal(ours.status, 200);
-    write_file(files[0], &weights.body);
-    write_file(files[1], &points);
+    file_write(files[0], weights.body.data, weights.body.n);
+    file_write(files[1], points.data, points.n);
     const char *const script[] = {"docs/numpy_field.py", files[0], files[1], files[2], NULL};
-    assert_int_equal(run_python(script), 0);
+    assert_int_equal(python_run(script), 0);
 
     float theirs[3 * POINTS];
     FILE *file = fopen(files[2], "rb");
@@ -121,8 +96,7 @@ static void compare(const char *field_json)
 static void numpy_computes_the_same_values(void **state)
 {
     (void)state;
-    static const char *const probe[] = {"-c", "import numpy", NULL};
-    if (access("docs/numpy_field.py", R_OK) != 0 || run_python(probe) != 0)
+    if (access("docs/numpy_field.py", R_OK) != 0 || !python_has_numpy())
         skip();
     compare("{\"encoding\":{\"type\":\"gaussian\",\"n_frequencies\":40,\"sigma\":5},"
             "\"network\":{\"n_hidden_layers\":2,\"width\":40}}");

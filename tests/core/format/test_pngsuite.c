@@ -5,21 +5,18 @@
  */
 #include <ftw.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "core/format/png.h"
 #include "tests/support/data_files.h"
-
-extern char **environ;
+#include "tests/support/python.h"
 
 static void must_be_refused(void *context, const char *name, const uint8_t *bytes, size_t n)
 {
@@ -141,19 +138,6 @@ static void dump_values(void *context, const char *name, const uint8_t *bytes, s
     image_deinit(&image);
 }
 
-/* The exit status of python3 with these arguments; 127 if it cannot be run. */
-static int python(char *const arguments[])
-{
-    pid_t pid;
-    int how;
-    /* Debian's, whose modules `make deps-test` installs, before any other of the PATH */
-    const char *program = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
-    if (posix_spawnp(&pid, program, NULL, NULL, arguments, environ) != 0)
-        return 127;
-    assert_int_equal(waitpid(pid, &how, 0), pid);
-    return WIFEXITED(how) ? WEXITSTATUS(how) : 127;
-}
-
 static int remove_entry(const char *path, const struct stat *s, int type, struct FTW *place)
 {
     (void)s;
@@ -166,8 +150,7 @@ static void png_gives_the_values_that_another_decoder_gives(void **state)
 {
     (void)state;
     char *folder = data_path("bad/pngsuite/valid");
-    char *const probe[] = {"python3", "-c", "import numpy", NULL};
-    if (!folder || python(probe) != 0) {
+    if (!folder || !python_has_numpy()) {
         free(folder);
         skip();
     }
@@ -176,8 +159,8 @@ static void png_gives_the_values_that_another_decoder_gives(void **state)
     assert_true(asprintf(&dumps, "%s/farfield-png-XXXXXX", tmp ? tmp : "/tmp") > 0);
     assert_non_null(mkdtemp(dumps));
     assert_int_equal(folder_each(folder, dump_values, dumps), 161);
-    char *const compare[] = {"python3", "tests/core/format/png_reference.py", folder, dumps, NULL};
-    int result = python(compare);
+    const char *const compare[] = {"tests/core/format/png_reference.py", folder, dumps, NULL};
+    int result = python_run(compare);
     nftw(dumps, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
     assert_int_equal(result, 0);
     free(dumps);

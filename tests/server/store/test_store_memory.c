@@ -1,6 +1,7 @@
 #include "tests/server/store/store_fixture.h"
 
 #include "server/store/store_internal.h"
+#include "tests/server/store/writer_alloc.h"
 #include "tests/support/alloc.h"
 
 /* --- failures on the caller's thread --- */
@@ -87,31 +88,6 @@ static void reads_survive_any_failed_allocation(void **state)
 
 /* --- failures on the writer thread --- */
 
-struct failure {
-    size_t n;
-    bool came;
-};
-
-static enum status do_nothing(struct store *s, void *context, struct error *err)
-{
-    (void)s, (void)context, (void)err;
-    return STATUS_OK;
-}
-
-static void arm(struct store *s, void *context, enum status status)
-{
-    const struct failure *failure = context;
-    (void)s, (void)status;
-    alloc_fail(failure->n, ALLOC_FAIL_ONCE);
-}
-
-static void disarm(struct store *s, void *context, enum status status)
-{
-    struct failure *failure = context;
-    (void)s, (void)status;
-    failure->came = alloc_stop();
-}
-
 /* A job's whole life; how far it came. */
 struct life {
     char dataset[ID_SIZE];
@@ -151,19 +127,15 @@ static void writes_survive_any_failed_allocation(void **state)
 {
     struct fixture *f = *state;
     struct life life = {0};
-    struct failure failure = {.came = true};
+    bool has_failed = true;
     make_dataset(f, "picture", life.dataset);
     /* Nearby allocations have the same fate: after the first ones a sample will do. */
-    for (size_t n = 1; failure.came; n += n < 50 ? 1 : 1 + n / 25) {
+    for (size_t n = 1; has_failed; n += n < 50 ? 1 : 1 + n / 25) {
         struct error err = {0};
-        failure.n = n;
-        assert_ok(store_write(f->store, DATABASE_MAIN, do_nothing, arm, &failure, &f->err));
+        writer_alloc_fail(f, n);
         enum status status = live(f, &life, &err);
-        struct error ignored = {0}; /* the failure may come only here */
-        if (store_write(f->store, DATABASE_MAIN, do_nothing, disarm, &failure, &ignored) !=
-            STATUS_OK)
-            assert_string_equal(status_name(ignored.status), "no_memory");
-        if (status != STATUS_OK && (status != STATUS_NO_MEMORY || !failure.came))
+        has_failed = writer_alloc_stop(f);
+        if (status != STATUS_OK && (status != STATUS_NO_MEMORY || !has_failed))
             fail_msg("allocation %zu failed: %s: %s", n, status_name(status), err.message);
         /* Out of the way of the next round. */
         struct job_row row;

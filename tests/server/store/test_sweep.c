@@ -1,6 +1,7 @@
 #include "tests/server/store/store_fixture.h"
 
 #include "server/store/store_internal.h"
+#include "tests/server/store/writer_alloc.h"
 #include "tests/support/alloc.h"
 
 enum { N = 6 };
@@ -261,49 +262,20 @@ static void a_job_that_cannot_be_inserted_takes_all_others_with_it(void **state)
     }
 }
 
-struct failure {
-    size_t n;
-    bool came;
-};
-
-static enum status do_nothing(struct store *s, void *context, struct error *err)
-{
-    (void)s, (void)context, (void)err;
-    return STATUS_OK;
-}
-
-static void arm(struct store *s, void *context, enum status status)
-{
-    const struct failure *failure = context;
-    (void)s, (void)status;
-    alloc_fail(failure->n, ALLOC_FAIL_ONCE);
-}
-
-static void disarm(struct store *s, void *context, enum status status)
-{
-    struct failure *failure = context;
-    (void)s, (void)status;
-    failure->came = alloc_stop();
-}
-
 /* On the writer's thread, in the middle of the insert. */
 static void an_allocation_that_fails_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     char dataset[ID_SIZE], id[ID_SIZE];
-    struct failure failure = {.came = true};
+    bool has_failed = true;
     size_t n_sweeps = 0, n_failed = 0;
     make_dataset(f, "picture", dataset);
-    for (size_t n = 1; failure.came; n += n < 30 ? 1 : 1 + n / 10) {
+    for (size_t n = 1; has_failed; n += n < 30 ? 1 : 1 + n / 10) {
         bool existed;
-        failure.n = n;
-        assert_ok(store_write(f->store, DATABASE_MAIN, do_nothing, arm, &failure, &f->err));
+        writer_alloc_fail(f, n);
         enum status status = insert(f, dataset, NULL, 1 << 20, id, &existed);
-        struct error ignored = {0}; /* the failure may come only here */
-        if (store_write(f->store, DATABASE_MAIN, do_nothing, disarm, &failure, &ignored) !=
-            STATUS_OK)
-            assert_string_equal(status_name(ignored.status), "no_memory");
-        if (status != STATUS_OK && (status != STATUS_NO_MEMORY || !failure.came))
+        has_failed = writer_alloc_stop(f);
+        if (status != STATUS_OK && (status != STATUS_NO_MEMORY || !has_failed))
             fail_msg("allocation %zu failed: %s: %s", n, status_name(status), f->err.message);
         n_sweeps += status == STATUS_OK;
         n_failed += status != STATUS_OK;

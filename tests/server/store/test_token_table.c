@@ -7,6 +7,7 @@
 
 #include "server/store/store_internal.h"
 #include "server/store/token_table.h"
+#include "tests/server/store/writer_alloc.h"
 #include "tests/support/alloc.h"
 
 /* A folder with an open store, and the tokens as another process would open them. */
@@ -221,31 +222,6 @@ static enum status make_and_free_table(void *context, struct error *err)
     return status;
 }
 
-struct failure {
-    size_t n;
-    bool came;
-};
-
-static enum status do_nothing(struct store *s, void *context, struct error *err)
-{
-    (void)s, (void)context, (void)err;
-    return STATUS_OK;
-}
-
-static void arm(struct store *s, void *context, enum status status)
-{
-    const struct failure *failure = context;
-    (void)s, (void)status;
-    alloc_fail(failure->n, ALLOC_FAIL_ONCE);
-}
-
-static void disarm(struct store *s, void *context, enum status status)
-{
-    struct failure *failure = context;
-    (void)s, (void)status;
-    failure->came = alloc_stop();
-}
-
 static void a_table_without_memory_says_so_and_lets_nobody_in(void **state)
 {
     struct fixture *f = *state;
@@ -254,17 +230,14 @@ static void a_table_without_memory_says_so_and_lets_nobody_in(void **state)
     assert_ok(tokens_create(t, "", token, &f->err));
     tokens_close(t);
     assert_true(alloc_fail_each(make_and_free_table, f) > 0);
-    struct failure failure = {.came = true};
-    for (size_t n = 1; failure.came; n++) { /* allocations of the writer's thread */
+    bool has_failed = true;
+    for (size_t n = 1; has_failed; n++) { /* allocations of the writer's thread */
         struct token_table *table = make_table(f);
-        struct error err = {0}, ignored = {0};
+        struct error err = {0};
         char id[TOKEN_ID_SIZE];
-        failure.n = n;
-        assert_ok(store_write(f->store, DATABASE_MAIN, do_nothing, arm, &failure, &f->err));
+        writer_alloc_fail(f, n);
         enum status status = token_table_ask(table, token, strlen(token), id, &err);
-        if (store_write(f->store, DATABASE_MAIN, do_nothing, disarm, &failure, &ignored) !=
-            STATUS_OK)
-            assert_string_equal(status_name(ignored.status), "no_memory");
+        has_failed = writer_alloc_stop(f);
         if (status != STATUS_OK)
             assert_string_equal(status_name(status), "no_memory");
         if (status != STATUS_OK)
