@@ -233,22 +233,15 @@ enum status store_dataset_find(struct store *s, const char *kind, const char *sh
     return status;
 }
 
-static enum status read_list(sqlite3 *db, int64_t before, size_t limit, struct dataset_list *list,
+static enum status read_list(sqlite3 *db, struct page_walk *walk, struct dataset_list *list,
                              struct error *err)
 {
     struct statement q = statement_prepare(db, "SELECT " DATASET_COLUMNS " FROM dataset"
                                                " WHERE n < ?1 ORDER BY n DESC LIMIT ?2");
-    statement_bind_int(&q, 1, before);
-    statement_bind_count(&q, 2, limit + 1); /* one more tells that there is another page */
-    int64_t last = 0;
+    page_bind(walk, &q);
     bool row = false;
     enum status status;
-    while ((status = statement_step(&q, &row, err)) == STATUS_OK && row) {
-        if (list->n == limit) {
-            cursor_write('d', last, list->next_cursor);
-            break;
-        }
-        last = statement_int(&q, 0);
+    while ((status = page_step(walk, &q, list->next_cursor, &row, err)) == STATUS_OK && row) {
         status = read_row(&q, &list->rows[list->n], err);
         if (status != STATUS_OK)
             break;
@@ -262,14 +255,14 @@ enum status store_dataset_list(struct store *s, const struct page *page, struct 
                                struct error *err)
 {
     struct reader *r;
-    int64_t before;
-    enum status status = cursor_read(page, 'd', &before, err);
+    struct page_walk walk;
+    enum status status = page_begin(page, 'd', &walk, err);
     if (status == STATUS_OK)
         status = reader_take(s, &r, err);
     if (status != STATUS_OK)
         return status;
     struct dataset_list list = {.rows = mem_alloc_array(page->limit, sizeof *list.rows)};
-    status = list.rows ? read_list(r->databases[DATABASE_MAIN], before, page->limit, &list, err)
+    status = list.rows ? read_list(r->databases[DATABASE_MAIN], &walk, &list, err)
                        : error_status(err, STATUS_NO_MEMORY);
     reader_give(s, r);
     if (status == STATUS_OK)

@@ -331,8 +331,8 @@ enum status store_field_job(struct store *s, const char *id, struct job_row *out
     return status == STATUS_OK && !found ? not_found(ID_FIELD, id, err) : status;
 }
 
-static struct statement prepare_list(sqlite3 *db, const struct job_filter *f, int64_t before,
-                                     size_t limit)
+static struct statement prepare_list(sqlite3 *db, const struct job_filter *f,
+                                     const struct page_walk *walk)
 {
     /* Put together from these constants only; what the caller wrote is bound. */
     char sql[1024];
@@ -344,8 +344,7 @@ static struct statement prepare_list(sqlite3 *db, const struct job_filter *f, in
         f->sweep_id ? " AND sweep_id = ?7" : "");
     assert(n > 0 && (size_t)n < sizeof sql);
     struct statement q = statement_prepare(db, sql);
-    statement_bind_int(&q, 1, before);
-    statement_bind_count(&q, 2, limit + 1); /* one more tells that there is another page */
+    page_bind(walk, &q);
     if (f->by_status)
         statement_bind_text(&q, 3, job_status_name(f->status));
     if (f->dataset_id)
@@ -359,18 +358,12 @@ static struct statement prepare_list(sqlite3 *db, const struct job_filter *f, in
     return q;
 }
 
-static enum status read_list(struct statement *q, size_t limit, struct job_list *list,
+static enum status read_list(struct statement *q, struct page_walk *walk, struct job_list *list,
                              struct error *err)
 {
-    int64_t last = 0;
     bool row = false;
     enum status status;
-    while ((status = statement_step(q, &row, err)) == STATUS_OK && row) {
-        if (list->n == limit) {
-            cursor_write('j', last, list->next_cursor);
-            break;
-        }
-        last = statement_int(q, 0);
+    while ((status = page_step(walk, q, list->next_cursor, &row, err)) == STATUS_OK && row) {
         status = job_read(q, &list->rows[list->n], err);
         if (status != STATUS_OK)
             break;
@@ -384,17 +377,16 @@ enum status store_job_list(struct store *s, const struct job_filter *filter,
 {
     static const struct job_filter everything;
     struct reader *r;
-    int64_t before;
-    enum status status = cursor_read(page, 'j', &before, err);
+    struct page_walk walk;
+    enum status status = page_begin(page, 'j', &walk, err);
     if (status == STATUS_OK)
         status = reader_take(s, &r, err);
     if (status != STATUS_OK)
         return status;
     struct job_list list = {.rows = mem_alloc_array(page->limit, sizeof *list.rows)};
-    struct statement q = prepare_list(r->databases[DATABASE_MAIN], filter ? filter : &everything,
-                                      before, page->limit);
-    status =
-        list.rows ? read_list(&q, page->limit, &list, err) : error_status(err, STATUS_NO_MEMORY);
+    struct statement q =
+        prepare_list(r->databases[DATABASE_MAIN], filter ? filter : &everything, &walk);
+    status = list.rows ? read_list(&q, &walk, &list, err) : error_status(err, STATUS_NO_MEMORY);
     statement_close(&q);
     reader_give(s, r);
     if (status == STATUS_OK)

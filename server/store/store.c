@@ -1,11 +1,8 @@
 #include "server/store/store_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -165,35 +162,6 @@ enum status store_check(struct store *s, struct error *err)
         status = database_integer(r->databases[i], questions[i], &n, err);
     reader_give(s, r);
     return status;
-}
-
-/* --- cursors: the list's letter and the number of the last row seen, 16 hexadecimal digits --- */
-
-enum { CURSOR_DIGITS = 16, MAX_PAGE = 200 };
-
-void cursor_write(char list, int64_t n, char out[CURSOR_SIZE])
-{
-    snprintf(out, CURSOR_SIZE, "%c%016" PRIx64, list, (uint64_t)n);
-}
-
-enum status cursor_read(const struct page *page, char list, int64_t *before, struct error *err)
-{
-    assert(page->limit >= 1 && page->limit <= MAX_PAGE);
-    const char *cursor = page->cursor;
-    if (cursor[0] == '\0') {
-        *before = INT64_MAX;
-        return STATUS_OK;
-    }
-    uint64_t n = 0;
-    bool is_ours = cursor[0] == list && strlen(cursor) == 1 + CURSOR_DIGITS &&
-                   strspn(cursor + 1, "0123456789abcdef") == CURSOR_DIGITS;
-    if (is_ours)
-        n = strtoull(cursor + 1, NULL, 16);
-    if (n == 0 || n > INT64_MAX)
-        return error_set(err, STATUS_INVALID, "/cursor",
-                         "'cursor' must be the 'next_cursor' of a page of this list");
-    *before = (int64_t)n;
-    return STATUS_OK;
 }
 
 /* --- words --- */

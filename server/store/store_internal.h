@@ -6,7 +6,8 @@
  *   database.c   a connection with its pragmas; migrations
  *   writer.c     the writer thread: posted closures, one transaction for those that wait together
  *   reader.c     the pool of read-only connections
- *   store.c      folder, lock, open, close, cursors
+ *   store.c      folder, lock, open, close
+ *   page.c       the pages of lists, and their cursors
  *   recover.c    what is set right at open, or with the first write
  *   dataset.c job.c job_attempt.c job_log.c sweep.c field.c blob.c token.c   the nouns
  *   idempotency.c  the keys of requests
@@ -175,16 +176,36 @@ enum status folder_open(int parent, const char *name, int *out, struct error *er
 enum status folder_sync(int file, const char *name, struct error *err) WARN_UNUSED;
 enum status folder_sync_parent(int folder, struct error *err) WARN_UNUSED;
 
-/* The number that a cursor of this list ('d', 'j', 'f', 's') stands before: rows with n < *before
- * come next. */
-enum status cursor_read(const struct page *page, char list, int64_t *before,
-                        struct error *err) WARN_UNUSED;
-void cursor_write(char list, int64_t n, char out[CURSOR_SIZE]);
-
 /* "there is no job 'job_…'" */
 enum status not_found(enum id_kind kind, const char *id, struct error *err);
 
 bool sha256_is(const char *text);
+
+/* --- page.c --- */
+
+/*
+ * A walk through the rows of one page of a list, by a statement whose column 0 is the row's number
+ * n:
+ *
+ *   SELECT n, … WHERE n < ?1 ORDER BY n DESC LIMIT ?2
+ */
+struct page_walk {
+    char list; /* whose cursors: 'd', 'j', 'f', 's' */
+    size_t limit;
+    int64_t before; /* the cursor's number: rows with n < before */
+    size_t n;       /* rows so far */
+    int64_t last;   /* the number of the last of them */
+};
+
+/* INVALID at "/cursor" if the page's is none of this list. */
+enum status page_begin(const struct page *page, char list, struct page_walk *out,
+                       struct error *err) WARN_UNUSED;
+/* Bind ?1 and ?2. */
+void page_bind(const struct page_walk *walk, struct statement *q);
+/* *row: there is one more of this page to read.  Where the list goes on after the page, its end
+ * writes the cursor of the next one; elsewhere next_cursor stays. */
+enum status page_step(struct page_walk *walk, struct statement *q, char next_cursor[CURSOR_SIZE],
+                      bool *row, struct error *err) WARN_UNUSED;
 
 /* --- token.c --- */
 

@@ -251,20 +251,15 @@ enum status store_sweep_get(struct store *s, const char *id, struct sweep_row *o
     return STATUS_OK;
 }
 
-static enum status read_list(struct statement *q, size_t limit, struct sweep_list *list,
+static enum status read_list(struct statement *q, struct page_walk *walk, struct sweep_list *list,
                              struct error *err)
 {
     enum { FIRST_COUNT = 5 };
-    int64_t last = 0;
     bool has_row = false;
     enum status status;
-    while ((status = statement_step(q, &has_row, err)) == STATUS_OK && has_row) {
-        if (list->n == limit) {
-            cursor_write('s', last, list->next_cursor);
-            break;
-        }
+    while ((status = page_step(walk, q, list->next_cursor, &has_row, err)) == STATUS_OK &&
+           has_row) {
         struct sweep_row *row = &list->rows[list->n];
-        last = statement_int(q, 0);
         status = read_row(q, row, err);
         if (status != STATUS_OK)
             break;
@@ -280,8 +275,8 @@ enum status store_sweep_list(struct store *s, const struct page *page, struct sw
                              struct error *err)
 {
     struct reader *r;
-    int64_t before;
-    enum status status = cursor_read(page, 's', &before, err);
+    struct page_walk walk;
+    enum status status = page_begin(page, 's', &walk, err);
     if (status == STATUS_OK)
         status = reader_take(s, &r, err);
     if (status != STATUS_OK)
@@ -295,10 +290,8 @@ enum status store_sweep_list(struct store *s, const struct page *page, struct sw
         " sum(j.status = 'canceled'), sum(j.attempt > 0)"
         " FROM (SELECT * FROM sweep WHERE n < ?1 ORDER BY n DESC LIMIT ?2) s"
         " JOIN job j ON j.sweep_id = s.id GROUP BY s.n ORDER BY s.n DESC");
-    statement_bind_int(&q, 1, before);
-    statement_bind_count(&q, 2, page->limit + 1); /* one more tells that there is another page */
-    status =
-        list.rows ? read_list(&q, page->limit, &list, err) : error_status(err, STATUS_NO_MEMORY);
+    page_bind(&walk, &q);
+    status = list.rows ? read_list(&q, &walk, &list, err) : error_status(err, STATUS_NO_MEMORY);
     statement_close(&q);
     reader_give(s, r);
     if (status == STATUS_OK)
