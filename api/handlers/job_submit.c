@@ -52,24 +52,16 @@ static void submit(const struct service *service, const struct http_request *req
                    struct http_response *response, const struct submission *submission,
                    struct job_row *row)
 {
-    const struct idempotency *key = submission->key.key ? &submission->key : NULL;
     struct error err = {0};
     struct job_event queued = {0};
     bool existed = false;
     enum status st = job_event_state(&queued, JOB_QUEUED, 0, &err);
     if (st == STATUS_OK)
-        st = store_job_insert(service->store, row, key, service->config->queued_jobs, &queued,
-                              &existed, &err);
+        st = store_job_insert(service->store, row, &submission->key, service->config->queued_jobs,
+                              &queued, &existed, &err);
     job_event_deinit(&queued); /* nobody can watch a job that has no id yet */
-    if (st != STATUS_OK) {
-        if (err.status == STATUS_NOT_FOUND) /* the dataset: the job itself was found before */
-            err.status = STATUS_CONFLICT;
-        reply_error(request, response, &err);
-        return;
-    }
-    if (!existed)
-        supervisor_wake(service->supervisor);
-    reply_accepted(service, request, response, row);
+    if (submission_settle_or_reply(service, request, response, st, existed, &err))
+        reply_accepted(service, request, response, row);
 }
 
 /* --- create --- */

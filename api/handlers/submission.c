@@ -31,3 +31,16 @@ bool submission_read_or_reply(const struct http_request *request, struct http_re
     out->key.request_sha256 = out->hash;
     return st == STATUS_OK || reply_error(request, response, &err);
 }
+
+bool submission_settle_or_reply(const struct service *service, const struct http_request *request,
+                                struct http_response *response, enum status inserted, bool existed,
+                                struct error *err)
+{
+    if (inserted == STATUS_NOT_FOUND)
+        err->status = STATUS_CONFLICT;
+    if (inserted != STATUS_OK)
+        return reply_error(request, response, err);
+    if (!existed)
+        supervisor_wake(service->supervisor);
+    return true;
+}

@@ -179,26 +179,18 @@ static void submit(const struct service *service, const struct http_request *req
                    struct http_response *response, const struct submission *submission,
                    struct draft *d)
 {
-    const struct idempotency *key = submission->key.key ? &submission->key : NULL;
     struct error err = {0};
     struct job_event queued = {0};
     bool existed = false;
     enum status st = job_event_state(&queued, JOB_QUEUED, 0, &err);
     if (st == STATUS_OK)
-        st = store_sweep_insert(service->store, &d->row, d->jobs, d->sweep.n_jobs, key,
+        st = store_sweep_insert(service->store, &d->row, d->jobs, d->sweep.n_jobs, &submission->key,
                                 service->config->queued_jobs, &queued, &existed, &err);
     job_event_deinit(&queued);
-    if (st != STATUS_OK) {
-        if (err.status == STATUS_NOT_FOUND) { /* a dataset that was there before */
-            err.status = STATUS_CONFLICT;
-            snprintf(err.where, sizeof(err.where), "/dataset_ids");
-        }
-        reply_error(request, response, &err);
-        return;
-    }
-    if (!existed)
-        supervisor_wake(service->supervisor);
-    reply_accepted(service, request, response, d->row.id);
+    if (st == STATUS_NOT_FOUND) /* one of its datasets: a sweep's body has no "/dataset_id" */
+        snprintf(err.where, sizeof(err.where), "/dataset_ids");
+    if (submission_settle_or_reply(service, request, response, st, existed, &err))
+        reply_accepted(service, request, response, d->row.id);
 }
 
 void sweeps_create(void *context, const struct http_request *request,

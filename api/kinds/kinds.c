@@ -125,6 +125,15 @@ enum status kinds_recognise(const uint8_t *bytes, size_t n, const char *said,
 
 /* --- info -> facts --- */
 
+bool kinds_count(const json_t *info, const char *name, size_t most, size_t *out)
+{
+    const json_int_t n = json_integer_value(json_object_get(info, name));
+    if (n < 1 || (uint64_t)n > most)
+        return false;
+    *out = (size_t)n;
+    return true;
+}
+
 enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_bytes,
                         const char *info_json, struct spec_facts *out, struct error *err)
 {

@@ -75,6 +75,9 @@ enum status kinds_facts(const char *kind, const char *media_type, uint64_t file_
 enum status kinds_recognise_npz(const uint8_t *bytes, size_t n, bool is_said,
                                 const char **media_type, struct error *err);
 
+/* A count that an info tells: a whole number in 1..most.  False, *out untouched, if it is none. */
+bool kinds_count(const json_t *info, const char *name, size_t most, size_t *out);
+
 /* --- the rows --- */
 extern const struct kind kinds_image;
 extern const struct kind kinds_volume;

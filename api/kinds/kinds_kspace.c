@@ -97,19 +97,18 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
                       struct spec_facts *out)
 {
     (void)media_type;
-    const json_int_t width = json_integer_value(json_object_get(info, "width"));
-    const json_int_t height = json_integer_value(json_object_get(info, "height"));
-    const json_int_t depth = json_integer_value(json_object_get(info, "depth"));
-    if (width < 1 || width > LIMIT_MEASURED || height < 1 || height > LIMIT_MEASURED || depth < 1 ||
-        depth > LIMIT_MEASURED)
+    size_t width, height, depth;
+    if (!kinds_count(info, "width", LIMIT_MEASURED, &width) ||
+        !kinds_count(info, "height", LIMIT_MEASURED, &height) ||
+        !kinds_count(info, "depth", LIMIT_MEASURED, &depth))
         return false;
-    const uint64_t n = (uint64_t)width * (uint64_t)height * (uint64_t)depth;
-    *out = spec_facts_of_image((size_t)width, (size_t)height, 1);
+    const uint64_t n = (uint64_t)width * height * depth;
+    *out = spec_facts_of_image(width, height, 1);
     out->kind = DATA_KSPACE;
     out->n_items = (size_t)json_integer_value(json_object_get(info, "n_measured"));
     if (depth > 1) { /* indices of voxels, the centre of the first at 0 */
         out->n_dims = 3;
-        out->depth = (size_t)depth;
+        out->depth = depth;
         out->units = "voxels";
         out->source_from_unit[2][2] = (double)depth;
         for (size_t d = 0; d < 3; d++)

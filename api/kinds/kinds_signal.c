@@ -43,6 +43,11 @@ static struct range range_of_all(const struct signal *s)
     return all;
 }
 
+static json_t *warnings_of(const struct range *all)
+{
+    return all->low == all->high ? json_pack("[s]", "the signal is constant") : json_array();
+}
+
 static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct error *err)
 {
     struct signal s;
@@ -50,13 +55,10 @@ static enum status check(const uint8_t *bytes, size_t n, json_t **info, struct e
     if (status != STATUS_OK)
         return status;
     const struct range r = range_of_all(&s);
-    json_t *warnings = json_array();
-    if (warnings && r.low == r.high)
-        json_array_append_new(warnings, json_string("the signal is constant"));
     *info = json_pack("{s:[I,I], s:I, s:I, s:f, s:f, s:o}", "shape", (json_int_t)s.n_samples,
                       (json_int_t)s.channels, "n_samples", (json_int_t)s.n_samples, "channels",
                       (json_int_t)s.channels, "low", (double)r.low, "high", (double)r.high,
-                      "warnings", warnings);
+                      "warnings", warnings_of(&r));
     signal_deinit(&s);
     return *info ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
 }
@@ -94,8 +96,7 @@ static void draw_column(const struct signal *s, size_t channel, const struct ran
                  bottom = row_of(all, r.low, image->height);
     for (size_t y = top; y <= bottom; y++)
         for (size_t c = 0; c < 3; c++) {
-            const bool is_lit = s->channels == 1 || s->channels == 2 ? true : c == channel % 3;
-            if (is_lit)
+            if (s->channels < 3 || c == channel % 3)
                 image->values[(y * image->width + x) * 3 + c] = 0.9f;
         }
 }
@@ -125,21 +126,21 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
                       struct spec_facts *out)
 {
     (void)media_type;
-    const json_int_t n = json_integer_value(json_object_get(info, "n_samples"));
-    const json_int_t channels = json_integer_value(json_object_get(info, "channels"));
-    if (n < 1 || n > LIMIT_SIGNAL_SAMPLES || channels < 1 || channels > LIMIT_CHANNELS)
+    size_t n, channels;
+    if (!kinds_count(info, "n_samples", LIMIT_SIGNAL_SAMPLES, &n) ||
+        !kinds_count(info, "channels", LIMIT_CHANNELS, &channels))
         return false;
     *out = (struct spec_facts){
         .kind = DATA_SIGNAL,
         .n_dims = 1,
-        .width = (size_t)n,
+        .width = n,
         .height = 1,
         .depth = 1,
-        .channels = (size_t)channels,
+        .channels = channels,
         .units = "periods",
         .source_from_unit = {{1, 0, 0, 0}},
         .value_high = 1.0,
-        .data_bytes = (uint64_t)n * (uint64_t)channels * sizeof(float),
+        .data_bytes = (uint64_t)n * channels * sizeof(float),
         .decoding_bytes = file_bytes,
     };
     return true;

@@ -84,14 +84,14 @@ static bool read_info(const json_t *info, const char *media_type, uint64_t file_
                       struct spec_facts *out)
 {
     (void)media_type;
-    const json_int_t n_angles = json_integer_value(json_object_get(info, "n_angles"));
-    const json_int_t width = json_integer_value(json_object_get(info, "width"));
-    if (n_angles < 1 || n_angles > LIMIT_ANGLES || width < 1 || width > LIMIT_IMAGE_SIDE)
+    size_t n_angles, width;
+    if (!kinds_count(info, "n_angles", LIMIT_ANGLES, &n_angles) ||
+        !kinds_count(info, "width", LIMIT_IMAGE_SIDE, &width))
         return false;
-    const uint64_t n = (uint64_t)n_angles * (uint64_t)width;
-    *out = spec_facts_of_image((size_t)width, (size_t)width, 1);
+    const uint64_t n = (uint64_t)n_angles * width;
+    *out = spec_facts_of_image(width, width, 1);
     out->kind = DATA_SINOGRAM;
-    out->n_items = (size_t)n_angles;
+    out->n_items = n_angles;
     out->data_bytes = n * sizeof(float) + (uint64_t)n_angles * sizeof(double);
     out->decoding_bytes = file_bytes + n * sizeof(double);
     return true;
