@@ -2,8 +2,9 @@
  * "fit": a dataset and a resolved spec become a field.
  *
  *   loading      decode, make field, task and trainer; go on from the checkpoint, if there is one
- *   tuning       what is left to the data is chosen (core/field/tune.h), once: the job's spec has
- * it from then on training     the trainer's sink tells metrics, progress, snapshots, checkpoints
+ *   tuning       what is left to the data is chosen (core/field/tune.h), once: from then on the
+ *                job's spec has it
+ *   training     the trainer's sink tells metrics, progress, snapshots, checkpoints
  *   evaluating   all samples; the points stand at the last step
  *   saving       a last checkpoint (what a resume goes on from), then weights and result
  *

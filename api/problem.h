@@ -2,8 +2,7 @@
  * Problems: errors as the outside sees them, application/problem+json (RFC 9457).
  *
  *   {"type": "/problems/invalid", "title", "status", "detail", "instance", "request_id",
- *    "errors": [{"pointer": "/train/steps", "detail": "…"}]}          errors: where there are
- * places
+ *    "errors": [{"pointer": "/train/steps", "detail": "…"}]}     errors: where there are places
  *
  * One table maps enum status to HTTP, here and nowhere else.  Words of STATUS_IO, _INTERNAL and
  * _NO_MEMORY go to the log with the request's id, never to the client.  Threads: all functions may

@@ -1,9 +1,10 @@
 /*
  * Measures of quality.
  *
- *   PSNR = -10 log10(mean squared error), peak 1, the output clipped to [0,1], over all samples and
- * channels. SSIM = Wang et al. 2004: 11 x 11 Gaussian window (sigma 1.5), K1 0.01, K2 0.03, peak 1,
- * mean over the positions where the window fits and over channels.
+ *   PSNR = -10 log10(mean squared error), peak 1, the output clipped to [0,1], over all samples
+ *          and channels
+ *   SSIM = Wang et al. 2004: 11 x 11 Gaussian window (sigma 1.5), K1 0.01, K2 0.03, peak 1, mean
+ *          over the positions where the window fits and over channels
  */
 #ifndef CORE_FIELD_METRICS_H
 #define CORE_FIELD_METRICS_H

@@ -10,8 +10,8 @@
  * where w is the number of inputs of the layer (F, then width) and the 1 is the bias's own; and
  * between two layers ReLU, with P = sqrt(q_x q_y) and theta = acos(q / P):
  *
- *   q <- sqrt(P^2 - q^2) / 2 pi + q k0,   T <- T k0,   k0 = (pi - theta) / 2 pi,   q_x, q_y <-
- * halves
+ *   k0 = (pi - theta) / 2 pi,   q <- sqrt(P^2 - q^2) / 2 pi + q k0,   T <- T k0
+ *   q_x <- q_x / 2,   q_y <- q_y / 2
  *
  * Without a bias sigma_b = 0 and the 1 is dropped.  In the NTK parametrisation weights are
  * sigma_w W / sqrt(inputs) with W ~ N(0, 1); in the standard one they are W ~ N(0, sigma_w^2 /
@@ -19,8 +19,8 @@
  * Source: Jacot et al. 2018; Lee et al. 2019 (both parametrisations); Sohl-Dickstein et al. 2020
  * (the standard one's 1); Tancik et al. 2020, section 3 and the authors' notebooks.
  *
- * The encoding's b and a are held fixed, as they are.  Letters: N and M points, D inputs, F
- * features. Everything is in double; functions may be called from any thread.
+ * The encoding's b and a are held fixed, as they are.  Everything is in double; functions may be
+ * called from any thread.  Letters: n and m points, D inputs, F features.
  */
 #ifndef CORE_FIELD_NTK_H
 #define CORE_FIELD_NTK_H
@@ -43,8 +43,8 @@ struct ntk_network {
 
 #define NTK_MAX_SIGMA 100.0
 
-/* INVALID with a place below "/network", UNSUPPORTED ("/encoding") for one without exact features.
- */
+/* INVALID with a place below "/network"; UNSUPPORTED at "/encoding" for one that has no exact
+ * features. */
 enum status ntk_check(const struct ntk_network *network, const struct encoding *e,
                       struct error *err) WARN_UNUSED;
 

@@ -26,8 +26,8 @@
 #include "core/base/status.h"
 #include "core/field/ntk.h"
 
-/* A family and the frequencies that are tried on it.  It has scratch memory: one thread at a time.
- */
+/* A family and the frequencies that are tried on it, with memory to work in: one thread at a
+ * time. */
 struct ntk_amplitudes;
 
 /* n: a multiple of stride, which is at least 2.  signals: [n_signals, n]; b: [m].  Nothing is

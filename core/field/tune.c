@@ -148,8 +148,8 @@ static double joined(const struct encoding_spec *e, const double *const products
     return u;
 }
 
-/* DCT-I: eigenvalue k of an even row of period 2 n is sum over o of weight(o) row(o) cos(pi k o /
- * n). */
+/* DCT-I [n + 1, n + 1]: eigenvalue k of an even row of period 2 n is the sum over o of
+ * weight(o) row(o) cos(pi k o / n). */
 static double *make_cosines(size_t n)
 {
     const size_t size = n + 1;

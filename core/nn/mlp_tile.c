@@ -1,9 +1,9 @@
 /*
  * A tile of points, and the two passes over it in fp32 (bf16: mlp_tile_bf16.c).
  *
- *   forward    H_l+1 = act(H_l W_l^T + b_l)          [n, K] x [K, M], W packed as the product wants
- * it backward   d_W_l += H_l^T d_Z_l                  [K, n] x [n, M]: H read through strides
- *              d_Z_l-1 = (d_Z_l W_l) act'            [n, M] x [M, K]: the transposed block
+ *   forward    H_l+1 = act(H_l W_l^T + b_l)     [n, K] x [K, M]: W packed as the product wants it
+ *   backward   d_W_l += H_l^T d_Z_l             [K, n] x [n, M]: H read through strides
+ *              d_Z_l-1 = (d_Z_l W_l) act'       [n, M] x [M, K]: the transposed block
  *
  * Padding: columns of Z past M are 0, because the weights there are, and so are those of d_Z; hence
  * so are the gradients of the padding.  Rows past n are never read.

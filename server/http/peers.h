@@ -1,11 +1,12 @@
 /*
  * The peers: one record for each open connection, and what each may take its time for.
  *
- *   accepted ──► HANDED ──► NEW ──complete head──► BODY ──► BUSY ──response done──► IDLE
- *                            │ 10 s                 │ < 1 KiB/s         ▲            │ first byte +
- * 10 s │                      │                   └──head──────┤ ├──────── no room
- * ─────│────────────────────────────────┤ ▼                      ▼                                ▼
- *                           CUT ◄──────────────────CUT                              CUT
+ *   accepted ─► HANDED ─► NEW ──complete head─► BODY ─► BUSY ──response done─► IDLE
+ *                          │                     │        ▲                    │  │
+ *                          │ 10 s,               │        └────────head────────┘  │ first byte
+ *                          │ or no room          │ < 1 KiB/s                      │ + 10 s,
+ *                          ▼                     ▼                                ▼ or no room
+ *                         CUT                   CUT                              CUT
  *
  * HANDED is on its way from the door to an HTTP thread, NEW and IDLE wait for a request head, BODY
  * for the rest of a request body, BUSY for us.  Who dawdles is cut: its socket is shut down, which

@@ -4,7 +4,7 @@
  *
  *   sleeps   the connection is suspended in stream_read, because the pipe was empty.  Whoever then
  *            writes, closes or drops wakes it, exactly once: a connection that is not suspended
- * must not be resumed.
+ *            must not be resumed.
  */
 #include "server/http/stream.h"
 

@@ -5,11 +5,11 @@
  *   steps     one step of many settings, of the core alone
  *   queries   values and derivatives of the same fields, by the pool that answers requests
  *   presets   fits of the presets by the real program, 8 s of training at most: steps (the ratio of
- *             the bare name), _whole: seconds from the 202 to the end, _memory: of the worker. Data
- *             are as large as those that GET /v1/presets gives an estimate for; of views, 72 for
- * 100. presets_image, presets_volume, …: of one task memory    the same of a volume of 256^3 and of
- * the 50 photographs of the fox, whole and a quarter of their size: 3 s; and the peak of service
- * and worker together
+ *             the bare name), _whole: seconds from the 202 to the end, _memory: of the worker.
+ *             Data are as large as those that GET /v1/presets gives an estimate for; of views, 72
+ *             for 100.  presets_image, presets_volume, …: of one task
+ *   memory    the same of a volume of 256^3 and of the 50 photographs of the fox, whole and a
+ *             quarter of their size: 3 s; and the peak of service and worker together
  */
 #include <setjmp.h>
 #include <signal.h>

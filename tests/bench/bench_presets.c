@@ -5,13 +5,16 @@
  * known.  Figures are medians of RUNS (1, unless it is said), each with a seed of its own; PSNR of
  * a set of pictures is the mean over them in each run.
  *
- *   presets             `fast` and `compact` as they are: dB, seconds, parameters, bytes of
- * weights, as a table for docs paper               the same of `paper`, which trains on a quarter
- * of the pixels: some ten minutes for each picture natural_fast_2 …    what is reached within so
- * many seconds from the 202, of which reading, starting and evaluating take what they took in a
- * first, short fit: natural_fast_2, _fast_5, _compact_5, _compact_15 over the natural test pictures
- * 00 to 03; kodak_fast_5, _10 over ten of Kodak's; albert_fast_60, with the most memory that
- * service and worker took.  Beginnings will do: natural.
+ *   presets            `fast` and `compact` as they are: dB, seconds, parameters, bytes of weights,
+ *                      as a table for docs
+ *   paper              the same of `paper`, which trains on a quarter of the pixels: some ten
+ *                      minutes for each picture
+ *   natural_fast_2 …   what is reached within so many seconds from the 202, of which reading,
+ *                      starting and evaluating take what they took in a first, short fit:
+ *                      natural_fast_2, _fast_5, _compact_5, _compact_15 over the natural test
+ *                      pictures 00 to 03; kodak_fast_5, _10 over ten of Kodak's; albert_fast_60,
+ *                      with the most memory that service and worker took.  Beginnings will do:
+ *                      natural
  *
  * Without PART: presets and natural.  Where the data are absent, the project's own picture is
  * fitted in the place of natural, and kodak and albert are left out.

@@ -21,12 +21,13 @@ enum audit_jobs {
 };
 
 /* Open and close the folder as the service does (recover, sweep), then check:
- *   integrity_check and foreign_key_check of both databases say ok;
- *   tmp/ is empty; every file in blobs/ has a row, every dataset row its file, and the bytes hash
- * to their name; every blob is named by a row, every name has its blob, and the bytes hash to it;
- *   no job is running; of ended jobs the log has one `done`, which is its last line, of others
- * none; states in the log only move forward; a job has at most one field, which is its own; there
- * is one job at most for each value of the label "key". */
+ *   - integrity_check and foreign_key_check of both databases say ok;
+ *   - tmp/ is empty; every file in blobs/ has a row, every dataset row its file, and the bytes hash
+ *     to their name; every blob is named by a row, every name has its blob, and the bytes hash to
+ *     it;
+ *   - no job is running; of ended jobs the log has one `done`, which is its last line, of others
+ *     none; states in the log only move forward; a job has at most one field, which is its own;
+ *     there is one job at most for each value of the label "key". */
 void audit_folder(const char *data, enum audit_jobs jobs, struct audit_figures *out);
 
 /* The same for a copy of it, which is made beside it and removed. */

@@ -3,8 +3,8 @@
  * written from the formulas alone.  It shares no code with core/nn but the specs that describe a
  * field, so that a mistake would have to be made twice.
  *
- *   h_0 = gamma(x) (tests/support/twin_encoding.h);  h_l = act(W_l h_{l-1} + b_l);  raw = W_L
- * h_{L-1} + b_L;  value = out(raw)
+ *   h_0 = gamma(x) (tests/support/twin_encoding.h);  h_l = act(W_l h_{l-1} + b_l);
+ *   raw = W_L h_{L-1} + b_L;  value = out(raw)
  *
  * Letters: N points, D inputs, F features, K inputs and M outputs of a layer, C outputs of the
  * network.  Parameters are one block of doubles, as files see them: the encoding's, then W [M, K]
