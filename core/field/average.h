@@ -5,9 +5,8 @@
  * their average is nearer to it.  What a fit shows (snapshots, evaluations, its result) is then the
  * average, and training goes on from the parameters as they are.
  *
- *   every 16th step:  average += max(1 - decay^16, 1 / n) (parameters - average)
+ *   every 16th step, n = 1, 2, …:   average += max(1 - decay^16, 1 / n) (parameters - average)
  *
- * where n is 1, 2, … at those steps,
  * so that the first ones are a plain mean and the start is soon forgotten.  Between those steps the
  * average rests: a grid's tables are not read in each.
  *
