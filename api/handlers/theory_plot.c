@@ -29,6 +29,38 @@ static void no_memory(const struct http_request *request, struct http_response *
 
 /* --- kernels --- */
 
+/* A kernel, and beside it its spectrum. */
+static void reply_pair(const struct http_request *request, struct http_response *response,
+                       const struct plot *words, const struct plot_panel panels[2])
+{
+    struct plot p = *words;
+    p.n_panels = 2;
+    p.panels = panels;
+    plot_reply(request, response, &p);
+}
+
+/* 1 … n, the numbers of components; NULL when out of memory. */
+static double *number_components(size_t n)
+{
+    double *numbers = mem_alloc_array(n, sizeof *numbers);
+    for (size_t i = 0; numbers && i < n; i++)
+        numbers[i] = (double)(i + 1);
+    return numbers;
+}
+
+/* Eigenvalues, falling, as a panel that borrows `falling`. */
+static struct plot_panel eigenvalue_panel(size_t n, const double *numbers, const double *spectrum,
+                                          struct plot_series *falling)
+{
+    *falling =
+        (struct plot_series){.n = n, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    return (struct plot_panel){.title = "Eigenvalues",
+                               .x = {.label = "component", .is_whole = true},
+                               .y = {.label = "eigenvalue", .scale = SCALE_LOG},
+                               .n_series = 1,
+                               .series = falling};
+}
+
 static void plot_line_kernel(const struct http_request *request, struct http_response *response,
                              const struct plot *words, const struct theory_kernel *k,
                              const double *kernel, const double *spectrum)
@@ -37,33 +69,28 @@ static void plot_line_kernel(const struct http_request *request, struct http_res
     /* The spectrum of a real row is even: half of it says all. */
     const size_t n_shown = is_stationary ? k->n / 2 + 1 : k->n;
     double *offsets = mem_alloc_array(k->n, sizeof *offsets);
-    double *numbers = mem_alloc_array(n_shown, sizeof *numbers);
+    double *numbers = number_components(n_shown);
     for (size_t i = 0; offsets && i < k->n; i++)
         offsets[i] = (double)i / (double)k->n;
-    for (size_t i = 0; numbers && i < n_shown; i++)
-        numbers[i] = is_stationary ? (double)i : (double)(i + 1);
+    for (size_t i = 0; numbers && is_stationary && i < n_shown; i++)
+        numbers[i] = (double)i; /* frequencies */
     const struct plot_series row = {
         .n = k->n, .x = offsets, .y = kernel, .style = PLOT_LINE_AND_MARKERS};
-    const struct plot_series eigenvalues = {
-        .n = n_shown, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
-    const struct plot_panel panels[] = {
+    struct plot_series eigenvalues;
+    struct plot_panel panels[] = {
         {.title = "Kernel",
          .x = {.label = k->has_at ? "x (sides of the domain)" : "offset (sides of the domain)"},
          .y = {.label = "kernel"},
          .n_series = 1,
          .series = &row},
-        {.title = is_stationary ? "Spectrum" : "Eigenvalues",
-         .x = {.label = is_stationary ? "frequency (cycles per side)" : "component",
-               .is_whole = true},
-         .y = {.label = "eigenvalue", .scale = SCALE_LOG},
-         .n_series = 1,
-         .series = &eigenvalues},
+        eigenvalue_panel(n_shown, numbers, spectrum, &eigenvalues),
     };
-    struct plot p = *words;
-    p.n_panels = 2;
-    p.panels = panels;
+    if (is_stationary) {
+        panels[1].title = "Spectrum";
+        panels[1].x.label = "frequency (cycles per side)";
+    }
     if (offsets && numbers)
-        plot_reply(request, response, &p);
+        reply_pair(request, response, words, panels);
     else
         no_memory(request, response);
     mem_free(offsets);
@@ -85,21 +112,20 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
     const bool is_stationary = encoding_is_stationary(k->theory.encoding);
     const size_t n = k->n;
     const double half_step = 0.5 / (double)n, least = -floor(0.5 * (double)n) - 0.5;
-    double *middle = mem_alloc_array(n * n, sizeof *middle); /* the spectrum or its numbers */
+    /* the spectrum or its numbers */
+    double *middle =
+        is_stationary ? mem_alloc_array(n * n, sizeof *middle) : number_components(n * n);
     if (!middle) {
         no_memory(request, response);
         return;
     }
     if (is_stationary)
         centre(n, spectrum, middle);
-    for (size_t i = 0; !is_stationary && i < n * n; i++)
-        middle[i] = (double)(i + 1);
     const struct plot_image image = {
         n, n, kernel, -half_step, 1 - half_step, -half_step, 1 - half_step, "kernel", SCALE_LINEAR};
     const struct plot_image frequencies = {
         n, n, middle, least, least + (double)n, least, least + (double)n, "eigenvalue", SCALE_LOG};
-    const struct plot_series falling = {
-        .n = n * n, .x = middle, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    struct plot_series falling;
     const struct plot_panel offsets = {.title = "Kernel",
                                        .x = {.label = k->has_at
                                                           ? "x (sides of the domain)"
@@ -111,16 +137,11 @@ static void plot_plane_kernel(const struct http_request *request, struct http_re
         .x = {.label = "frequency along x (cycles per side)", .is_whole = true},
         .y = {.label = "frequency along y", .is_whole = true},
         .image = &frequencies};
-    const struct plot_panel eigenvalues = {.title = "Eigenvalues",
-                                           .x = {.label = "component", .is_whole = true},
-                                           .y = {.label = "eigenvalue", .scale = SCALE_LOG},
-                                           .n_series = 1,
-                                           .series = &falling};
-    const struct plot_panel panels[] = {offsets, is_stationary ? spectra : eigenvalues};
-    struct plot p = *words;
-    p.n_panels = 2;
-    p.panels = panels;
-    plot_reply(request, response, &p);
+    const struct plot_panel panels[] = {
+        offsets,
+        is_stationary ? spectra : eigenvalue_panel(n * n, middle, spectrum, &falling),
+    };
+    reply_pair(request, response, words, panels);
     mem_free(middle);
 }
 
@@ -129,31 +150,21 @@ void theory_plot_matrix(const struct http_request *request, struct http_response
                         const double *spectrum)
 {
     const double end = (double)n - 0.5;
-    double *numbers = mem_alloc_array(n, sizeof *numbers);
+    double *numbers = number_components(n);
     if (!numbers) {
         no_memory(request, response);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        numbers[i] = (double)(i + 1);
     const struct plot_image image = {n, n, kernel, -0.5, end, -0.5, end, "kernel", SCALE_LINEAR};
-    const struct plot_series falling = {
-        .n = n, .x = numbers, .y = spectrum, .style = PLOT_LINE_AND_MARKERS};
+    struct plot_series falling;
     const struct plot_panel panels[] = {
         {.title = "Kernel",
          .x = {.label = "number of a point, from 0", .is_whole = true},
          .y = {.label = "number of the other", .is_whole = true},
          .image = &image},
-        {.title = "Eigenvalues",
-         .x = {.label = "component", .is_whole = true},
-         .y = {.label = "eigenvalue", .scale = SCALE_LOG},
-         .n_series = 1,
-         .series = &falling},
+        eigenvalue_panel(n, numbers, spectrum, &falling),
     };
-    struct plot p = *words;
-    p.n_panels = 2;
-    p.panels = panels;
-    plot_reply(request, response, &p);
+    reply_pair(request, response, words, panels);
     mem_free(numbers);
 }
 

@@ -9,7 +9,6 @@
 
 #define BAR_WIDTH 13.0
 #define BAR_GAP 12.0
-#define TICK_SIZE 11.0
 
 struct scale heat_scale(const struct plot_image *image)
 {
@@ -86,7 +85,7 @@ void heat_bar_draw(const struct drawing *d, const struct plot_image *image, doub
     const struct font font = {TICK_SIZE * d->unit, ink};
     const struct scale s = heat_scale(image);
     const double x0 = round(left + BAR_GAP * d->unit), x1 = round(x0 + BAR_WIDTH * d->unit);
-    const double y0 = of_image->y0, y1 = of_image->y1, hair = fmax(1, round(0.8 * d->unit));
+    const double y0 = of_image->y0, y1 = of_image->y1;
     double widest = 0;
     struct ticks ticks;
     make_bar_ticks(d, image, y1 - y0, &ticks);
@@ -98,8 +97,7 @@ void heat_bar_draw(const struct drawing *d, const struct plot_image *image, doub
     for (size_t i = 0; i < ticks.n; i++) {
         const double y = y1 - scale_place(&s, ticks.at[i].value) * (y1 - y0);
         const double length = (ticks.at[i].text[0] ? 4 : 2.5) * d->unit;
-        const struct box mark = {x1, round(y - hair / 2), x1 + length, round(y - hair / 2) + hair};
-        canvas_box(d->canvas, &mark, ink);
+        panel_level(d, y, x1, x1 + length, ink);
         canvas_text(d->canvas, ticks.at[i].text,
                     (struct point){x1 + 7 * d->unit, y + 0.36 * font.size}, ALIGN_LEFT, 0, &font);
         widest = fmax(widest, canvas_text_width(d->canvas, ticks.at[i].text, font.size));

@@ -10,7 +10,6 @@
 enum { NAME_SIZE = 200 };
 #define SAMPLE_WIDTH 22.0
 #define ROW_HEIGHT 16.5
-#define TEXT_SIZE 11.0
 
 static size_t count_names(const struct plot_panel *p)
 {
@@ -22,7 +21,7 @@ static size_t count_names(const struct plot_panel *p)
 
 double legend_width(const struct drawing *d, const struct plot_panel *p, double most)
 {
-    const double size = TEXT_SIZE * d->unit;
+    const double size = TICK_SIZE * d->unit;
     double widest = p->legend_title ? canvas_text_width(d->canvas, p->legend_title, size) : 0;
     if (count_names(p) == 0)
         return 0;
@@ -61,7 +60,7 @@ static bool is_shown(bool is_ordered, size_t k, size_t n, size_t shown)
 
 static void draw_text(const struct drawing *d, const char *text, double x, double y, double width)
 {
-    const struct font font = {TEXT_SIZE * d->unit, ink};
+    const struct font font = {TICK_SIZE * d->unit, ink};
     char fitted[NAME_SIZE];
     canvas_text_fit(d->canvas, text, font.size, width, fitted, sizeof fitted);
     canvas_text(d->canvas, fitted, (struct point){x, y}, ALIGN_LEFT, 0, &font);
@@ -83,7 +82,7 @@ void legend_draw(const struct drawing *d, const struct plot_panel *p, const stru
     for (size_t i = 0, k = 0; i < p->n_series; i++) {
         if (!p->series[i].name || !is_shown(p->is_ordered, k++, n, shown))
             continue;
-        draw_sample(d, p, i, (struct point){x, y - 0.36 * TEXT_SIZE * d->unit});
+        draw_sample(d, p, i, (struct point){x, y - 0.36 * TICK_SIZE * d->unit});
         draw_text(d, p->series[i].name, text_x, y, box->x1 - text_x);
         y += row;
     }

@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-#define TICK_SIZE 11.0
 #define LABEL_SIZE 12.0
 #define TITLE_SIZE 12.5
 #define TURN 35.0 /* degrees, of names that have no room side by side */
+#define TURN_RADIANS (TURN / 57.29578)
 
 enum { NAME_SIZE = 200 };
 
@@ -173,7 +173,7 @@ static double name_room(const struct drawing *d, const struct plot_axis *axis,
 {
     const double down = 0.24 * (outer->y1 - outer->y0), left = 0.35 * (outer->x1 - outer->x0);
     const double most =
-        fmin(fmax(40 * d->unit, down / sin(TURN / 57.29578)), left / cos(TURN / 57.29578));
+        fmin(fmax(40 * d->unit, down / sin(TURN_RADIANS)), left / cos(TURN_RADIANS));
     return fmin(widest_name(d, axis) + 1, most);
 }
 
@@ -211,7 +211,7 @@ static void measure_names(const struct drawing *d, const struct plot_panel *p, s
         for (size_t i = 0; i < p->x.n_categories; i++) {
             const double name = fmin(text_width(d, p->x.categories[i]), l->names);
             l->left =
-                fmax(l->left, name * cos(TURN / 57.29578) - ((double)i + 0.5) * slot + 6 * d->unit);
+                fmax(l->left, name * cos(TURN_RADIANS) - ((double)i + 0.5) * slot + 6 * d->unit);
         }
     }
 }
@@ -221,7 +221,7 @@ static void measure_bottom(const struct drawing *d, const struct plot_panel *p, 
     l->bottom = (8 + TICK_SIZE + (p->x.label ? LABEL_SIZE + 8 : 2)) * d->unit;
     if (p->x.scale == SCALE_CATEGORIES)
         measure_names(d, p, l);
-    l->bottom += l->names * sin(TURN / 57.29578);
+    l->bottom += l->names * sin(TURN_RADIANS);
 }
 
 static void measure(const struct drawing *d, const struct plot_panel *p, const struct box *outer,
@@ -282,7 +282,7 @@ static void draw_upright(const struct drawing *d, double x, double y0, double y1
     canvas_box(d->canvas, &line, color);
 }
 
-static void draw_level(const struct drawing *d, double y, double x0, double x1, struct color color)
+void panel_level(const struct drawing *d, double y, double x0, double x1, struct color color)
 {
     const double hair = hair_of(d), from = round(y - hair / 2);
     const struct box line = {x0, from, x1, from + hair};
@@ -298,8 +298,8 @@ static void draw_grid(const struct drawing *d, const struct layout *l)
                          b->y0, b->y1, grid_ink);
     for (size_t i = 0; i < l->y.n; i++)
         if (l->y.at[i].text[0])
-            draw_level(d, b->y1 - scale_place(&l->frame.y, l->y.at[i].value) * (b->y1 - b->y0),
-                       b->x0, b->x1, grid_ink);
+            panel_level(d, b->y1 - scale_place(&l->frame.y, l->y.at[i].value) * (b->y1 - b->y0),
+                        b->x0, b->x1, grid_ink);
 }
 
 static void draw_frame(const struct drawing *d, const struct layout *l)
@@ -307,8 +307,8 @@ static void draw_frame(const struct drawing *d, const struct layout *l)
     const struct box *b = &l->frame.box;
     draw_upright(d, b->x0, b->y0, b->y1, ink);
     draw_upright(d, b->x1, b->y0, b->y1 + hair_of(d), ink);
-    draw_level(d, b->y0, b->x0, b->x1, ink);
-    draw_level(d, b->y1, b->x0, b->x1, ink);
+    panel_level(d, b->y0, b->x0, b->x1, ink);
+    panel_level(d, b->y1, b->x0, b->x1, ink);
 }
 
 /* Nine to a decade, the last two of them closer than others. */
@@ -376,7 +376,7 @@ static void draw_y_ticks(const struct drawing *d, const struct layout *l)
         if (!t->text[0] && !has_room)
             continue;
         const double y = frame_place(&l->frame, scale_value(&l->frame.x, 0), t->value).y;
-        draw_level(d, y, b->x0 - (t->text[0] ? 4 : 2.5) * d->unit, b->x0, ink);
+        panel_level(d, y, b->x0 - (t->text[0] ? 4 : 2.5) * d->unit, b->x0, ink);
         canvas_text(d->canvas, t->text, (struct point){b->x0 - 7 * d->unit, y + 0.36 * font.size},
                     ALIGN_RIGHT, 0, &font);
     }
@@ -394,7 +394,7 @@ static void draw_labels(const struct drawing *d, const struct plot_panel *p, con
     const struct font font = {LABEL_SIZE * d->unit, ink}, title = {TITLE_SIZE * d->unit, ink};
     char text[NAME_SIZE];
     if (p->x.label) {
-        const double below = l->names * sin(TURN / 57.29578);
+        const double below = l->names * sin(TURN_RADIANS);
         canvas_text_fit(d->canvas, p->x.label, font.size, b->x1 - b->x0 + 20 * d->unit, text,
                         sizeof text);
         canvas_text(d->canvas, text,
@@ -436,11 +436,10 @@ static void draw_whole(const struct drawing *d, const struct plot_panel *p, cons
         draw_names(d, p, &l);
     draw_y_ticks(d, &l);
     draw_labels(d, p, &l);
-    if (p->image) {
+    if (p->image)
         heat_bar_draw(d, p->image, b->x1, b);
-    } else {
+    else
         curves_draw(d, p, &l.frame);
-    }
     if (l.legend > 0) {
         const struct box legend = {b->x1, b->y0, b->x1 + l.legend, box->y1};
         legend_draw(d, p, &legend);

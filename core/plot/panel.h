@@ -1,8 +1,7 @@
 /*
  * The parts of a plot as they are drawn: for core/plot alone, plot.h is what others use.
  *
- * unit is how large things are: text of ticks has an em of 11 units, at a plot of 640 x 440 pixels
- * a unit is one pixel.
+ * unit is how large things are: where a panel has 600 x 430 pixels it is one of them.
  */
 #ifndef CORE_PLOT_PANEL_H
 #define CORE_PLOT_PANEL_H
@@ -14,6 +13,8 @@ struct drawing {
     struct canvas *canvas;
     double unit;
 };
+
+#define TICK_SIZE 11.0 /* an em of the text of ticks, units */
 
 static const struct color ink = {38, 38, 38}, faint_ink = {100, 100, 100},
                           grid_ink = {228, 228, 228};
@@ -28,6 +29,9 @@ struct point frame_place(const struct frame *f, double x, double y);
 
 /* Draw a panel into a box, all that belongs to it inside. */
 void panel_draw(const struct drawing *d, const struct plot_panel *p, const struct box *box);
+
+/* A hairline from x0 to x1, on whole pixels about y. */
+void panel_level(const struct drawing *d, double y, double x0, double x1, struct color color);
 
 /* Scales over all series of a panel, or over its image's borders. */
 struct scale panel_x_scale(const struct plot_panel *p);
