@@ -152,8 +152,12 @@ static bool is_short(const json_t *value)
     json_t *member;
     size_t i;
     if (json_is_object(value))
-        json_object_foreach((json_t *)value, key, member) if (!is_short(member)) return false;
-    json_array_foreach(value, i, member) if (!is_short(member)) return false;
+        json_object_foreach ((json_t *)value, key, member)
+            if (!is_short(member))
+                return false;
+    json_array_foreach (value, i, member)
+        if (!is_short(member))
+            return false;
     return true;
 }
 

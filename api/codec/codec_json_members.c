@@ -196,8 +196,7 @@ enum status codec_json_members(json_t *object, const char *pointer, const struct
     enum status status = STATUS_OK;
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value)
-    {
+    json_object_foreach (object, key, value) {
         char place[POINTER_SIZE];
         codec_json_pointer(place, pointer, key);
         const struct member *m = find(key, members, n);

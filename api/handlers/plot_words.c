@@ -68,8 +68,9 @@ void plot_words_object(const json_t *object, char *out, size_t size)
     json_t *value;
     out[0] = '\0';
     append(out, size, type ? type : "");
-    json_object_foreach((json_t *)object, key, value) if (strcmp(key, "type") != 0)
-        append_member(out, size, key, value);
+    json_object_foreach ((json_t *)object, key, value)
+        if (strcmp(key, "type") != 0)
+            append_member(out, size, key, value);
 }
 
 /* Is there another object among the values that has this type? */
@@ -109,8 +110,7 @@ void plot_words_value(const json_t *values, size_t i, char *out, size_t size)
     }
     append(out, size, type ? type : "");
     if (!type || has_twin(values, i))
-        json_object_foreach((json_t *)value, key, member)
-        {
+        json_object_foreach ((json_t *)value, key, member) {
             if (strcmp(key, "type") != 0 && !is_common(values, i, key))
                 append_member(out, size, key, member);
         }

@@ -80,7 +80,8 @@ static void every_route_is_an_operation_and_every_operation_a_route(void **state
     }
     const char *key;
     json_t *path;
-    json_object_foreach(paths, key, path) n_operations += json_object_size(path);
+    json_object_foreach (paths, key, path)
+        n_operations += json_object_size(path);
     assert_int_equal(n_operations, n_routes);
 }
 
@@ -116,8 +117,7 @@ static void check_references(const json_t *value)
     json_t *member;
     size_t i;
     if (json_is_object(value))
-        json_object_foreach((json_t *)value, key, member)
-        {
+        json_object_foreach ((json_t *)value, key, member) {
             if (strcmp(key, "$ref") == 0) {
                 char path[128];
                 char *state = NULL;
@@ -131,7 +131,8 @@ static void check_references(const json_t *value)
             }
             check_references(member);
         }
-    json_array_foreach(value, i, member) check_references(member);
+    json_array_foreach (value, i, member)
+        check_references(member);
 }
 
 static void every_reference_points_somewhere(void **state)
@@ -145,16 +146,15 @@ static void operations_have_names_of_their_own(void **state)
     (void)state;
     const char *key, *method;
     json_t *path, *operation, *seen = json_object();
-    json_object_foreach(json_object_get(api, "paths"), key, path)
-        json_object_foreach(path, method, operation)
-    {
-        const char *id = json_string_value(json_object_get(operation, "operationId"));
-        assert_non_null(id);
-        assert_null(json_object_get(seen, id));
-        assert_non_null(json_object_get(operation, "summary"));
-        assert_true(json_object_size(json_object_get(operation, "responses")) > 0);
-        json_object_set_new(seen, id, json_true());
-    }
+    json_object_foreach (json_object_get(api, "paths"), key, path)
+        json_object_foreach (path, method, operation) {
+            const char *id = json_string_value(json_object_get(operation, "operationId"));
+            assert_non_null(id);
+            assert_null(json_object_get(seen, id));
+            assert_non_null(json_object_get(operation, "summary"));
+            assert_true(json_object_size(json_object_get(operation, "responses")) > 0);
+            json_object_set_new(seen, id, json_true());
+        }
     json_decref(seen);
 }
 
@@ -343,12 +343,12 @@ static size_t check_ranges(const json_t *schema, const char *place)
             !(json_object_get(schema, "maximum") || json_object_get(schema, "exclusiveMaximum")))
             fail_msg("%s: a number without a range", place);
     }
-    json_array_foreach(json_object_get(schema, "oneOf"), i, part) n += check_ranges(part, place);
+    json_array_foreach (json_object_get(schema, "oneOf"), i, part)
+        n += check_ranges(part, place);
     part = json_object_get(schema, "items");
     n += part ? check_ranges(part, place) : 0;
     json_t *member;
-    json_object_foreach(json_object_get(schema, "properties"), name, member)
-    {
+    json_object_foreach (json_object_get(schema, "properties"), name, member) {
         char inner[160];
         snprintf(inner, sizeof inner, "%.100s/%.50s", place, name);
         n += check_ranges(member, inner);
@@ -362,23 +362,22 @@ static void every_number_that_is_sent_has_a_range(void **state)
     const char *path, *method;
     json_t *item, *operation, *parameter;
     size_t i, n = 0;
-    json_object_foreach(json_object_get(api, "paths"), path, item)
-        json_object_foreach(item, method, operation)
-    {
-        json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
-        {
-            const json_t *ref = json_object_get(parameter, "$ref");
-            const json_t *shared =
-                ref ? json_object_get(
-                          json_object_get(json_object_get(api, "components"), "parameters"),
-                          name_of(ref))
-                    : parameter;
-            n += check_ranges(json_object_get(shared, "schema"), path);
+    json_object_foreach (json_object_get(api, "paths"), path, item)
+        json_object_foreach (item, method, operation) {
+            json_array_foreach (json_object_get(operation, "parameters"), i, parameter) {
+                const json_t *ref = json_object_get(parameter, "$ref");
+                const json_t *shared =
+                    ref ? json_object_get(
+                              json_object_get(json_object_get(api, "components"), "parameters"),
+                              name_of(ref))
+                        : parameter;
+                n += check_ranges(json_object_get(shared, "schema"), path);
+            }
+            const json_t *body =
+                json_object_get(json_object_get(operation, "requestBody"), "content");
+            n += check_ranges(json_object_get(json_object_get(body, "application/json"), "schema"),
+                              path);
         }
-        const json_t *body = json_object_get(json_object_get(operation, "requestBody"), "content");
-        n += check_ranges(json_object_get(json_object_get(body, "application/json"), "schema"),
-                          path);
-    }
     assert_true(n > 30); /* as many as there were when this was written */
 }
 
@@ -401,8 +400,7 @@ static void every_example_of_a_job_is_accepted(void **state)
     struct dataset_row dataset = {.kind = "image", .info_json = info};
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/jobs", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/jobs", "post"), name, example) {
         struct problem_list problems = {0};
         json_t *body = json_object_get(example, "value"), *spec = NULL, *labels = NULL;
         if (codec_spec_dataset_id(body, dataset.id, &problems) != STATUS_OK ||
@@ -420,8 +418,7 @@ static void every_example_of_a_sweep_is_accepted(void **state)
     struct dataset_row dataset = {.kind = "image", .info_json = info};
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/sweeps", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/sweeps", "post"), name, example) {
         struct problem_list problems = {0};
         struct sweep sweep;
         json_t *body = NULL, *spec = NULL, *labels = NULL;
@@ -444,8 +441,7 @@ static void every_example_of_a_kernel_is_accepted(void **state)
     (void)state;
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/ntk", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/ntk", "post"), name, example) {
         struct problem_list problems = {0};
         struct theory_kernel k = {0};
         if (codec_theory_kernel(json_object_get(example, "value"), &k, &problems) != STATUS_OK)
@@ -459,8 +455,7 @@ static void every_example_of_amplitudes_is_accepted(void **state)
     (void)state;
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/ntk/amplitudes", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/ntk/amplitudes", "post"), name, example) {
         struct problem_list problems = {0};
         struct amplitudes_question q = {0};
         if (codec_amplitudes(json_object_get(example, "value"), &q, &problems) != STATUS_OK)
@@ -476,8 +471,7 @@ static void every_example_of_a_resume_is_accepted(void **state)
     struct job_row parent = {.spec_json = spec_text, .checkpoint_step = 100};
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/jobs/{id}/resume", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/jobs/{id}/resume", "post"), name, example) {
         struct problem_list problems = {0};
         uint64_t steps;
         json_t *spec = NULL;
@@ -493,8 +487,7 @@ static void every_example_of_a_query_is_accepted(void **state)
     (void)state;
     const char *name;
     json_t *example;
-    json_object_foreach(examples_of("/v1/fields/{id}/query", "post"), name, example)
-    {
+    json_object_foreach (examples_of("/v1/fields/{id}/query", "post"), name, example) {
         struct problem_list problems = {0};
         struct query q;
         char *text = json_dumps(json_object_get(example, "value"), 0);

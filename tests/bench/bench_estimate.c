@@ -473,8 +473,7 @@ static void measure_task(const struct service *s, const struct subject *subject,
 {
     size_t i;
     json_t *preset, *dataset = upload_subject(s, subject);
-    json_array_foreach(presets, i, preset)
-    {
+    json_array_foreach (presets, i, preset) {
         char members[128], what[64];
         if (!is_of(preset, subject->task))
             continue;

@@ -125,8 +125,7 @@ void wait_for_measured_machine(const struct service *s)
     for (double seconds = 0; seconds == 0; pause_briefly()) {
         size_t i;
         json_t *preset, *list = answer_json(service_get(s, "/v1/presets"), 200);
-        json_array_foreach(json_object_get(list, "items"), i, preset)
-        {
+        json_array_foreach (json_object_get(list, "items"), i, preset) {
             const json_t *estimate = json_object_get(preset, "estimate");
             if (strcmp(member_text(preset, "name"), "paper") == 0)
                 seconds += json_number_value(json_object_get(estimate, "seconds"));

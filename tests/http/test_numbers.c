@@ -80,7 +80,9 @@ static bool has_type(const json_t *schema, const char *name)
 {
     const json_t *type = json_object_get(schema, "type"), *one;
     size_t i;
-    json_array_foreach(type, i, one) if (strcmp(json_string_value(one), name) == 0) return true;
+    json_array_foreach (type, i, one)
+        if (strcmp(json_string_value(one), name) == 0)
+            return true;
     return json_is_string(type) && strcmp(json_string_value(type), name) == 0;
 }
 
@@ -224,8 +226,7 @@ static json_t *wrap_value(const struct wrap *w, json_t *value)
     size_t i;
     if (w->type)
         json_object_set(object, "type", (json_t *)w->type);
-    json_array_foreach(required, i, one)
-    {
+    json_array_foreach (required, i, one) {
         const json_t *member = json_object_get(properties, json_string_value(one));
         if (!json_object_get(object, json_string_value(one)) && !has_type(member, "string"))
             json_object_set_new(object, json_string_value(one), sample(member));
@@ -250,14 +251,14 @@ static void walk(const json_t *schema, const char *pointer, const struct wrap *o
         json_decref(value);
         return;
     }
-    json_array_foreach(json_object_get(schema, "oneOf"), i, one) walk(one, pointer, outer);
+    json_array_foreach (json_object_get(schema, "oneOf"), i, one)
+        walk(one, pointer, outer);
     const json_t *properties = json_object_get(schema, "properties");
     struct wrap w = {outer->visit, outer->context,
                      outer,        schema,
                      NULL,         json_object_get(json_object_get(properties, "type"), "const")};
     char place[PLACE_SIZE];
-    json_object_foreach((json_t *)properties, name, member)
-    {
+    json_object_foreach ((json_t *)properties, name, member) {
         snprintf(place, sizeof(place), "%.60s/%.30s", pointer, name);
         w.name = name;
         walk(member, place, &w);
@@ -462,8 +463,7 @@ static void list_others(const json_t *parameters, const json_t *mine, char out[2
     const json_t *other;
     size_t i, n = 0;
     out[0] = '\0';
-    json_array_foreach(parameters, i, other)
-    {
+    json_array_foreach (parameters, i, other) {
         const char *in = json_string_value(json_object_get(other, "in"));
         if (other != mine && in && strcmp(in, "query") == 0 &&
             json_is_true(json_object_get(other, "required")))
@@ -485,12 +485,10 @@ static void numbers_in_queries_are_refused_by_name(void **state)
     const char *template;
     json_t *item;
     size_t n = 0;
-    json_object_foreach(json_object_get(api, "paths"), template, item)
-    {
+    json_object_foreach (json_object_get(api, "paths"), template, item) {
         const json_t *parameters = json_object_get(json_object_get(item, "get"), "parameters"), *p;
         size_t i;
-        json_array_foreach(parameters, i, p)
-        {
+        json_array_foreach (parameters, i, p) {
             const json_t *parameter = parameter_of(p);
             const json_t *schema = json_object_get(parameter, "schema");
             char path[128], others[256];
