@@ -100,6 +100,11 @@ enum status problem_add_error(struct problem_list *list, const char *prefix,
     return problem_add(list, err->status, pointer, "%s", err->message);
 }
 
+enum status problem_no_memory(struct problem_list *list)
+{
+    return problem_add(list, STATUS_NO_MEMORY, "", "out of memory");
+}
+
 /* --- responses --- */
 
 /* Text that may hold a client's bytes, cut anywhere: a torn last character is dropped, other bytes

@@ -45,6 +45,9 @@ enum status problem_add(struct problem_list *list, enum status status, const cha
 enum status problem_add_error(struct problem_list *list, const char *prefix,
                               const struct error *err);
 
+/* "out of memory", of the whole. */
+enum status problem_no_memory(struct problem_list *list);
+
 /* Fill in the response.  429 and 503 carry Retry-After.  An error of STATUS_OK is answered as an
  * internal one. */
 void problem_respond(const struct http_request *request, const struct error *err,

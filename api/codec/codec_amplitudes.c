@@ -44,11 +44,6 @@ void amplitudes_deinit(struct amplitudes_question *q)
     *q = (struct amplitudes_question){0};
 }
 
-static enum status no_memory(struct problem_list *problems)
-{
-    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
-}
-
 static bool is_given(const json_t *value)
 {
     return value && !json_is_null(value);
@@ -65,7 +60,7 @@ static enum status read_b(const json_t *b, struct amplitudes_question *q,
                            "'b' must be an array of 1..%d frequencies", AMPLITUDES_MAX_B);
     q->b = mem_alloc_array(q->m, sizeof *q->b);
     if (!q->b)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     for (size_t j = 0; j < q->m; j++) {
         char place[POINTER_SIZE];
         const double value = json_number_value(json_array_get(b, j));
@@ -105,7 +100,7 @@ static enum status read_a(const json_t *a, uint64_t seed, struct amplitudes_ques
     double sum = 0;
     q->a = mem_alloc_array(q->m, sizeof *q->a);
     if (!q->a)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     if (!is_given(a)) {
         draw_a(seed, q->m, q->a);
         return STATUS_OK;
@@ -129,7 +124,7 @@ static enum status read_signals(const json_t *signals, struct amplitudes_questio
                            "'signals' must be an array of 1..%d signals", AMPLITUDES_MAX_SIGNALS);
     q->signals = mem_alloc_array(q->n_signals * q->n, sizeof *q->signals);
     if (!q->signals)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     for (size_t i = 0; i < q->n_signals; i++) {
         char place[POINTER_SIZE];
         snprintf(place, sizeof place, "/signals/%zu", i);

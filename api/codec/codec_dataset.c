@@ -26,25 +26,20 @@ json_t *codec_list(json_t *items, const char *next_cursor)
 
 /* --- uploads --- */
 
-/* Those without a row (api/kinds) are promised for later. */
-static const char *const kind_names[] = {"image",    "volume", "shape",  "views",
-                                         "sinogram", "kspace", "signal", NULL};
-
 enum status codec_dataset_kind(const struct http_request *r, char out[KIND_SIZE],
                                struct problem_list *problems)
 {
     const char *kind = http_query(r, "kind");
-    bool is_known = !kind;
-    for (size_t i = 0; !is_known && kind_names[i]; i++)
-        is_known = strcmp(kind, kind_names[i]) == 0;
-    if (!is_known)
+    char names[128] = "";
+    if (kind && !kinds_find(kind)) {
+        for (size_t i = 0; kinds_at(i); i++) {
+            const size_t used = strlen(names);
+            snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                     kinds_at(i)->name);
+        }
         return problem_add(problems, STATUS_INVALID, "/kind",
-                           "'kind' must be one of image, volume, shape, views, sinogram, kspace, "
-                           "signal, got \"%.40s\"",
-                           kind);
-    if (kind && !kinds_find(kind))
-        return problem_add(problems, STATUS_UNSUPPORTED, "/kind", "kind '%s' is not supported",
-                           kind);
+                           "'kind' must be one of %s, got \"%.40s\"", names, kind);
+    }
     snprintf(out, KIND_SIZE, "%s", kind ? kind : "");
     return STATUS_OK;
 }

@@ -16,8 +16,7 @@ json_t *codec_dataset(const struct dataset_row *row);
 /* A page of things: {"items": […], "next_cursor": "…" or null}.  Takes items (NULL gives NULL). */
 json_t *codec_list(json_t *items, const char *next_cursor);
 
-/* ?kind= of an upload: "" where it is left out, UNSUPPORTED at "/kind" for a kind of a later part,
- * INVALID for no kind at all. */
+/* ?kind= of an upload: "" where it is left out, INVALID at "/kind" for what is no kind. */
 enum status codec_dataset_kind(const struct http_request *r, char out[KIND_SIZE],
                                struct problem_list *problems) WARN_UNUSED;
 

@@ -259,7 +259,7 @@ static enum status read_envelope(const uint8_t *bytes, size_t n, size_t start, s
     const size_t n_left = n - (end - start) + n_stand_in;
     uint8_t *left = mem_alloc(n_left + 1);
     if (!left)
-        return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        return problem_no_memory(problems);
     memcpy(left, bytes, start);
     memcpy(left + start, "[]", n_stand_in);
     memcpy(left + start + n_stand_in, bytes + end, n - end);
@@ -349,7 +349,7 @@ enum status codec_query_npy(const struct http_request *r, size_t n_dims, size_t 
     q.n_points = array.shape[0];
     q.coords = mem_alloc_array(array.n_elements, sizeof *q.coords);
     if (!q.coords)
-        return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        return problem_no_memory(problems);
     if (npy_to_floats(&array, q.coords, &err) != STATUS_OK) {
         query_deinit(&q);
         return problem_add_error(problems, "", &err);
@@ -374,7 +374,7 @@ enum status codec_query_raw(const struct http_request *r, size_t n_dims, size_t 
         return too_many(q.n_points, max_points, problems);
     q.coords = mem_alloc_array(q.n_points, point_size);
     if (!q.coords)
-        return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        return problem_no_memory(problems);
     memcpy(q.coords, r->body, r->body_size);
     for (size_t i = 0; i < q.n_points * n_dims; i++)
         if (!isfinite(q.coords[i])) {

@@ -9,11 +9,6 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
-static enum status no_memory(struct problem_list *problems)
-{
-    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
-}
-
 /* --- explicit frequencies --- */
 
 /* Cycles of b, as far as core's sines reach; amplitudes of a, as core takes them. */
@@ -55,7 +50,7 @@ static enum status set_ones(json_t *encoding, size_t m, struct problem_list *pro
     if (ok && json_object_set(encoding, "a", a) != 0)
         ok = false;
     json_decref(a);
-    return ok ? STATUS_OK : no_memory(problems);
+    return ok ? STATUS_OK : problem_no_memory(problems);
 }
 
 /* b [m, D] is needed; a [m] is ones where it is left out. */
@@ -104,7 +99,7 @@ static enum status check_grid(json_t *encoding, const char *pointer, struct prob
                            "'per_level_scale' and 'finest_resolution' say the same: give one");
     return json_object_set_new(encoding, "finest_resolution", json_string("auto")) == 0
                ? STATUS_OK
-               : no_memory(problems);
+               : problem_no_memory(problems);
 }
 
 /* Features of length 1 where the paper has them so; else as the table says. */
@@ -114,8 +109,9 @@ static enum status set_normalize(json_t *encoding, const struct spec_facts *fact
     const bool is_asked = facts->kind == DATA_SHAPE || facts->kind == DATA_SIGNAL;
     if (!is_asked || json_object_get(encoding, "normalize"))
         return STATUS_OK;
-    return json_object_set_new(encoding, "normalize", json_true()) == 0 ? STATUS_OK
-                                                                        : no_memory(problems);
+    return json_object_set_new(encoding, "normalize", json_true()) == 0
+               ? STATUS_OK
+               : problem_no_memory(problems);
 }
 
 static enum status check_own(json_t *encoding, size_t row, const char *pointer,
@@ -211,7 +207,7 @@ static enum status fill_in_grid(json_t *encoding, const char *pointer,
                                  json_integer(log2_hashmap_size(encoding, facts))) == 0;
     if (ok && is_auto(encoding, "aspect"))
         ok = json_object_set_new(encoding, "aspect", aspect_of(facts)) == 0;
-    return ok ? STATUS_OK : no_memory(problems);
+    return ok ? STATUS_OK : problem_no_memory(problems);
 }
 
 static bool is_grid(const char *type)
@@ -265,11 +261,11 @@ static json_t *resolve_parts(const json_t *parts, const char *pointer,
         if (part && json_array_append_new(resolved, part) == 0)
             continue;
         if (part)
-            no_memory(problems);
+            problem_no_memory(problems);
         json_decref(resolved);
         return NULL;
     }
-    return resolved ? resolved : (no_memory(problems), NULL);
+    return resolved ? resolved : (problem_no_memory(problems), NULL);
 }
 
 static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool is_part,
@@ -291,7 +287,7 @@ static json_t *resolve(json_t *caller, json_t *base, const char *pointer, bool i
             parts = resolve_parts(json_object_get(encoding, "parts"), place, facts, problems);
         ok = parts && json_object_set_new(encoding, "parts", parts) == 0;
         if (parts && !ok)
-            no_memory(problems);
+            problem_no_memory(problems);
     } else if (is_grid(type)) {
         ok = fill_in_grid(encoding, pointer, facts, problems) == STATUS_OK;
     }
@@ -323,7 +319,7 @@ static enum status read_explicit(const json_t *encoding, const char *pointer,
         return problem_add(problems, STATUS_INVALID, pointer, "'b' has no rows");
     double *own = mem_alloc_array(m * (n_dims + 1), sizeof *own);
     if (!own)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     *numbers = own;
     for (size_t j = 0; j < m; j++) {
         const json_t *row = json_array_get(b, j);
@@ -361,7 +357,7 @@ static enum status read_parts(const json_t *parts, struct spec *s, struct proble
                            "'parts' is not 2..%d encodings", ENCODING_MAX_PARTS);
     s->parts = mem_alloc_array(n, sizeof *s->parts);
     if (!s->parts)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     s->field.encoding.parts = s->parts;
     s->field.encoding.n_parts = n;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {

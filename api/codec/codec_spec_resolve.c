@@ -16,14 +16,9 @@
 #include "core/base/limits.h"
 #include "core/nn/kernel.h"
 
-static enum status no_memory(struct problem_list *problems)
-{
-    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
-}
-
 /* --- names at the top --- */
 
-/* Those without a row (api/tasks) are promised for later. */
+/* Of the rows of api/tasks. */
 static const char *const task_names[] = {"image", "volume", "signal", "shape",
                                          "ct",    "mri",    "views",  NULL};
 static const char *const later_presets[] = {"auto", NULL};
@@ -139,7 +134,7 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, const struct 
     json_t *base = codec_json_copy(json_object_get(preset, "train"));
     json_t *mine = caller ? codec_json_copy(caller) : json_object();
     if (!base || !mine || !clear_time_limit(mine, base)) {
-        no_memory(problems);
+        problem_no_memory(problems);
         goto out;
     }
     json_t *optimizer =
@@ -152,13 +147,13 @@ static json_t *resolve_train(json_t *caller, const json_t *preset, const struct 
     bool ok = json_object_set_new(mine, "optimizer", optimizer ? optimizer : json_null()) == 0;
     ok &= json_object_set_new(mine, "schedule", schedule ? schedule : json_null()) == 0;
     if (!ok)
-        no_memory(problems);
+        problem_no_memory(problems);
     if (codec_json_resolve(mine, base, "/train", spec_train_table.rows, spec_train_table.n, &train,
                            problems) != STATUS_OK)
         goto out;
     ok = fill_in_train(train, facts, row);
     if (!ok)
-        no_memory(problems);
+        problem_no_memory(problems);
     if (!ok || check_end(train, problems) != STATUS_OK ||
         check_early_stop(train, problems) != STATUS_OK) {
         json_decref(train);
@@ -190,8 +185,7 @@ static json_t *resolve_labels(json_t *caller, struct problem_list *problems)
         return NULL;
     }
     bool ok = true;
-    json_object_foreach(caller, key, value)
-    {
+    json_object_foreach (caller, key, value) {
         char place[POINTER_SIZE];
         codec_json_pointer(place, "/labels", key);
         if (is_label_text(key, strlen(key)) && !strchr(key, ':') && json_is_string(value) &&
@@ -273,7 +267,7 @@ static json_t *resolve_measure(json_t *caller, const json_t *base, const struct 
         return NULL;
     if (!row->fill_in || row->fill_in(measure, facts))
         return measure;
-    no_memory(problems);
+    problem_no_memory(problems);
     json_decref(measure);
     return NULL;
 }
@@ -286,7 +280,7 @@ static json_t *resolve_parts(const json_t *body, const struct preset *preset,
     json_t *settings = codec_json_object(preset->settings);
     if (!settings || (row->suit && !row->suit(settings, json_object_get(body, "measure"), facts))) {
         json_decref(settings);
-        no_memory(problems);
+        problem_no_memory(problems);
         return NULL;
     }
     json_t *field = resolve_field(json_object_get(body, "field"), settings, facts, problems);
@@ -318,12 +312,7 @@ static const struct task_row *find_task(const json_t *body, const struct dataset
     const char *name = json_string_value(json_object_get(body, "task"));
     const struct task_row *by_kind = tasks_default(facts->kind);
     const struct task_row *row = name ? tasks_find(name) : by_kind;
-    bool is_known = false;
-    for (size_t i = 0; name && task_names[i]; i++)
-        is_known = is_known || strcmp(task_names[i], name) == 0;
-    if (!row && is_known)
-        problem_add(problems, STATUS_UNSUPPORTED, "/task", "\"%s\" is not supported", name);
-    else if (row && !(row->kinds & 1u << facts->kind))
+    if (row && !(row->kinds & 1u << facts->kind))
         problem_add(problems, STATUS_INVALID, "/task",
                     "task '%s' does not learn from a dataset of kind '%s'", row->name,
                     dataset->kind);
@@ -373,10 +362,10 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
         row->reduce(json_object_get(body, "measure"), &facts);
     resolved = resolve_parts(body, preset, row, &facts, problems);
     if (resolved && json_object_set_new(resolved, "dataset_id", json_string(dataset->id)) != 0)
-        no_memory(problems);
+        problem_no_memory(problems);
     texts = resolve_labels(json_object_get(body, "labels"), problems);
     if (problems->status == STATUS_OK && (!resolved || !texts))
-        no_memory(problems);
+        problem_no_memory(problems);
     if (problems->status == STATUS_OK &&
         codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK) {
         check_with_data(&s, row, &facts, problems);
@@ -441,7 +430,7 @@ enum status codec_spec_resume(const json_t *body, const struct job_row *parent, 
             ok = json_object_set_new(settings, reached[i], json_null()) == 0;
     if (!ok) {
         json_decref(resolved);
-        return no_memory(problems);
+        return problem_no_memory(problems);
     }
     *spec = resolved;
     *steps = n;

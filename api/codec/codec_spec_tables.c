@@ -100,7 +100,7 @@ static const struct variant encoding_rows[] = {
     [ENCODING_DENSEGRID] = {"densegrid", {ROWS(densegrid_rows)}},
     [ENCODING_CONCAT] = {"concat", {ROWS(concat_rows)}},
 };
-const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), NULL, false};
+const struct variants spec_encodings = {"encoding", ROWS(encoding_rows), false};
 #undef AT
 
 /* --- network: struct mlp_spec --- */
@@ -175,7 +175,7 @@ static const struct variant optimizer_rows[] = {
     [OPTIMIZER_ADAM] = {"adam", {ROWS(adam_rows)}},
     [OPTIMIZER_SGD] = {"sgd", {NULL, 0}},
 };
-const struct variants spec_optimizers = {"optimizer", ROWS(optimizer_rows), NULL, true};
+const struct variants spec_optimizers = {"optimizer", ROWS(optimizer_rows), true};
 #undef AT
 
 /* --- schedules: struct schedule_spec --- */
@@ -207,4 +207,4 @@ static const struct variant schedule_rows[] = {
     [SCHEDULE_COSINE] = {"cosine", {ROWS(cosine_rows)}},
     [SCHEDULE_HOLD] = {"hold", {ROWS(hold_rows)}},
 };
-const struct variants spec_schedules = {"schedule", ROWS(schedule_rows), NULL, true};
+const struct variants spec_schedules = {"schedule", ROWS(schedule_rows), true};

@@ -26,8 +26,7 @@ struct variants {
     const char *name;
     const struct variant *rows;
     size_t n;
-    const char *const *later; /* promised types: UNSUPPORTED */
-    bool may_be_name;         /* a type's name alone stands for the type with its defaults */
+    bool may_be_name; /* a type's name alone stands for the type with its defaults */
 };
 
 extern const struct variants spec_encodings;  /* into struct encoding_spec */

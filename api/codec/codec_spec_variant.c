@@ -23,13 +23,6 @@ static const struct variant *variant_find(const json_t *type, const char *place,
         size_t n = strlen(names);
         snprintf(names + n, sizeof names - n, " %s", v->rows[i].type);
     }
-    for (size_t i = 0; name && v->later && v->later[i]; i++) {
-        if (strcmp(name, v->later[i]) != 0)
-            continue;
-        problem_add(problems, STATUS_UNSUPPORTED, place, "%s \"%s\" is not supported", v->name,
-                    name);
-        return NULL;
-    }
     problem_add(problems, STATUS_INVALID, place, "the type of '%s' must be one of%s%s%.40s%s",
                 v->name, names, name ? ", got \"" : "", name ? name : "", name ? "\"" : "");
     return NULL;
@@ -75,7 +68,7 @@ json_t *spec_variant_resolve(json_t *caller, json_t *base, const char *pointer,
         goto out;
     }
     if (!mine || !preset) {
-        problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        problem_no_memory(problems);
         goto out;
     }
     codec_json_pointer(place, pointer, "type");
@@ -95,7 +88,7 @@ json_t *spec_variant_resolve(json_t *caller, json_t *base, const char *pointer,
         goto out;
     result = variant_result(v, row, members, problems);
     if (!result)
-        problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        problem_no_memory(problems);
 out:
     json_decref(members);
     json_decref(preset);

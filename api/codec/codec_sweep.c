@@ -141,7 +141,8 @@ static void read_grid(json_t *grid, struct sweep *sweep, struct problem_list *pr
                     "'grid' must be an object of at most %d JSON pointers", SWEEP_MAX_AXES);
         return;
     }
-    json_object_foreach(grid, pointer, values) read_axis(pointer, values, sweep, problems);
+    json_object_foreach (grid, pointer, values)
+        read_axis(pointer, values, sweep, problems);
 }
 
 /* What sets an object comes before what sets a member of it. */
@@ -312,7 +313,7 @@ enum status codec_sweep_job(const struct sweep *sweep, size_t i, json_t **out,
     json_t *body = sweep->base ? codec_json_copy(sweep->base) : json_object();
     if (json_object_set(body, "dataset_id", id) != 0) {
         json_decref(body);
-        return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
+        return problem_no_memory(problems);
     }
     enum status status = STATUS_OK;
     for (size_t k = 0; k < sweep->n_axes && status == STATUS_OK; k++) {

@@ -74,11 +74,6 @@ static const struct member field_rows[] = {
 #undef AT
 const struct member_table theory_field_table = ROWS(field_rows);
 
-static enum status no_memory(struct problem_list *problems)
-{
-    return problem_add(problems, STATUS_NO_MEMORY, "", "out of memory");
-}
-
 void theory_deinit(struct theory *t)
 {
     encoding_free(t->encoding);
@@ -119,7 +114,7 @@ static enum status make_encoding(struct theory *t, const struct spec *spec, uint
         return problem_add_error(problems, "", &err);
     t->params = mem_alloc_floats(encoding_n_params(t->encoding) + 1);
     if (!t->params)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     encoding_init(t->encoding, &spec->field.encoding, seed, t->params);
     return STATUS_OK;
 }
@@ -206,7 +201,7 @@ static enum status read_rows(const json_t *array, const struct place *at, size_t
     const size_t n = json_array_size(array);
     double *numbers = mem_alloc_array(n * n_columns, sizeof *numbers);
     if (!numbers)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     for (size_t i = 0; i < n; i++) {
         const json_t *row = json_array_get(array, i);
         bool ok = json_is_array(row) ? json_array_size(row) == n_columns : n_columns == 1;
@@ -368,8 +363,7 @@ static enum status check_set(const json_t *set, const char *name, bool has_targe
         return problem_add(problems, STATUS_INVALID, pointer,
                            "'%s' must be an object whose 'x' are 1..%d points", name,
                            THEORY_MAX_POINTS);
-    json_object_foreach((json_t *)set, key, value)
-    {
+    json_object_foreach ((json_t *)set, key, value) {
         const bool is_known = strcmp(key, "x") == 0 || strcmp(key, "start") == 0 ||
                               (has_targets && strcmp(key, "y") == 0);
         char place[POINTER_SIZE];
@@ -393,7 +387,7 @@ static enum status read_start(const json_t *set, const char *name, size_t n, siz
     if (start)
         return read_rows(start, &(struct place){name, "start"}, n_channels, out, problems);
     *out = mem_alloc_array(n * n_channels, sizeof **out);
-    return *out ? STATUS_OK : no_memory(problems);
+    return *out ? STATUS_OK : problem_no_memory(problems);
 }
 
 static enum status read_times(const json_t *times, struct theory_regression *r,
@@ -405,7 +399,7 @@ static enum status read_times(const json_t *times, struct theory_regression *r,
                            THEORY_MAX_TIMES);
     r->times = mem_alloc_array(r->n_times, sizeof *r->times);
     if (!r->times)
-        return no_memory(problems);
+        return problem_no_memory(problems);
     for (size_t i = 0; i < r->n_times; i++) {
         const json_t *time = json_array_get(times, i);
         const char *text = json_string_value(time);

@@ -88,7 +88,6 @@ static enum status read_request(struct sweep_table *t, const struct sweep_row *r
     return error_set(err, STATUS_INTERNAL, "", "the sweep's request: %s", problems.item[0].detail);
 }
 
-/* jobs NULL: the request alone.  To be released in any case. */
 enum status sweep_table_make(struct sweep_table *t, const struct sweep_row *row,
                              const struct sweep_jobs *jobs, struct error *err)
 {
@@ -109,7 +108,6 @@ enum status sweep_table_make(struct sweep_table *t, const struct sweep_row *row,
     return STATUS_OK;
 }
 
-/* Of a cell and a key: NULL unless all of its jobs that have succeeded have it. */
 const struct sweep_statistic *sweep_table_find(const struct sweep_table *t, size_t cell, size_t key)
 {
     const struct sweep_statistic *s = &t->statistics[cell * t->n_keys + key];
@@ -145,7 +143,6 @@ static size_t find_best(const struct sweep_table *t, size_t key, bool is_least_b
     return best;
 }
 
-/* *key: of the main metric; NULL where no cell is complete. */
 size_t sweep_table_best(const struct sweep_table *t, const char **key)
 {
     *key = NULL;
@@ -172,17 +169,15 @@ static bool has_key(const struct sweep_table *t, size_t key)
 
 size_t sweep_table_main_key(const struct sweep_table *t)
 {
-    size_t first = t->n_keys;
-    for (size_t i = sizeof main_metrics / sizeof *main_metrics; i-- > 0;) {
-        const size_t key = find_key(t, main_metrics[i].key);
-        first = has_key(t, key) ? key : first;
-    }
+    const char *name;
+    if (sweep_table_best(t, &name) < t->sweep.n_cells)
+        return find_key(t, name);
     for (size_t i = 0; i < sizeof main_metrics / sizeof *main_metrics; i++) {
         const size_t key = find_key(t, main_metrics[i].key);
-        if (key < t->n_keys && find_best(t, key, main_metrics[i].is_least_best) < t->sweep.n_cells)
+        if (has_key(t, key))
             return key;
     }
-    return first;
+    return t->n_keys;
 }
 
 json_t *sweep_table_value(const struct sweep_table *t, size_t cell, size_t axis)

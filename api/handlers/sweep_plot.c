@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/codec/sweep_table.h"
@@ -135,12 +134,13 @@ static size_t place_cell(const struct chart *c, size_t cell, size_t *x)
 static void name_line(struct chart *c, size_t line, size_t cell)
 {
     const struct sweep *sweep = &c->table.sweep;
-    const size_t n_others = c->n_lines;
     size_t used = 0, n_axes = 0;
     char *name = c->names[line];
+    if (c->n_lines < 2)
+        return;
     for (size_t i = 0; i < sweep->n_axes; i++)
         n_axes += !sweep->axes[i].is_seed && i != c->axis;
-    for (size_t i = 0; i < sweep->n_axes && n_others > 1; i++) {
+    for (size_t i = 0; i < sweep->n_axes; i++) {
         const struct sweep_axis *axis = &sweep->axes[i];
         char value[WORDS_SIZE];
         if (axis->is_seed || i == c->axis || (axis->n_values == 1 && n_axes > 1))
