@@ -91,6 +91,7 @@ class Archive:
     def __init__(self, service, folder):
         self.service = service
         self.folder = folder
+        self.waited = set()  # sweeps that have not been finished, by id
         folder.mkdir(parents=True, exist_ok=True)
 
     def _kept(self, name):
@@ -120,12 +121,19 @@ class Archive:
         if known:
             try:
                 if self.service.get("/v1/sweeps/" + known.decode())["status"] in ("queued", "running", "succeeded"):
+                    self.waited.add(known.decode())
                     return key, known.decode()
             except Refused:
                 pass  # its data is gone
         sweep = self.service.post("/v1/sweeps", {"name": name[:128], **body})
         self._keep(key + ".id", sweep["id"].encode())
+        self.waited.add(sweep["id"])
         return key, sweep["id"]
+
+    def n_left(self):
+        """Fits that have not ended, of all sweeps that are waited for."""
+        sweeps = [self.service.get("/v1/sweeps/" + i) for i in self.waited]
+        return sum(s["jobs"]["queued"] + s["jobs"]["running"] for s in sweeps)
 
     def finish(self, handle, say=note):
         """Wait for a sweep: {"cells": [{"setting", "jobs": [{"dataset_id", "seed", "metrics", "field_id", "seconds"}]}]}."""
@@ -141,8 +149,9 @@ class Archive:
                 break
             if time.time() - told > 60:
                 told = time.time()
-                say(f"{sweep['name']}: {sweep['n_jobs'] - n['queued'] - n['running']} of {sweep['n_jobs']} fits")
+                say(f"{sweep['name']}: {sweep['n_jobs'] - n['queued'] - n['running']} of {sweep['n_jobs']} fits; {self.n_left()} are left in all")
             time.sleep(0.5)
+        self.waited.discard(sweep_id)
         if sweep["status"] == "canceled":
             raise SystemExit(f"{sweep['name']} was canceled")
         jobs = {}
