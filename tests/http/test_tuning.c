@@ -131,24 +131,44 @@ static void the_fit_is_that_of_the_number(void **state)
     assert_string_equal(sha256[0], sha256[2]);
 }
 
+/* Bytes of any values: of a volume 8 x 10 x 12, of a signal of 64 samples. */
+static void upload_npy(const char *query, const char *shape, size_t n, char id[ID_TEXT])
+{
+    uint8_t values[8 * 10 * 12];
+    assert_true(n <= sizeof values);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (uint8_t)(i * i % 251);
+    struct bytes npy = make_npy("|u1", shape, values, n);
+    json_t *dataset = answer_json(post_dataset(&service, query, npy.data, npy.n), 201);
+    snprintf(id, ID_TEXT, "%s", member_text(dataset, "id"));
+    json_decref(dataset);
+    bytes_free(&npy);
+}
+
 static void other_tasks_choose_as_well(void **state)
 {
     (void)state;
+    char volume[ID_TEXT], wave[ID_TEXT];
+    upload_npy("?kind=volume", "8, 10, 12", 8 * 10 * 12, volume);
+    upload_npy("?kind=signal", "64,", 64, wave);
     static const char open_scale[] =
         "{\"type\":\"positional\",\"n_frequencies\":8,\"scale\":\"auto\"}";
-    static const struct {
-        const char *task, *encoding, *chosen;
+    const struct {
+        const char *task, *dataset, *encoding, *chosen;
     } cases[] = {
-        {"ct", open_sigma, "tuning.sigma.chosen"},
-        {"mri", open_sigma, "tuning.sigma.chosen"},
-        {"ct", open_scale, "tuning.scale.chosen"},
+        {"ct", picture, open_sigma, "tuning.sigma.chosen"},
+        {"mri", picture, open_sigma, "tuning.sigma.chosen"},
+        {"ct", picture, open_scale, "tuning.scale.chosen"},
+        {"volume", volume, open_sigma, "tuning.sigma.chosen"},
+        {"signal", wave, open_sigma, "tuning.sigma.chosen"},
+        {"signal", wave, open_scale, "tuning.scale.chosen"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char body[512], id[ID_TEXT];
         snprintf(body, sizeof body,
                  "{\"dataset_id\":\"%s\",\"task\":\"%s\",\"field\":{\"encoding\":%s,%s},"
                  "\"train\":{\"steps\":5}}",
-                 picture, cases[i].task, cases[i].encoding, small_network);
+                 cases[i].dataset, cases[i].task, cases[i].encoding, small_network);
         json_t *job = answer_json(service_post_json(&service, "/v1/jobs", body), 202);
         snprintf(id, sizeof id, "%s", member_text(job, "id"));
         json_decref(job);
