@@ -14,11 +14,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "api/codec/codec_forecast.h"
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_tuning.h"
 #include "api/jobs.h"
+#include "api/jobs_outlook.h"
 #include "api/kinds/kinds.h"
 #include "api/tasks/tasks.h"
 #include "core/base/mem.h"
@@ -39,7 +39,7 @@ struct fit {
     struct field *field;
     struct task *task;
     struct trainer *trainer;
-    struct forecast forecast;  /* n is 0: none, or it has been told */
+    struct outlook outlook;
     struct tune_choice chosen; /* n is 0: nothing was left to the data */
     char *spec_text;           /* of the weights' metadata */
     char *summary_text;        /* the same, and the worker's summary */
@@ -143,29 +143,6 @@ static enum status tune(struct fit *f, const struct survey *survey, double begin
     return status;
 }
 
-/* Takes the object over. */
-static void tell_forecast(const struct fit *f, json_t *forecast)
-{
-    char *text = NULL;
-    if (codec_json_text(forecast, &text, NULL) == STATUS_OK)
-        worker_forecast(f->worker, text);
-    mem_free(text);
-    json_decref(forecast);
-}
-
-/* What is to be expected, or why that is not known.  Seconds come with the first steps. */
-static enum status make_forecast(struct fit *f, const struct survey *survey, struct error *err)
-{
-    struct error why = {0};
-    enum status status = forecast_check(survey, &f->spec.field, &f->spec.train, f->spec.loss, &why);
-    if (status != STATUS_OK) {
-        tell_forecast(f, codec_no_forecast(why.message));
-        return STATUS_OK;
-    }
-    return forecast_make(&f->forecast, survey, &f->spec.field, &f->spec.train,
-                         f->task->n_held_out > 0, err);
-}
-
 /* What the data say before training: of settings that are left to them, and of what will come. */
 static enum status look_ahead(struct fit *f, struct error *err)
 {
@@ -177,8 +154,8 @@ static enum status look_ahead(struct fit *f, struct error *err)
     struct error why = {0};
     if (f->spec.tuned == TUNE_NOTHING && (is_later || !has_kernel || !f->task->class->survey)) {
         if (!is_later)
-            tell_forecast(f, codec_no_forecast(has_kernel ? "none is known but for pictures"
-                                                          : "none is known for this encoding"));
+            outlook_none(&f->outlook, has_kernel ? "none is known but for pictures"
+                                                 : "none is known for this encoding");
         return STATUS_OK;
     }
     if (!f->task->class->survey)
@@ -189,7 +166,7 @@ static enum status look_ahead(struct fit *f, struct error *err)
     const double begin = monotonic_seconds();
     enum status status = f->task->class->survey(f->task, &survey, &why);
     if (status == STATUS_UNSUPPORTED && f->spec.tuned == TUNE_NOTHING) {
-        tell_forecast(f, codec_no_forecast(why.message));
+        outlook_none(&f->outlook, why.message);
         status = STATUS_OK;
     } else if (status != STATUS_OK) {
         status = error_set(err, status, why.where, "%s", why.message);
@@ -197,7 +174,8 @@ static enum status look_ahead(struct fit *f, struct error *err)
         if (f->spec.tuned != TUNE_NOTHING)
             status = tune(f, &survey, begin, err);
         if (status == STATUS_OK)
-            status = make_forecast(f, &survey, err);
+            status = outlook_make(&f->outlook, &survey, &f->spec.field, &f->spec.train,
+                                  f->spec.loss, f->task->n_held_out > 0, err);
     }
     survey_deinit(&survey);
     return status;
@@ -321,18 +299,15 @@ static double eta_of(const struct fit *f, uint64_t step, double seconds)
 
 static void on_metric(void *context, const char *key, uint64_t step, double value, double seconds)
 {
-    const struct fit *f = context;
+    struct fit *f = context;
     worker_metric(f->worker, key, step, value, seconds);
+    outlook_metric(&f->outlook, key, step, value, seconds);
 }
 
 static void on_progress(void *context, uint64_t step, double seconds)
 {
     struct fit *f = context;
-    if (f->forecast.n > 0 && step > 0 && seconds > 0.0) {
-        tell_forecast(f, codec_forecast(&f->forecast, seconds / (double)step,
-                                        f->spec.train.time_limit_seconds));
-        f->forecast.n = 0;
-    }
+    outlook_progress(&f->outlook, step, seconds);
     worker_report(f->worker, step, seconds, progress_of(&f->spec.train, step, seconds),
                   eta_of(f, step, seconds), false);
 }
@@ -434,7 +409,7 @@ static enum status finish(const struct fit *f, const json_t *metrics, enum train
 enum status job_fit(struct worker *w, struct error *err)
 {
     static const struct trainer_intervals intervals = {0.25, 2.0, 30.0, 0.02};
-    struct fit f = {.worker = w};
+    struct fit f = {.worker = w, .outlook = {.worker = w}};
     const struct trainer_sink sink = {&f, on_metric, on_progress, on_snapshot, on_checkpoint};
     enum trainer_stop stopped_by;
     json_t *metrics = json_object();

@@ -5,9 +5,10 @@
 /* By least squares over fits of the search images (docs/tuning.md). */
 struct constants {
     double shape, pace, slowing, floor_error, offset, slope;
+    double fade; /* of what a measurement differs by */
 };
-static const struct constants of_training = {0.3, 2.5, 0.2, 0.0, -12.24, 1.48};
-static const struct constants of_test = {1.0, 1.5, 0.0, 1e-3, -11.36, 1.64};
+static const struct constants of_training = {0.3, 2.5, 0.2, 0.0, -12.24, 1.48, 0.2};
+static const struct constants of_test = {1.0, 1.5, 0.0, 1e-3, -11.36, 1.64, 0.2};
 static const double usual_steps = 2000.0; /* of those fits */
 
 static const double first_step = 10.0, growth = 1.6;
@@ -91,4 +92,40 @@ enum status forecast_make(struct forecast *out, const struct survey *s,
     tune_kernel_deinit(&k);
     *out = f;
     return STATUS_OK;
+}
+
+double forecast_at(const struct forecast *f, const double values[FORECAST_POINTS], double step)
+{
+    size_t i = 1;
+    if (step <= (double)f->step[0])
+        return values[0];
+    while (i < f->n && (double)f->step[i] < step)
+        i++;
+    if (i == f->n)
+        return values[f->n - 1];
+    const double before = (double)f->step[i - 1], after = (double)f->step[i];
+    const double part = log(step / before) / log(after / before);
+    return values[i - 1] + part * (values[i] - values[i - 1]);
+}
+
+void forecast_revise(struct forecast *out, const struct forecast *f,
+                     const struct forecast_measured *measured)
+{
+    const double at = (double)measured->step;
+    const double off = measured->psnr - forecast_at(f, f->psnr, at);
+    const double test_off = measured->test_psnr - forecast_at(f, f->test_psnr, at);
+    *out = (struct forecast){.n = 1,
+                             .has_test = f->has_test,
+                             .step = {measured->step},
+                             .psnr = {measured->psnr},
+                             .test_psnr = {measured->test_psnr}};
+    for (size_t i = 0; i < f->n && out->n < FORECAST_POINTS; i++) {
+        const double later = (double)f->step[i] / at;
+        if (f->step[i] <= measured->step)
+            continue;
+        out->step[out->n] = f->step[i];
+        out->psnr[out->n] = f->psnr[i] + off * pow(later, -of_training.fade);
+        out->test_psnr[out->n] = f->test_psnr[i] + test_off * pow(later, -of_test.fade);
+        out->n++;
+    }
 }

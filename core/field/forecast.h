@@ -16,6 +16,9 @@
  * The constants of each were found on search images of the paper's 2-D task (docs/tuning.md), where
  * pixels between the training samples are the test set.  It was tried for Adam on a mean squared
  * error, networks of about its size, Fourier mappings; what is unlike that has no forecast.
+ *
+ * Once the fit was measured, what is expected of it later differs from that by what was measured,
+ * fading: P(s) + (measured - P(s0)) (s / s0)^-fade.
  */
 #ifndef CORE_FIELD_FORECAST_H
 #define CORE_FIELD_FORECAST_H
@@ -33,6 +36,12 @@ struct forecast {
     bool has_test;
 };
 
+/* dB at a step; test_psnr of a forecast that has it. */
+struct forecast_measured {
+    uint64_t step;
+    double psnr, test_psnr;
+};
+
 /* UNSUPPORTED, with the reason and no place, where there is none; NO_MEMORY. */
 enum status forecast_check(const struct survey *s, const struct field_spec *field,
                            const struct train_spec *train, enum loss loss,
@@ -42,5 +51,12 @@ enum status forecast_check(const struct survey *s, const struct field_spec *fiel
 enum status forecast_make(struct forecast *out, const struct survey *s,
                           const struct field_spec *field, const struct train_spec *train,
                           bool has_test, struct error *err) WARN_UNUSED;
+
+/* At a step, between its points along the logarithm of steps; beyond them, the nearest. */
+double forecast_at(const struct forecast *f, const double values[FORECAST_POINTS], double step);
+
+/* From a measurement on: its own point, and those of `f` after it.  out: may not be f. */
+void forecast_revise(struct forecast *out, const struct forecast *f,
+                     const struct forecast_measured *measured);
 
 #endif

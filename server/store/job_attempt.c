@@ -325,8 +325,7 @@ static enum status keep_forecast(struct store *s, void *context, struct error *e
     enum status status = pass(db, &c->fence, err);
     if (status != STATUS_OK)
         return status;
-    struct statement q = statement_prepare(
-        db, "UPDATE job SET forecast_json = coalesce(forecast_json, ?2) WHERE n = ?1");
+    struct statement q = statement_prepare(db, "UPDATE job SET forecast_json = ?2 WHERE n = ?1");
     statement_bind_int(&q, 1, c->fence.job);
     statement_bind_text(&q, 2, c->forecast_json);
     status = statement_run(&q, err);

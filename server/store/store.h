@@ -133,7 +133,7 @@ struct job_row {
     char *spec_json;         /* everything resolved */
     char *labels_json;       /* object of strings */
     char *tuning_json;   /* of a setting that was left to the data, how it was chosen; or NULL */
-    char *forecast_json; /* what was expected of the fit before it began; or NULL */
+    char *forecast_json; /* what is expected of the fit; or NULL */
     char checkpoint_sha256[SHA256_TEXT_SIZE]; /* the last one, or "" */
     uint64_t checkpoint_step;
     int64_t created_ms, started_ms, finished_ms; /* 0: not yet */
@@ -238,8 +238,7 @@ enum status store_job_tune(struct store *s, const char *id, unsigned attempt,
                            const struct job_tuning *tuning, char **spec_json,
                            struct error *err) WARN_UNUSED;
 
-/* Keep what is expected of the fit, the first time that it is told; later ones change nothing.
- * Fenced like a report. */
+/* Keep what is expected of the fit; the last that is told stands.  Fenced like a report. */
 enum status store_job_forecast(struct store *s, const char *id, unsigned attempt,
                                const char *forecast_json, struct error *err) WARN_UNUSED;
 

@@ -146,7 +146,7 @@ static void a_choice_stands_in_the_spec(void **state)
     assert_ok(store_job_get(f->store, id, &row, &f->err));
     assert_string_equal(row.spec_json, spec);
     assert_string_equal(row.tuning_json, "{\"sigma\":{\"chosen\":5.7}}");
-    assert_string_equal(row.forecast_json, "{\"a\":1}");
+    assert_string_equal(row.forecast_json, "{\"a\":2}");
     job_row_deinit(&row);
     mem_free(spec);
 }

@@ -1,0 +1,69 @@
+#include "api/jobs_outlook.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/codec/codec_forecast.h"
+#include "api/codec/codec_json.h"
+#include "core/base/mem.h"
+
+/* Of training before a measurement says more than the start. */
+static const double revised_after = 3.0;
+
+/* Takes the object over.  One that cannot be told is missed by nobody. */
+static void tell(const struct outlook *o, json_t *forecast)
+{
+    char *text = NULL;
+    if (codec_json_text(forecast, &text, NULL) == STATUS_OK)
+        worker_forecast(o->worker, text);
+    mem_free(text);
+    json_decref(forecast);
+}
+
+void outlook_none(struct outlook *o, const char *reason)
+{
+    tell(o, codec_no_forecast(reason));
+}
+
+enum status outlook_make(struct outlook *o, const struct survey *s, const struct field_spec *field,
+                         const struct train_spec *train, enum loss loss, bool has_test,
+                         struct error *err)
+{
+    struct error why = {0};
+    if (forecast_check(s, field, train, loss, &why) != STATUS_OK) {
+        outlook_none(o, why.message);
+        return STATUS_OK;
+    }
+    o->most_seconds = train->time_limit_seconds;
+    return forecast_make(&o->forecast, s, field, train, has_test, err);
+}
+
+void outlook_progress(struct outlook *o, uint64_t step, double seconds)
+{
+    if (o->forecast.n == 0 || o->seconds_per_step > 0.0 || step == 0 || seconds <= 0.0)
+        return;
+    o->seconds_per_step = seconds / (double)step;
+    const struct timed_forecast first = {&o->forecast, o->seconds_per_step};
+    tell(o, codec_forecast(&first, NULL, o->most_seconds));
+}
+
+void outlook_metric(struct outlook *o, const char *key, uint64_t step, double value, double seconds)
+{
+    struct forecast_measured *m = &o->measured;
+    if (o->forecast.n == 0 || o->seconds_per_step <= 0.0 || seconds < revised_after)
+        return;
+    if (m->step != step)
+        *m = (struct forecast_measured){.step = step, .psnr = NAN, .test_psnr = NAN};
+    if (strcmp(key, "psnr") == 0)
+        m->psnr = value;
+    else if (strcmp(key, "test_psnr") == 0)
+        m->test_psnr = value;
+    if (!isfinite(m->psnr) || (o->forecast.has_test && !isfinite(m->test_psnr)))
+        return;
+    struct forecast revised;
+    forecast_revise(&revised, &o->forecast, m);
+    const struct timed_forecast first = {&o->forecast, o->seconds_per_step};
+    const struct timed_forecast second = {&revised, seconds / (double)step};
+    tell(o, codec_forecast(&first, &second, o->most_seconds));
+    o->forecast.n = 0;
+}
