@@ -7,8 +7,9 @@
 #include "api/codec/codec_json.h"
 #include "core/base/mem.h"
 
-/* Of training before a measurement says more than the start. */
-static const double revised_after = 3.0;
+/* A measurement says more than the start does after so many seconds, and after a part of the
+ * fit, but of a long one. */
+static const double least_seconds = 3.0, revised_part = 0.1, most_seconds = 60.0;
 
 /* Takes the object over.  One that cannot be told is missed by nobody. */
 static void tell(const struct outlook *o, json_t *forecast)
@@ -47,10 +48,20 @@ void outlook_progress(struct outlook *o, uint64_t step, double seconds)
     tell(o, codec_forecast(&first, NULL, o->most_seconds));
 }
 
+/* When a measurement is late enough. */
+static double revised_after(const struct outlook *o)
+{
+    const struct forecast *f = &o->forecast;
+    double end = (double)f->step[f->n - 1] * o->seconds_per_step;
+    if (o->most_seconds > 0.0)
+        end = fmin(end, o->most_seconds);
+    return fmin(fmax(least_seconds, revised_part * end), most_seconds);
+}
+
 void outlook_metric(struct outlook *o, const char *key, uint64_t step, double value, double seconds)
 {
     struct forecast_measured *m = &o->measured;
-    if (o->forecast.n == 0 || o->seconds_per_step <= 0.0 || seconds < revised_after)
+    if (o->forecast.n == 0 || o->seconds_per_step <= 0.0 || seconds < revised_after(o))
         return;
     if (m->step != step)
         *m = (struct forecast_measured){.step = step, .psnr = NAN, .test_psnr = NAN};

@@ -49,7 +49,7 @@ json_t *codec_forecast(const struct timed_forecast *first, const struct timed_fo
         "seconds_per_step", codec_json_measured(first->seconds_per_step), "revised", later,
         "reason",
         "decay of the data's spectrum by the tangent kernel's before training; seconds by the pace "
-        "of the first steps; revised by the first measurement after 3 seconds");
+        "of the first steps; revised by a measurement after a tenth of the fit");
 }
 
 json_t *codec_no_forecast(const char *reason)

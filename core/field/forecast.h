@@ -2,23 +2,21 @@
  * Forecasts: the PSNR that a fit to a picture is expected to have after so many steps, by the
  * tangent kernel's spectrum (core/field/tune.h), before it begins.
  *
- * The kernel of finitely many frequencies is not its mean: rates of one frequency are spread over
- * the picture.  With rates of a gamma distribution about lambda_k the residual is, on the average,
+ * Of the errors that the kernel promises after time T (core/field/tune.h), as PSNR,
  *
- *   e_k = (1 + T' lambda_k / shape)^-shape
+ *   psnr        4.2 + 0.67 P(T') + 2 g     P of the training error + 1e-5,
+ *                                          T' = T (steps / 2000)^-0.2
+ *   test_psnr   -0.7 + L(T') + 1.25 g      L of a left-out sample's + 1e-3, T' as in a choice
  *
- * whose tail is a power of time where exp(-T lambda_k) promises too much of long fits; with it,
+ * both no less than at the start.  g is what halving the spacing gains in the picture
+ * (survey_gain): a left-out sample is a whole spacing from the others, pixels between the samples
+ * are nearer, and it tells pictures of edges and of noise apart, which have spectra alike.  The
+ * constants of each were found on search images (docs/tuning.md), where pixels between the training
+ * samples are the test set.  It was tried for Adam on a mean squared error, networks of about its
+ * size, Fourier mappings; what is unlike that has no forecast.
  *
- *   psnr        a + b P, P the PSNR of the training error (core/field/tune.h)
- *   test_psnr   a + b L, L that of a left-out sample, whose error has a floor of 1e-3
- *
- * both no less than at the start.  T' is a multiple of T, for psnr slowed by (steps / 2000)^0.2.
- * The constants of each were found on search images of the paper's 2-D task (docs/tuning.md), where
- * pixels between the training samples are the test set.  It was tried for Adam on a mean squared
- * error, networks of about its size, Fourier mappings; what is unlike that has no forecast.
- *
- * Once the fit was measured, what is expected of it later differs from that by what was measured,
- * fading: P(s) + (measured - P(s0)) (s / s0)^-fade.
+ * Once the fit was measured, what is expected of it later moves by the difference there, at most
+ * by 2 dB.
  */
 #ifndef CORE_FIELD_FORECAST_H
 #define CORE_FIELD_FORECAST_H

@@ -100,6 +100,40 @@ void survey_transform(const size_t size[LIMIT_DIMS], size_t axis, const double *
     }
 }
 
+/* The mean of the corners of a cube of 2 o spacings about a sample. */
+static double corners(const struct survey *s, const double *middle, size_t o)
+{
+    const size_t row = s->n[0], plane = s->n[0] * s->n[1], n_corners = (size_t)1 << s->n_dims;
+    const size_t lowest = o * (1 + (s->n_dims > 1 ? row : 0) + (s->n_dims > 2 ? plane : 0));
+    double sum = 0.0;
+    for (size_t i = 0; i < n_corners; i++)
+        sum += (middle - lowest)[2 * o * ((i & 1) + (i >> 1 & 1) * row + (i >> 2 & 1) * plane)];
+    return sum / (double)n_corners;
+}
+
+/* The mean square by which such a mean misses the middle, over those that lie inside. */
+static double missed(const struct survey *s, const double *values, size_t o)
+{
+    size_t margin[LIMIT_DIMS], n = 0;
+    double sum = 0.0;
+    for (size_t d = 0; d < LIMIT_DIMS; d++)
+        margin[d] = d < s->n_dims ? o : 0;
+    for (size_t z = margin[2]; z + margin[2] < s->n[2]; z++)
+        for (size_t y = margin[1]; y + margin[1] < s->n[1]; y++)
+            for (size_t x = margin[0]; x + margin[0] < s->n[0]; x++, n++) {
+                const double *middle = values + (z * s->n[1] + y) * s->n[0] + x;
+                sum += pow(corners(s, middle, o) - *middle, 2.0);
+            }
+    return n > 0 ? sum / (double)n : 0.0;
+}
+
+double survey_gain(const struct survey *s)
+{
+    if (s->missed[0] <= 0.0 || s->missed[1] <= 0.0)
+        return 0.0;
+    return fmin(fmax(10.0 * log10(s->missed[1] / s->missed[0]), 0.0), 12.0);
+}
+
 enum status survey_add(struct survey *s, double *values, struct error *err)
 {
     const size_t n = s->n[0] * s->n[1] * s->n[2];
@@ -111,6 +145,8 @@ enum status survey_add(struct survey *s, double *values, struct error *err)
         mean += values[i] / (double)n;
     for (size_t i = 0; i < n; i++)
         values[i] -= mean;
+    for (size_t o = 1; o <= 2; o++)
+        s->missed[o - 1] += missed(s, values, o);
     for (size_t d = 0; d < s->n_dims; d++) {
         survey_transform(s->n, d, s->cosines[d], at, next);
         double *const swap = at;

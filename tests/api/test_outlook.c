@@ -102,11 +102,37 @@ static void the_first_late_measurement_revises_it(void **state)
     assert_near(number(&w, "revised.series.test_psnr", 0, 1), 24.0);
     assert_near(number(&w, "revised.series.test_psnr", 1, 0), 40.0);
     const double later = number(&w, "revised.series.psnr", 1, 1);
-    assert_true(later > 40.0 && later < 42.0); /* the difference fades */
+    assert_near(later, 42.0);
     const double other = number(&w, "revised.series.test_psnr", 1, 1);
-    assert_true(other < 35.0 && other > 34.0);
+    assert_near(other, 34.0);
     outlook_metric(&o, "psnr", 200, 33, 8.0); /* once */
     outlook_metric(&o, "test_psnr", 200, 33, 8.0);
+    assert_int_equal(w.n_told, 2);
+    json_decref(w.told);
+}
+
+/* A tenth of the fit, but 3 to 60 seconds; and no more than 2 dB. */
+static void it_waits_for_a_part_of_the_fit(void **state)
+{
+    (void)state;
+    struct worker w = {0};
+    struct outlook o = {.worker = &w, .forecast = made, .most_seconds = 100.0};
+    outlook_progress(&o, 10, 2.0); /* 200 s for all */
+    outlook_metric(&o, "psnr", 40, 20, 9.9);
+    outlook_metric(&o, "test_psnr", 40, 10, 9.9);
+    assert_int_equal(w.n_told, 1);
+    outlook_metric(&o, "psnr", 50, 36, 10.0);
+    outlook_metric(&o, "test_psnr", 50, 10, 10.0);
+    assert_int_equal(w.n_told, 2);
+    assert_near(number(&w, "revised.series.psnr", 1, 1), 32.0);
+    assert_near(number(&w, "revised.series.test_psnr", 1, 1), 23.0);
+    json_decref(w.told);
+
+    w = (struct worker){0};
+    o = (struct outlook){.worker = &w, .forecast = made};
+    outlook_progress(&o, 1, 10.0); /* 10,000 s */
+    outlook_metric(&o, "psnr", 6, 36, 60.0);
+    outlook_metric(&o, "test_psnr", 6, 10, 60.0);
     assert_int_equal(w.n_told, 2);
     json_decref(w.told);
 }
@@ -130,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_steps_tell_it_with_their_pace),
         cmocka_unit_test(the_first_late_measurement_revises_it),
+        cmocka_unit_test(it_waits_for_a_part_of_the_fit),
         cmocka_unit_test(without_held_out_samples_psnr_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
