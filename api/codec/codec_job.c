@@ -1,7 +1,5 @@
 #include "api/codec/codec_job.h"
 
-#include <string.h>
-
 #include "api/codec/codec_json.h"
 
 static json_t *text_or_null(const char *text)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/codec/json_place.h"
-#include "core/base/mem.h"
 
 /* --- bytes -> values --- */
 

@@ -1,7 +1,6 @@
 #include "api/codec/codec_json.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- words --- */

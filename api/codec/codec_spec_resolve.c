@@ -4,7 +4,6 @@
  * optimizer, schedule) keep the preset's members only while the type stays the preset's.  All parts
  * are looked at before answering, so that a client hears everything at once.
  */
-#include <math.h>
 #include <string.h>
 
 #include "api/codec/codec_spec.h"

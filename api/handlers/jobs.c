@@ -1,7 +1,6 @@
 /*
  * Jobs: list, read, their metrics, cancel.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "api/codec/codec_args.h"
@@ -12,9 +11,7 @@
 #include "api/handlers/reply.h"
 #include "api/service.h"
 #include "core/base/limits.h"
-#include "core/base/mem.h"
 #include "server/jobs/job_events.h"
-#include "server/log.h"
 
 enum { LABEL_SIZE = 160, METRIC_KEYS_MAX = 16, METRIC_KEY_SIZE = 24 };
 

@@ -6,7 +6,6 @@
 #include "api/codec/codec_args.h"
 #include "api/codec/codec_dataset.h"
 #include "api/codec/codec_json.h"
-#include "core/base/mem.h"
 #include "server/log.h"
 
 enum {

@@ -1,7 +1,6 @@
 /*
  * Sweeps: list, read as JSON, CSV or a plot, cancel.
  */
-#include <string.h>
 
 #include "api/codec/codec_sweep.h"
 #include "api/handlers/handlers.h"

@@ -4,7 +4,6 @@
 #include "api/kinds/image_file.h"
 #include "api/kinds/kinds.h"
 #include "core/base/limits.h"
-#include "core/base/mem.h"
 #include "core/format/measured_npz.h"
 
 static double power_at(const struct kspace *k, size_t i)

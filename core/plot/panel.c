@@ -4,7 +4,6 @@
 #include "core/plot/panel.h"
 
 #include <math.h>
-#include <string.h>
 
 #define LABEL_SIZE 12.0
 #define TITLE_SIZE 12.5

@@ -8,7 +8,6 @@
 #ifndef CORE_PLOT_SCALE_H
 #define CORE_PLOT_SCALE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum scale_kind { SCALE_LINEAR, SCALE_LOG, SCALE_CATEGORIES };

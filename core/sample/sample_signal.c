@@ -10,7 +10,6 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
-#include "core/format/npy.h"
 #include "core/sample/sample.h"
 #include "core/scene/fourier.h"
 

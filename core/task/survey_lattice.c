@@ -44,8 +44,7 @@ static bool read_cell(const struct cells *c, const size_t cell[LIMIT_DIMS],
     size_t n_read = 0, first[LIMIT_DIMS], end[LIMIT_DIMS], at[LIMIT_DIMS];
     for (size_t d = 0; d < LIMIT_DIMS; d++) {
         first[d] = cell[d] * c->block;
-        end[d] = d < s->n_dims && first[d] + n < s->size[d] ? first[d] + n : s->size[d];
-        end[d] = end[d] > first[d] + n ? first[d] + n : end[d];
+        end[d] = first[d] + n < s->size[d] ? first[d] + n : s->size[d];
     }
     for (size_t k = 0; k < s->channels; k++)
         values[k] = 0.0;

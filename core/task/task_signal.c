@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/field/metrics.h"

@@ -8,12 +8,10 @@
 #include <unistd.h>
 
 #include "core/base/buffer.h"
-#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/nn/kernel.h"
 #include "server/jobs/confine.h"
-#include "server/jobs/process.h"
 #include "server/jobs/worker_link.h"
 #include "server/jobs/worker_message.h"
 #include "server/log.h"

@@ -5,7 +5,6 @@
 #include "server/store/store_internal.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "core/base/mem.h"
 

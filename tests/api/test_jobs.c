@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,8 +15,6 @@
 #include "api/jobs.h"
 #include "core/base/buffer.h"
 #include "core/base/mem.h"
-#include "core/format/npy.h"
-#include "core/format/png.h"
 #include "core/format/safetensors.h"
 #include "core/nn/kernel.h"
 #include "core/sample/sample.h"

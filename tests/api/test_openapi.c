@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "api/codec/codec_amplitudes.h"
-#include "api/codec/codec_job.h"
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_query.h"
 #include "api/codec/codec_spec.h"

@@ -1,9 +1,7 @@
 /* Datasets: upload, what is refused, bytes back, preview, lists, delete. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

@@ -1,9 +1,7 @@
 /* Jobs: what a body becomes, the life of a job, lists, cancel, resume, what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

@@ -1,8 +1,6 @@
 /* The program itself: its commands, its start and stop, and the paths that say how it is. */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

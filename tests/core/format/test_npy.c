@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "core/base/buffer.h"
-#include "core/base/mem.h"
 #include "core/format/npy.h"
 #include "tests/support/alloc.h"
 #include "tests/support/data_files.h"

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "core/base/buffer.h"
-#include "core/base/mem.h"
 #include "core/format/nifti.h"
 #include "core/format/png.h"
 #include "core/sample/sample.h"
