@@ -531,24 +531,16 @@ static void measure_memory(const struct service *s, const struct costs *costs)
     free(images);
 }
 
-static bool has_part(int argc, char **argv, const char *part)
-{
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], part) == 0)
-            return true;
-    return argc == 1;
-}
-
 /* Fits by the real program; is any asked for? */
 static void measure_fits(int argc, char **argv, const struct costs *costs)
 {
     struct service s;
-    const bool is_asked_memory = has_part(argc, argv, "memory");
+    const bool is_asked_memory = bench_is_asked("memory", argc, argv);
     bool is_asked[N_SUBJECTS], is_any = is_asked_memory;
     for (size_t i = 0; i < N_SUBJECTS; i++) {
         char part[32];
         snprintf(part, sizeof part, "presets_%s", subjects[i].task);
-        is_asked[i] = has_part(argc, argv, "presets") || has_part(argc, argv, part);
+        is_asked[i] = bench_is_asked("presets", argc, argv) || bench_is_asked(part, argc, argv);
         is_any = is_any || is_asked[i];
     }
     if (!is_any)
@@ -573,9 +565,9 @@ int main(int argc, char **argv)
     const double begin = bench_now();
     const struct costs costs = calibrated(team);
     print_costs(&costs, bench_now() - begin);
-    if (has_part(argc, argv, "steps"))
+    if (bench_is_asked("steps", argc, argv))
         measure_steps(&costs, team);
-    if (has_part(argc, argv, "queries"))
+    if (bench_is_asked("queries", argc, argv))
         measure_queries(&costs, team);
     team_free(team);
     measure_fits(argc, argv, &costs);

@@ -413,13 +413,9 @@ int main(int argc, char **argv)
     bench_must(team_create(&team, bench_cores(), &err), &err);
     printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
     bench_row("grid_handoff_between_cores", peak_handoff(), "ns");
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        bool is_asked = argc < 2;
-        for (int a = 1; a < argc; a++)
-            is_asked = is_asked || strcmp(argv[a], parts[i].name) == 0;
-        if (is_asked)
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (bench_is_asked(parts[i].name, argc, argv))
             parts[i].measure(alone, team_size(team) > 1 ? team : alone);
-    }
     team_free(team);
     team_free(alone);
     return 0;

@@ -347,25 +347,10 @@ static void measure_rest(struct team *team)
 
 int main(int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        void (*measure)(struct team *team);
-    } parts[] = {{"peaks", measure_peaks},
-                 {"steps", measure_steps},
-                 {"widths", measure_widths},
-                 {"queries", measure_queries},
-                 {"rest", measure_rest}};
-    struct team *team = NULL;
-    struct error err = {0};
-    bench_must(team_create(&team, bench_cores(), &err), &err);
-    printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        bool is_asked = argc < 2;
-        for (int a = 1; a < argc; a++)
-            is_asked = is_asked || strcmp(argv[a], parts[i].name) == 0;
-        if (is_asked)
-            parts[i].measure(team);
-    }
-    team_free(team);
-    return 0;
+    static const struct bench_part parts[] = {{"peaks", measure_peaks},
+                                              {"steps", measure_steps},
+                                              {"widths", measure_widths},
+                                              {"queries", measure_queries},
+                                              {"rest", measure_rest}};
+    return bench_main(argc, argv, parts, sizeof parts / sizeof *parts);
 }

@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/monotonic.h"
+#include "core/nn/kernel.h"
 
 void bench_must(enum status status, const struct error *err)
 {
@@ -33,6 +35,27 @@ size_t bench_cores(void)
         return 1;
     const int n = CPU_COUNT(&cores);
     return n > 0 ? (size_t)n : 1;
+}
+
+bool bench_is_asked(const char *part, int argc, char *const *argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], part) == 0)
+            return true;
+    return argc < 2;
+}
+
+int bench_main(int argc, char *const *argv, const struct bench_part *parts, size_t n)
+{
+    struct team *team = NULL;
+    struct error err = {0};
+    bench_must(team_create(&team, bench_cores(), &err), &err);
+    printf("# kernel %s, %zu threads\n", kernel_find(NULL)->name, team_size(team));
+    for (size_t i = 0; i < n; i++)
+        if (bench_is_asked(parts[i].name, argc, argv))
+            parts[i].measure(team);
+    team_free(team);
+    return 0;
 }
 
 static int compare(const void *a, const void *b)

@@ -5,8 +5,10 @@
 #ifndef TESTS_SUPPORT_BENCH_H
 #define TESTS_SUPPORT_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "core/base/parallel.h"
 #include "core/base/status.h"
 
 /* End the program with the error's words unless it is OK. */
@@ -20,6 +22,16 @@ double bench_now(void);
 
 /* Cores this process may use, at least 1. */
 size_t bench_cores(void);
+
+/* Of main's arguments, the names of parts: is this one among them, or are there none? */
+bool bench_is_asked(const char *part, int argc, char *const *argv);
+
+/* A whole program: those of its parts that are asked for, by a team of all cores. */
+struct bench_part {
+    const char *name;
+    void (*measure)(struct team *team);
+};
+int bench_main(int argc, char *const *argv, const struct bench_part *parts, size_t n);
 
 /* Of some runs: seconds. */
 struct bench_times {

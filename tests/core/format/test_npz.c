@@ -12,6 +12,7 @@
 #include "core/base/buffer.h"
 #include "core/base/mem.h"
 #include "core/format/npy.h"
+#include "tests/core/format/npz_members.h"
 #include "tests/support/alloc.h"
 #include "tests/support/data_files.h"
 #include "tests/support/libzip_leaks.h"
@@ -104,23 +105,6 @@ static void npz_gives_the_same_bytes_for_the_same_arrays(void **state)
     buffer_deinit(&second);
 }
 
-/* Open and read every member: the first failure, or OK. */
-static enum status read_all(const uint8_t *bytes, size_t n, struct error *err)
-{
-    struct npz *z;
-    enum status status = npz_open(&z, bytes, n, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < npz_n_members(z) && status == STATUS_OK; i++) {
-        uint8_t *storage = NULL;
-        struct npy_array a;
-        status = npz_read(z, npz_member_name(z, i), &storage, &a, err);
-        mem_free(storage);
-    }
-    npz_close(z);
-    return status;
-}
-
 static void npz_refuses_archives_past_its_limits(void **state)
 {
     (void)state;
@@ -170,7 +154,7 @@ static void npz_rejects_a_file_cut_at_any_byte(void **state)
     for (size_t n = 0; n < file.size; n++) {
         uint8_t *cut = malloc(n ? n : 1);
         memcpy(cut, file.data, n);
-        assert_int_equal(read_all(cut, n, NULL), STATUS_INVALID);
+        assert_int_equal(npz_read_all(cut, n, NULL), STATUS_INVALID);
         free(cut);
     }
     buffer_deinit(&file);
@@ -184,7 +168,7 @@ static void npz_notices_a_change_of_any_byte_of_an_array(void **state)
     for (size_t i = 0; i < file.size; i++) {
         struct error err = {.status = STATUS_OK};
         file.data[i] ^= 0x20;
-        enum status status = read_all(file.data, file.size, &err);
+        enum status status = npz_read_all(file.data, file.size, &err);
         assert_int_equal(status, err.status);
         if (i >= 39 && i < 39 + 128 + 24) /* the first member, behind its local header */
             assert_int_not_equal(status, STATUS_OK);
@@ -211,7 +195,7 @@ static void must_end_as_named(void *context, const char *name, const uint8_t *by
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(files[i].name, name) == 0) {
             ++*(size_t *)context;
-            enum status status = read_all(bytes, n, NULL);
+            enum status status = npz_read_all(bytes, n, NULL);
             if (status != files[i].status)
                 fail_msg("%s: '%s'", name, status_name(status));
         }
@@ -222,7 +206,7 @@ static void must_be_refused(void *context, const char *name, const uint8_t *byte
 {
     (void)context;
     struct error err = {.status = STATUS_OK};
-    if (read_all(bytes, n, &err) == STATUS_OK || err.message[0] == '\0')
+    if (npz_read_all(bytes, n, &err) == STATUS_OK || err.message[0] == '\0')
         fail_msg("%s was not refused", name);
     if (strncmp(name, "encrypt-aes", 11) == 0)
         assert_int_equal(err.status, STATUS_UNSUPPORTED);
@@ -251,7 +235,7 @@ static void npz_ends_as_expected_on_files_of_others(void **state)
 static enum status decode_once(void *context, struct error *err)
 {
     const struct buffer *file = context;
-    enum status status = read_all(file->data, file->size, NULL);
+    enum status status = npz_read_all(file->data, file->size, NULL);
     return status == STATUS_OK ? status : error_status(err, STATUS_NO_MEMORY);
 }
 

@@ -16,30 +16,13 @@
 #include <zip.h>
 
 #include "core/base/limits.h"
-#include "core/base/mem.h"
 #include "core/format/npy.h"
 #include "core/format/views_npz.h"
+#include "tests/core/format/npz_members.h"
 #include "tests/support/small_scene.h"
 #include "tests/support/zip_bomb.h"
 
 enum { MOST_KIB = 32 << 10 };
-
-/* Open and read every member: the first failure, or OK. */
-static enum status read_all(const uint8_t *bytes, size_t n, struct error *err)
-{
-    struct npz *z;
-    enum status status = npz_open(&z, bytes, n, err);
-    if (status != STATUS_OK)
-        return status;
-    for (size_t i = 0; i < npz_n_members(z) && status == STATUS_OK; i++) {
-        uint8_t *storage = NULL;
-        struct npy_array a;
-        status = npz_read(z, npz_member_name(z, i), &storage, &a, err);
-        mem_free(storage);
-    }
-    npz_close(z);
-    return status;
-}
 
 /* The most memory this process has taken since the count was set back. */
 static size_t peak_kib(void)
@@ -136,7 +119,7 @@ static void archives_that_would_explode_are_refused_cheaply(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n;
         uint8_t *bytes = zip_bomb_make(&cases[i].bomb, &n);
-        const struct outcome o = read_apart(read_all, bytes, n);
+        const struct outcome o = read_apart(npz_read_all, bytes, n);
         print_message("%-46s %9zu bytes: %s, %zu KiB (%s)\n", cases[i].name, n,
                       status_name(o.status), o.kib, o.message);
         if (o.status != cases[i].status)
@@ -183,7 +166,7 @@ static void an_archive_in_an_archive_is_no_array(void **state)
     uint8_t *inner = zip_bomb_make(&bomb, &n_inner);
     uint8_t *middle = pack(inner, n_inner, &n_middle);
     uint8_t *bytes = pack(middle, n_middle, &n);
-    const struct outcome o = read_apart(read_all, bytes, n);
+    const struct outcome o = read_apart(npz_read_all, bytes, n);
     print_message("%-46s %9zu bytes: %s, %zu KiB (%s)\n", "archives in archives", n,
                   status_name(o.status), o.kib, o.message);
     assert_int_equal(o.status, STATUS_INVALID);

@@ -6,29 +6,8 @@
 
 #include "server/store/store_internal.h"
 #include "server/store/token_table.h"
+#include "tests/server/store/token_fixture.h"
 #include "tests/support/alloc.h"
-
-/* A folder with an open store, and the tokens as another process would open them. */
-static struct tokens *open_tokens(struct fixture *f)
-{
-    struct tokens *t = NULL;
-    assert_ok(tokens_open(&t, f->folder, TOKENS_EXISTING, &f->err));
-    return t;
-}
-
-static struct token_table *make_table(struct fixture *f)
-{
-    struct token_table *table = NULL;
-    assert_ok(token_table_create(&table, f->store, &f->err));
-    return table;
-}
-
-static enum status ask_for(struct token_table *table, const char *token)
-{
-    char id[TOKEN_ID_SIZE];
-    struct error err = {0};
-    return token_table_ask(table, token, strlen(token), id, &err);
-}
 
 /* --- text --- */
 
