@@ -1,15 +1,16 @@
 /*
  * The network: n_hidden_layers affine layers with an activation, one affine layer without, and the
- * output activation.   h_0 = input;  h_l = act(W_l h_{l-1} + b_l);  raw = W_L h_{L-1} + b_L;  value
- * = out(raw).
+ * output activation:
+ *
+ *   h_0 = input;  h_l = act(W_l h_{l-1} + b_l);  raw = W_L h_{L-1} + b_L;  value = out(raw)
  *
  * Letters: N points, K inputs and M outputs of a layer, C outputs of the network, T points of a
  * tile.
  *
  * Parameters are one block of floats.  Each layer is [W panels][b]: W is packed for the kernels, in
  * panels of PANEL output columns, panel p = [K, PANEL], row-major, filled up with zeros that stay
- * zero (their gradients are zero).  The optimizer runs over the
- * block as it lies; only files see W as [M, K].
+ * zero (their gradients are zero).  The optimizer runs over the block as it lies; only files see W
+ * as [M, K].
  *
  * Work is done in tiles of up to MLP_TILE points: a tile goes through all layers forward, then all
  * layers backward, while its activations are in the cache of one core.  An mlp is immutable and
