@@ -52,8 +52,7 @@ static size_t job_bytes(const struct spec *spec, const struct spec_facts *facts,
                            fmax((double)task.evaluating, (double)saving + 2.0 * more);
     const bool looks_ahead =
         spec->tuned != TUNE_NOTHING ||
-        (tasks_of(spec->task)->is_surveyed && (spec->field.encoding.type == ENCODING_GAUSSIAN ||
-                                               spec->field.encoding.type == ENCODING_POSITIONAL));
+        (tasks_of(spec->task)->is_surveyed && tune_has_kernel(&spec->field.encoding));
     const double tuning = looks_ahead ? (double)tune_bytes(facts->n_dims) : 0.0;
     const double loading =
         fmax((double)facts->decoding_bytes, (double)task.task + fmax((double)task.loading, tuning));

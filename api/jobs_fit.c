@@ -148,8 +148,7 @@ static enum status look_ahead(struct fit *f, struct error *err)
 {
     size_t n;
     const bool is_later = worker_checkpoint(f->worker, &n) != NULL; /* all has been said */
-    const bool has_kernel = f->spec.field.encoding.type == ENCODING_GAUSSIAN ||
-                            f->spec.field.encoding.type == ENCODING_POSITIONAL;
+    const bool has_kernel = tune_has_kernel(&f->spec.field.encoding);
     struct survey survey = {.n_cells = 0};
     struct error why = {0};
     if (f->spec.tuned == TUNE_NOTHING && (is_later || !has_kernel || !f->task->class->survey)) {

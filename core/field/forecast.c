@@ -34,12 +34,11 @@ static double expected(const struct constants *c, double error, double gain, dou
 enum status forecast_check(const struct survey *s, const struct field_spec *field,
                            const struct train_spec *train, enum loss loss, struct error *err)
 {
-    const enum encoding_type type = field->encoding.type;
-    if (type != ENCODING_GAUSSIAN && (type != ENCODING_POSITIONAL || field->encoding.rotate))
+    if (!tune_has_kernel(&field->encoding))
         return error_set(err, STATUS_UNSUPPORTED, "",
                          "none is known for encoding '%s': its kernel changes, or its spectrum is "
                          "not known",
-                         encoding_type_name(type));
+                         encoding_type_name(field->encoding.type));
     if (s->kind != SURVEY_SAMPLES || s->n_dims != 2)
         return error_set(err, STATUS_UNSUPPORTED, "", "none is known but for pictures");
     if (train->optimizer.type != OPTIMIZER_ADAM || loss != LOSS_MSE ||

@@ -33,6 +33,12 @@ const char *tune_member_name(enum tune_member member)
     return member == TUNE_SIGMA ? "sigma" : member == TUNE_SCALE ? "scale" : "";
 }
 
+bool tune_has_kernel(const struct encoding_spec *encoding)
+{
+    return encoding->type == ENCODING_GAUSSIAN ||
+           (encoding->type == ENCODING_POSITIONAL && !encoding->rotate);
+}
+
 void tune_set(struct encoding_spec *encoding, enum tune_member member, double value)
 {
     if (member == TUNE_SIGMA)
@@ -215,14 +221,13 @@ static void set_scale(const struct field_spec *field, const struct survey *s, st
 enum status tune_kernel_init(struct tune_kernel *k, const struct survey *s,
                              const struct field_spec *field, struct error *err)
 {
-    const enum encoding_type type = field->encoding.type;
     double *matrices[LIMIT_DIMS] = {0}, *products[LIMIT_DIMS] = {0}, *other = NULL;
     bool ok = true;
     *k = (struct tune_kernel){.variance = 0.0};
-    if (type != ENCODING_GAUSSIAN && (type != ENCODING_POSITIONAL || field->encoding.rotate))
+    if (!tune_has_kernel(&field->encoding))
         return error_set(err, STATUS_UNSUPPORTED, "/encoding",
                          "the kernel's spectrum is not known for encoding '%s'",
-                         encoding_type_name(type));
+                         encoding_type_name(field->encoding.type));
     k->lambda = mem_alloc_array(s->n_cells, sizeof *k->lambda);
     k->nu = mem_alloc_array(s->n_cells, sizeof *k->nu);
     other = mem_alloc_array(s->n_cells, sizeof *other);

@@ -59,6 +59,10 @@ enum status tune_choose(struct tune_choice *out, enum tune_member member, const 
                         const struct field_spec *field, const struct train_spec *train,
                         const volatile bool *stop, struct error *err) WARN_UNUSED;
 
+/* Whether the spectrum of the kernel behind it is known: gaussian, and positional along the axes.
+ */
+bool tune_has_kernel(const struct encoding_spec *encoding);
+
 /* Put a value where the member says. */
 void tune_set(struct encoding_spec *encoding, enum tune_member member, double value);
 
