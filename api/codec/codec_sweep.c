@@ -1,6 +1,7 @@
 #include "api/codec/codec_sweep.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/utf8.h"
@@ -24,14 +25,34 @@ static enum status read_name(const json_t *value, struct sweep *sweep,
     return STATUS_OK;
 }
 
-/* Is a value of an array there before? */
-static bool is_repeated(const json_t *values, size_t i)
+/* Is the value among those that were told before?  They are told by their texts: to compare each
+ * with each would take seconds of a long body. */
+static enum status tell(json_t *told, const json_t *value, bool *is_repeated)
 {
-    const json_t *value = json_array_get(values, i);
-    for (size_t before = 0; before < i; before++)
-        if (json_equal(json_array_get(values, before), value))
-            return true;
-    return false;
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+    *is_repeated = text && json_object_get(told, text);
+    const bool ok = text && (*is_repeated || json_object_set_new(told, text, json_true()) == 0);
+    free(text);
+    return ok ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+/* Problems at `place`/i. */
+static void check_repeated(const json_t *values, const char *place, const char *what,
+                           struct problem_list *problems)
+{
+    json_t *told = json_object(), *value;
+    size_t i;
+    json_array_foreach((json_t *)values, i, value)
+    {
+        char item[POINTER_SIZE + 24];
+        bool is_repeated = false;
+        snprintf(item, sizeof item, "%s/%zu", place, i);
+        if (tell(told, value, &is_repeated) != STATUS_OK)
+            problem_add(problems, STATUS_NO_MEMORY, item, "out of memory");
+        else if (is_repeated)
+            problem_add(problems, STATUS_INVALID, item, "the %s is there twice", what);
+    }
+    json_decref(told);
 }
 
 static bool has_size(const json_t *values)
@@ -55,9 +76,8 @@ static void read_datasets(const json_t *ids, struct sweep *sweep, struct problem
         snprintf(place, sizeof place, "/dataset_ids/%zu", i);
         if (!id || !id_is(ID_DATASET, id))
             problem_add(problems, STATUS_INVALID, place, "it must be the id of a dataset");
-        else if (is_repeated(ids, i))
-            problem_add(problems, STATUS_INVALID, place, "the dataset is there twice");
     }
+    check_repeated(ids, "/dataset_ids", "dataset", problems);
 }
 
 static void read_base(const json_t *base, struct sweep *sweep, struct problem_list *problems)
@@ -99,7 +119,7 @@ static bool is_within(const char *place, const char *pointer)
 static void read_axis(const char *pointer, const json_t *values, struct sweep *sweep,
                       struct problem_list *problems)
 {
-    char place[POINTER_SIZE], item[POINTER_SIZE + 24];
+    char place[POINTER_SIZE];
     codec_json_pointer(place, "/grid", pointer);
     if (!is_pointer(pointer)) {
         problem_add(problems, STATUS_INVALID, place,
@@ -117,11 +137,7 @@ static void read_axis(const char *pointer, const json_t *values, struct sweep *s
                     SWEEP_MAX_JOBS);
         return;
     }
-    for (size_t i = 0; i < json_array_size(values); i++)
-        if (is_repeated(values, i)) {
-            snprintf(item, sizeof item, "%s/%zu", place, i);
-            problem_add(problems, STATUS_INVALID, item, "the value is there twice");
-        }
+    check_repeated(values, place, "value", problems);
     sweep->axes[sweep->n_axes++] =
         (struct sweep_axis){.pointer = pointer,
                             .values = values,

@@ -149,10 +149,27 @@ static enum status append_text(struct buffer *out, const char *text, struct erro
     return status == STATUS_OK ? buffer_append(out, "\"", 1, err) : status;
 }
 
+/* A text that a spreadsheet would take for a formula, and compute, begins with an apostrophe, which
+ * it takes for the sign of a text. */
+static enum status append_string(struct buffer *out, const char *string, struct error *err)
+{
+    if (!string[0] || !strchr("=+-@\t\r", string[0]))
+        return append_text(out, string, err);
+    struct buffer text;
+    buffer_init(&text, strlen(string) + 2);
+    enum status status = buffer_append(&text, "'", 1, err);
+    if (status == STATUS_OK)
+        status = buffer_append(&text, string, strlen(string) + 1, err);
+    if (status == STATUS_OK)
+        status = append_text(out, (const char *)text.data, err);
+    buffer_deinit(&text);
+    return status;
+}
+
 static enum status append_setting(struct buffer *out, const json_t *value, struct error *err)
 {
     if (json_is_string(value))
-        return append_text(out, json_string_value(value), err);
+        return append_string(out, json_string_value(value), err);
     char *text = NULL;
     enum status status = codec_json_text(value, &text, err);
     if (status == STATUS_OK)

@@ -85,6 +85,8 @@ static enum status read_request(struct sweep_table *t, const struct sweep_row *r
         return status;
     if (codec_sweep_read(t->request, &t->sweep, &problems) == STATUS_OK)
         return STATUS_OK;
+    if (problems.status == STATUS_NO_MEMORY)
+        return error_status(err, STATUS_NO_MEMORY);
     return error_set(err, STATUS_INTERNAL, "", "the sweep's request: %s", problems.item[0].detail);
 }
 

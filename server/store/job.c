@@ -178,8 +178,9 @@ enum status job_check_queue(sqlite3 *db, size_t n, uint64_t max_queued, struct e
     enum status status =
         database_integer(db, "SELECT count(*) FROM job WHERE status = 'queued'", &queued, err);
     if (status == STATUS_OK && (uint64_t)queued + n > max_queued)
-        return error_set(err, STATUS_BUSY, "", "%lld jobs wait already, the limit is %llu",
-                         (long long)queued, (unsigned long long)max_queued);
+        return error_set(err, STATUS_BUSY, "",
+                         "%lld jobs wait already, with %zu more they would pass the limit of %llu",
+                         (long long)queued, n, (unsigned long long)max_queued);
     return status;
 }
 

@@ -352,6 +352,7 @@ enum status store_sweep_find_first(struct store *s, const struct idempotency *ke
 /* A sweep and its jobs, as they were at one moment. */
 enum status store_sweep_get(struct store *s, const char *id, struct sweep_row *out,
                             struct sweep_jobs *jobs, struct error *err) WARN_UNUSED;
+/* A page also ends, before its limit, where its requests are some megabytes together. */
 enum status store_sweep_list(struct store *s, const struct page *page, struct sweep_list *out,
                              struct error *err) WARN_UNUSED;
 

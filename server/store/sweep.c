@@ -251,10 +251,15 @@ enum status store_sweep_get(struct store *s, const char *id, struct sweep_row *o
     return STATUS_OK;
 }
 
+/* A page ends with so many bytes of requests: as JSON in memory they are some thirty times as
+ * many. */
+enum { PAGE_BYTES = 2 << 20 };
+
 static enum status read_list(struct statement *q, struct page_walk *walk, struct sweep_list *list,
                              struct error *err)
 {
     enum { FIRST_COUNT = 5 };
+    size_t bytes = 0;
     bool has_row = false;
     enum status status;
     while ((status = page_step(walk, q, list->next_cursor, &has_row, err)) == STATUS_OK &&
@@ -264,6 +269,9 @@ static enum status read_list(struct statement *q, struct page_walk *walk, struct
         if (status != STATUS_OK)
             break;
         list->n++;
+        bytes += strlen(row->request_json);
+        if (bytes >= PAGE_BYTES)
+            walk->limit = list->n;
         for (int i = 0; i <= JOB_CANCELED; i++)
             row->n_jobs[i] = statement_count(q, FIRST_COUNT + i);
         row->n_started = statement_count(q, FIRST_COUNT + JOB_CANCELED + 1);

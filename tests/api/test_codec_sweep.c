@@ -146,6 +146,8 @@ static void what_is_wrong_is_told_with_its_place(void **state)
         {"{" ONE ",\"grid\":{\"/train/seed\":[]}}", "/grid/~1train~1seed"},
         {"{" ONE ",\"grid\":{\"/train/seed\":1}}", "/grid/~1train~1seed"},
         {"{" ONE ",\"grid\":{\"/train/seed\":[1,2,1]}}", "/grid/~1train~1seed/2"},
+        {"{" ONE ",\"grid\":{\"/train\":[{\"a\":1,\"b\":2},{\"a\":1},{\"b\":2,\"a\":1}]}}",
+         "/grid/~1train/2"},
         {"{" ONE ",\"grid\":{\"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":"
          "[1]}}",
          "/grid/~1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
@@ -424,6 +426,28 @@ static void the_table_as_csv(void **state)
     sweep_jobs_deinit(&jobs);
 }
 
+/* What a spreadsheet would compute is marked as a text. */
+static void texts_are_no_formulas_in_csv(void **state)
+{
+    (void)state;
+    static char labels[] =
+        "{" TWO ",\"grid\":{\"/labels/=x\":[\"=1+1\",\"@a,\\\"b\",\"a=1\",\"-1\"]}}";
+    struct error err = {0};
+    const struct sweep_row row = row_of(labels, all_well);
+    struct sweep_jobs jobs = jobs_of(all_well, "psnr");
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    assert_int_equal(codec_sweep_csv(&row, &jobs, &text, &err), STATUS_OK);
+    assert_int_equal(buffer_append(&text, "", 1, &err), STATUS_OK);
+    assert_non_null(strstr((const char *)text.data, "cell,/labels/=x,n_jobs"));
+    assert_non_null(strstr((const char *)text.data, "\r\n0,'=1+1,2,2,"));
+    assert_non_null(strstr((const char *)text.data, "\r\n1,\"'@a,\"\"b\",2,2,"));
+    assert_non_null(strstr((const char *)text.data, "\r\n2,a=1,2,2,"));
+    assert_non_null(strstr((const char *)text.data, "\r\n3,'-1,2,2,"));
+    buffer_deinit(&text);
+    sweep_jobs_deinit(&jobs);
+}
+
 static void a_sweep_in_a_list_has_no_table(void **state)
 {
     (void)state;
@@ -496,6 +520,7 @@ int main(void)
         cmocka_unit_test(a_metric_that_not_all_have_is_left_out),
         cmocka_unit_test(the_status_follows_from_the_jobs),
         cmocka_unit_test(the_table_as_csv),
+        cmocka_unit_test(texts_are_no_formulas_in_csv),
         cmocka_unit_test(a_sweep_in_a_list_has_no_table),
         cmocka_unit_test(any_allocation_may_fail),
     };

@@ -1,5 +1,6 @@
 #include "tests/server/store/store_fixture.h"
 
+#include "core/base/mem.h"
 #include "server/store/store_internal.h"
 #include "tests/server/store/writer_alloc.h"
 #include "tests/support/alloc.h"
@@ -20,10 +21,11 @@ static void free_rows(struct job_row rows[N])
 }
 
 /* Insert a sweep of N jobs: the status, and its id ("" where there is none). */
-static enum status insert(struct fixture *f, const char *dataset_id, const char *key,
-                          uint64_t max_queued, char id[ID_SIZE], bool *existed)
+static enum status insert_request(struct fixture *f, char *request, const char *dataset_id,
+                                  const char *key, uint64_t max_queued, char id[ID_SIZE],
+                                  bool *existed)
 {
-    char sha256[SHA256_TEXT_SIZE], request[] = "{\"grid\":{}}";
+    char sha256[SHA256_TEXT_SIZE];
     struct job_row rows[N];
     struct sweep_row sweep = {.name = "one", .request_json = request};
     const struct job_event event = {.type = "state", .data_json = (char *)"{}"};
@@ -35,6 +37,13 @@ static enum status insert(struct fixture *f, const char *dataset_id, const char 
     memcpy(id, sweep.id, ID_SIZE);
     free_rows(rows);
     return status;
+}
+
+static enum status insert(struct fixture *f, const char *dataset_id, const char *key,
+                          uint64_t max_queued, char id[ID_SIZE], bool *existed)
+{
+    char request[] = "{\"grid\":{}}";
+    return insert_request(f, request, dataset_id, key, max_queued, id, existed);
 }
 
 static void make_sweep(struct fixture *f, const char *dataset_id, char id[ID_SIZE])
@@ -190,6 +199,34 @@ static void sweeps_are_listed_newest_first_with_their_counts(void **state)
     assert_int_equal(list.rows[0].n_jobs[JOB_QUEUED], N - 1);
     assert_int_equal(list.rows[0].n_jobs[JOB_RUNNING], 1);
     assert_int_equal(list.rows[0].n_started, 1);
+    assert_string_equal(list.next_cursor, "");
+    sweep_list_deinit(&list);
+}
+
+/* A page of the longest requests would be gigabytes as JSON. */
+static void a_page_ends_where_its_requests_are_long(void **state)
+{
+    enum { LONG = 900000, PAGE = 3 }; /* two of them are less than 2 MiB */
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], id[ID_SIZE];
+    bool existed;
+    char *request = mem_alloc(LONG + 1);
+    struct sweep_list list;
+    struct page page = {.limit = 200};
+    assert_non_null(request);
+    memset(request, ' ', LONG);
+    memcpy(request, "{}", 2);
+    request[LONG] = '\0';
+    make_dataset(f, "picture", dataset);
+    for (size_t i = 0; i < PAGE + 1; i++)
+        assert_ok(insert_request(f, request, dataset, NULL, 1000, id, &existed));
+    mem_free(request);
+    assert_ok(store_sweep_list(f->store, &page, &list, &f->err));
+    assert_int_equal(list.n, PAGE);
+    memcpy(page.cursor, list.next_cursor, sizeof page.cursor);
+    sweep_list_deinit(&list);
+    assert_ok(store_sweep_list(f->store, &page, &list, &f->err));
+    assert_int_equal(list.n, 1);
     assert_string_equal(list.next_cursor, "");
     sweep_list_deinit(&list);
 }
@@ -389,6 +426,7 @@ int main(void)
         TEST(its_jobs_are_listed_by_it),
         TEST(the_latest_of_each_metric_comes_with_the_jobs_that_succeeded),
         TEST(sweeps_are_listed_newest_first_with_their_counts),
+        TEST(a_page_ends_where_its_requests_are_long),
         TEST(a_repeated_request_is_the_same_sweep),
         TEST(a_sweep_that_the_queue_has_no_room_for_leaves_nothing),
         TEST(a_job_that_cannot_be_inserted_takes_all_others_with_it),
