@@ -42,8 +42,7 @@ static void check_repeated(const json_t *values, const char *place, const char *
 {
     json_t *told = json_object(), *value;
     size_t i;
-    json_array_foreach((json_t *)values, i, value)
-    {
+    json_array_foreach ((json_t *)values, i, value) {
         char item[POINTER_SIZE + 24];
         bool is_repeated = false;
         snprintf(item, sizeof item, "%s/%zu", place, i);

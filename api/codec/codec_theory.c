@@ -130,6 +130,18 @@ enum status codec_theory_network(json_t *asked, struct ntk_network *out, json_t 
     return status;
 }
 
+/* What is left to the data: here there are none. */
+static enum status check_tuned(const struct spec *spec, struct problem_list *problems)
+{
+    char place[POINTER_SIZE];
+    if (spec->tuned == TUNE_NOTHING)
+        return STATUS_OK;
+    codec_json_pointer(place, "/encoding", tune_member_name(spec->tuned));
+    return problem_add(problems, STATUS_UNSUPPORTED, place,
+                       "'%s' \"auto\" is chosen from a dataset's samples: give a number",
+                       tune_member_name(spec->tuned));
+}
+
 /* Signals' features are normalized where nothing is said, and so are these. */
 static enum status read_theory(json_t *body, size_t n_dims, uint64_t seed, struct theory *t,
                                struct problem_list *problems)
@@ -151,6 +163,8 @@ static enum status read_theory(json_t *body, size_t n_dims, uint64_t seed, struc
                                               &t->network_json, problems);
     if (status == STATUS_OK)
         status = spec_encoding_read(t->encoding_json, &spec, problems);
+    if (status == STATUS_OK)
+        status = check_tuned(&spec, problems);
     if (status == STATUS_OK)
         status = make_encoding(t, &spec, seed, problems);
     spec_deinit(&spec);

@@ -10,21 +10,18 @@
 #include "core/base/mem.h"
 #include "core/field/ntk_amplitudes.h"
 
-/* What takes a core some tenths of a second takes a place, so that short requests find handlers. */
-#define LONG_MULTIPLY_ADDS 2e8
-
 /* losses: [steps + 1]. */
 static enum status descend(struct amplitudes_question *q, double *losses, double *loss_of_zero,
-                           struct error *err)
+                           const struct stop *stop, struct error *err)
 {
     struct ntk_amplitudes *family = NULL;
     enum status status = ntk_amplitudes_create(&family, (size_t)q->n, (size_t)q->stride,
-                                               q->n_signals, q->signals, q->m, q->b, err);
+                                               q->n_signals, q->signals, q->m, q->b, stop, err);
     if (status != STATUS_OK)
         return status;
     *loss_of_zero = ntk_amplitudes_loss_of_zero(family);
     status = ntk_amplitudes_descend(family, &q->network, q->time, (size_t)q->steps, q->rate, q->a,
-                                    losses, err);
+                                    losses, stop, err);
     ntk_amplitudes_free(family);
     if (status == STATUS_DIVERGED)
         return error_set(err, STATUS_INVALID, "/learning_rate",
@@ -37,6 +34,8 @@ void theory_amplitudes(void *context, const struct http_request *request,
 {
     static const char *const known[] = {"format", "width", "height", NULL};
     const struct service *service = context;
+    const struct evaluation_watch watch = {service, request};
+    const struct stop stop = evaluation_stop(&watch);
     struct form_query form = {.width = 1200, .height = 520};
     struct amplitudes_question q = {0};
     struct problem_list problems = {0};
@@ -51,14 +50,14 @@ void theory_amplitudes(void *context, const struct http_request *request,
         json_decref(body);
         return;
     }
-    bool has_place = false;
+    size_t n_places = 0;
+    const struct evaluation_cost cost = {.multiply_adds = q.work, .where = "/n"};
     double *losses = mem_alloc_array((size_t)q.steps + 1, sizeof *losses);
     enum status status = losses ? STATUS_OK : error_status(&err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK && q.work > LONG_MULTIPLY_ADDS)
-        status = evaluation_take_place(service, &has_place, &err);
     if (status == STATUS_OK)
-        status = descend(&q, losses, &loss_of_zero, &err);
-    evaluation_end(service, has_place);
+        status = evaluation_take_places(service, &cost, &n_places, &err);
+    if (status == STATUS_OK)
+        status = descend(&q, losses, &loss_of_zero, &stop, &err);
     if (status != STATUS_OK)
         reply_error(request, response, &err);
     else if (form.form == FORM_PNG)
@@ -66,6 +65,7 @@ void theory_amplitudes(void *context, const struct http_request *request,
     else
         reply_json(request, response, 200, codec_amplitudes_answer(&q, loss_of_zero, losses));
     mem_free(losses);
+    evaluation_give_places(service, n_places);
     amplitudes_deinit(&q);
     json_decref(body);
 }

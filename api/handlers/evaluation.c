@@ -1,5 +1,7 @@
 #include "api/handlers/evaluation.h"
 
+#include <math.h>
+
 #include "api/estimate.h"
 #include "api/problem.h"
 
@@ -94,20 +96,74 @@ enum status evaluation_begin(const struct evaluation *e, const struct service *s
     return evaluation_take_place(service, has_place, err);
 }
 
+static enum status take(const struct service *service, size_t n, struct error *err)
+{
+    return compute_take_places(service->compute, n, most_places(service->config))
+               ? STATUS_OK
+               : error_set(err, STATUS_BUSY, "",
+                           "requests that take long are under way: try again when one of them has "
+                           "ended");
+}
+
 enum status evaluation_take_place(const struct service *service, bool *has_place, struct error *err)
 {
-    *has_place = compute_take_place(service->compute, most_places(service->config));
-    return *has_place ? STATUS_OK
-                      : error_set(err, STATUS_BUSY, "",
-                                  "requests that take long are under way: try again when one of "
-                                  "them has ended");
+    const enum status status = take(service, 1, err);
+    *has_place = status == STATUS_OK;
+    return status;
 }
 
 void evaluation_end(const struct service *service, bool has_place)
 {
     if (has_place)
-        compute_give_place(service->compute);
+        compute_give_places(service->compute, 1);
 }
+
+/* --- work outside of the pool --- */
+
+/* Multiply-adds that a slow core does in a second (matrices, in double), and what takes a fast one
+ * some hundredths. */
+static const double multiply_adds_per_second = 1e10, long_multiply_adds = 2e8;
+static const double bytes_of_place = 128 << 20;
+
+enum status evaluation_take_places(const struct service *service,
+                                   const struct evaluation_cost *cost, size_t *n_places,
+                                   struct error *err)
+{
+    const double most = multiply_adds_per_second * (double)service->config->request_seconds;
+    const size_t n_all = most_places(service->config);
+    size_t n = (size_t)ceil(cost->bytes / bytes_of_place);
+    *n_places = 0;
+    if (cost->multiply_adds > most)
+        return error_set(err, STATUS_INVALID, cost->where,
+                         "it would take %.2g multiply-adds, the limit is %.2g", cost->multiply_adds,
+                         most);
+    if (cost->multiply_adds < long_multiply_adds && cost->bytes < bytes_of_place / 2)
+        return STATUS_OK;
+    n = n < n_all ? n : n_all; /* the largest runs alone */
+    n = n > 0 ? n : 1;
+    const enum status status = take(service, n, err);
+    *n_places = status == STATUS_OK ? n : 0;
+    return status;
+}
+
+void evaluation_give_places(const struct service *service, size_t n_places)
+{
+    if (n_places > 0)
+        compute_give_places(service->compute, n_places);
+}
+
+static bool is_unwanted(const void *context)
+{
+    const struct evaluation_watch *watch = context;
+    return http_peer_is_gone(watch->request) || compute_is_stopping(watch->service->compute);
+}
+
+struct stop evaluation_stop(const struct evaluation_watch *watch)
+{
+    return (struct stop){is_unwanted, watch};
+}
+
+/* --- evaluation --- */
 
 enum status evaluation_check_numbers(const struct evaluation *e, double numbers_of_point,
                                      double most, struct error *err)

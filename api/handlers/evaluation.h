@@ -14,7 +14,7 @@
 
 #include "api/codec/codec_query.h"
 #include "api/service.h"
-#include "core/base/status.h"
+#include "core/base/stop.h"
 
 /* Write coordinates [n, D], in the request's frame, of points first … first + n - 1.  Called on any
  * thread, for disjoint ranges. */
@@ -49,6 +49,28 @@ enum status evaluation_begin(const struct evaluation *e, const struct service *s
 enum status evaluation_take_place(const struct service *service, bool *has_place,
                                   struct error *err) WARN_UNUSED;
 void evaluation_end(const struct service *service, bool has_place);
+
+/* Work outside of the compute pool whose cost is known before, as that of matrices in double. */
+struct evaluation_cost {
+    double multiply_adds, bytes; /* that it does and holds, about */
+    const char *where;           /* the member that asks for so much */
+};
+
+/* Places for it: none where it is done in some tenths of a second and holds little, else one, and
+ * one for each 128 MiB: they are given back when nothing of it is held any more, the answer's
+ * values included.  BUSY; INVALID, with both figures, if it would take longer than a request may.
+ */
+enum status evaluation_take_places(const struct service *service,
+                                   const struct evaluation_cost *cost, size_t *n_places,
+                                   struct error *err) WARN_UNUSED;
+void evaluation_give_places(const struct service *service, size_t n_places);
+
+/* It is to stop when the request's client is gone or the service stops.  watch is borrowed. */
+struct evaluation_watch {
+    const struct service *service;
+    const struct http_request *request;
+};
+struct stop evaluation_stop(const struct evaluation_watch *watch);
 
 /* INVALID, with both figures, if the answer would hold more numbers than `most` (limits.h): fields
  * of posed views give up to tens of them at a point. */

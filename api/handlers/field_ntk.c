@@ -12,9 +12,8 @@
 #include "core/field/field_ntk.h"
 #include "core/field/ntk_regression.h"
 
-/* A core does some 5e9 a second: the most takes ten seconds or two, what is long a tenth. */
+/* Layer by layer: ten seconds or two. */
 #define MAX_MULTIPLY_ADDS 5e10
-#define LONG_MULTIPLY_ADDS 5e8
 
 struct field_kernel {
     const struct field_entry *entry;
@@ -42,7 +41,17 @@ static void find_unit(const struct field *f, const struct theory_field *q, float
         domain_unit_from_source(field_domain(f), q->n, unit, unit);
 }
 
-static enum status find_kernel(struct field_kernel *k, struct error *err)
+static struct evaluation_cost cost_of(const struct field *f, const struct theory_field *q)
+{
+    const double bytes_of_number = 64; /* of an answer: as JSON's value, and its digits */
+    const double n = (double)q->n;
+    return (struct evaluation_cost){
+        .multiply_adds = field_ntk_multiply_adds(f, q->n, q->n_outputs) + n * n * n,
+        .bytes = field_ntk_bytes(f, q->n) + ntk_eigenvalues_bytes(q->n) + bytes_of_number * n * n,
+        .where = "/points"};
+}
+
+static enum status find_kernel(struct field_kernel *k, const struct stop *stop, struct error *err)
 {
     const struct field *f = k->entry->field;
     const struct theory_field *q = &k->question;
@@ -54,11 +63,12 @@ static enum status find_kernel(struct field_kernel *k, struct error *err)
         return error_status(err, STATUS_NO_MEMORY);
     }
     find_unit(f, q, unit);
-    enum status status = field_ntk(f, q->n, unit, q->first_output, q->n_outputs, k->kernel, err);
+    enum status status =
+        field_ntk(f, q->n, unit, q->first_output, q->n_outputs, k->kernel, stop, err);
     for (size_t i = 0; status == STATUS_OK && q->is_mean && i < q->n * q->n; i++)
         k->kernel[i] /= (double)q->n_outputs;
     if (status == STATUS_OK)
-        status = ntk_eigenvalues(q->n, k->kernel, k->spectrum, err);
+        status = ntk_eigenvalues(q->n, k->kernel, k->spectrum, stop, err);
     mem_free(unit);
     return status;
 }
@@ -87,21 +97,23 @@ static void answer(const struct service *service, const struct http_request *req
                    struct http_response *response, const struct form_query *form,
                    struct field_kernel *k)
 {
+    const struct evaluation_watch watch = {service, request};
+    const struct stop stop = evaluation_stop(&watch);
+    const struct evaluation_cost cost = cost_of(k->entry->field, &k->question);
     struct error err = {0};
-    bool has_place = false;
+    size_t n_places = 0;
     enum status status = check_work(k->entry->field, &k->question, &err);
-    if (status == STATUS_OK && field_ntk_multiply_adds(k->entry->field, k->question.n,
-                                                       k->question.n_outputs) > LONG_MULTIPLY_ADDS)
-        status = evaluation_take_place(service, &has_place, &err);
     if (status == STATUS_OK)
-        status = find_kernel(k, &err);
-    evaluation_end(service, has_place);
+        status = evaluation_take_places(service, &cost, &n_places, &err);
+    if (status == STATUS_OK)
+        status = find_kernel(k, &stop, &err);
     if (status == STATUS_OK)
         reply_kernel(request, response, form, k);
     else
         reply_error(request, response, &err);
     mem_free(k->kernel);
     mem_free(k->spectrum);
+    evaluation_give_places(service, n_places);
 }
 
 void fields_ntk(void *context, const struct http_request *request, struct http_response *response)

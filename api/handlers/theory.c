@@ -22,13 +22,11 @@ static bool read_form_or_reply(const struct http_request *request, struct http_r
     return plot_form_or_reply(request, response, FORM_PNG + 1, known, form);
 }
 
-/* --- work --- */
+/* --- what it costs --- */
 
-/* What takes a core some tenths of a second: such questions take places, so that short requests
- * find handlers, and no more of their matrices are held at once. */
-#define LONG_MULTIPLY_ADDS 2e8
+static const double bytes_of_number = 64; /* of an answer: as JSON's value, and its digits */
 
-/* The kernel of `n_pairs` pairs of points. */
+/* The kernel of `n_pairs` pairs of points: its products and angles. */
 static double work_of_pairs(const struct theory *t, double n_pairs)
 {
     const double of_relu = 64; /* of a layer: atan2 and roots */
@@ -36,31 +34,41 @@ static double work_of_pairs(const struct theory *t, double n_pairs)
                       of_relu * (double)(t->network.n_hidden_layers + 1));
 }
 
-static double work_of_kernel(const struct theory_kernel *k)
+static struct evaluation_cost cost_of_kernel(const struct theory_kernel *k)
 {
-    const double n = (double)k->n, n_points = !k->points && k->n_dims == 2 ? n * n : n;
-    if (!k->points && encoding_is_stationary(k->theory.encoding))
-        return work_of_pairs(&k->theory, 2 * n_points) +
-               (k->n_dims == 2 ? 4 * n * n * n : n * n); /* its transform */
-    return work_of_pairs(&k->theory, n_points * n_points) + n_points * n_points * n_points;
+    const struct theory *t = &k->theory;
+    const size_t n_points = !k->points && k->n_dims == 2 ? k->n * k->n : k->n;
+    const double n = (double)k->n, m = (double)n_points;
+    struct evaluation_cost cost = {.where = k->points ? "/points" : "/n"};
+    if (!k->points && encoding_is_stationary(t->encoding)) {
+        cost.multiply_adds =
+            work_of_pairs(t, 2 * m) + (k->n_dims == 2 ? 4 * n * n * n : n * n); /* its transform */
+        cost.bytes = bytes_of_number * 2 * m;
+    } else {
+        cost.multiply_adds = work_of_pairs(t, m * m) + m * m * m;
+        cost.bytes = sizeof(double) * m * m + ntk_eigenvalues_bytes(n_points) +
+                     (k->points ? bytes_of_number * m * m : 0);
+    }
+    cost.bytes += ntk_between_bytes(t->encoding);
+    return cost;
 }
 
-static double work_of_regression(const struct theory_regression *q)
+static struct evaluation_cost cost_of_regression(const struct theory_regression *q)
 {
     const double n = (double)q->n_train, m = (double)q->n_test;
-    return work_of_pairs(&q->theory, n * (n + m)) + 4 * n * n * n +
-           2 * n * (n + m) * (double)(q->n_channels * q->n_times);
-}
-
-static enum status take_place(const struct service *service, double work, bool *has_place,
-                              struct error *err)
-{
-    return work > LONG_MULTIPLY_ADDS ? evaluation_take_place(service, has_place, err) : STATUS_OK;
+    const double n_values = (double)(q->n_channels * q->n_times);
+    return (struct evaluation_cost){
+        .multiply_adds =
+            work_of_pairs(&q->theory, n * (n + m)) + 4 * n * n * n + 2 * n * (n + m) * n_values,
+        .bytes = sizeof(double) * n * (n + m) + ntk_regression_bytes(q->n_train) +
+                 ntk_between_bytes(q->theory.encoding) + bytes_of_number * (2 * n + m) * n_values,
+        .where = "/train/x"};
 }
 
 /* --- kernels --- */
 
 struct kernel_answer {
+    const struct stop *stop;
     size_t n;                  /* points: those given, n, or n^2 */
     double *kernel, *spectrum; /* [n], but of points the kernel is [n, n]; [n] */
 };
@@ -81,9 +89,10 @@ static enum status find_eigenvalues(const struct theory_kernel *k, struct kernel
             x[i * d + 1] = (double)row / (double)k->n;
     }
     if (status == STATUS_OK)
-        status = ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, err);
+        status =
+            ntk_between(&t->network, t->encoding, t->params, a->n, x, a->n, x, gram, a->stop, err);
     if (status == STATUS_OK)
-        status = ntk_eigenvalues(a->n, gram, a->spectrum, err);
+        status = ntk_eigenvalues(a->n, gram, a->spectrum, a->stop, err);
     mem_free(x);
     mem_free(gram);
     return status;
@@ -156,8 +165,9 @@ static enum status find_matrix(const struct theory_kernel *k, struct kernel_answ
     if (!a->kernel || !a->spectrum)
         return error_status(err, STATUS_NO_MEMORY);
     enum status status = ntk_between(&t->network, t->encoding, t->params, k->n, k->points, k->n,
-                                     k->points, a->kernel, err);
-    return status == STATUS_OK ? ntk_eigenvalues(a->n, a->kernel, a->spectrum, err) : status;
+                                     k->points, a->kernel, a->stop, err);
+    return status == STATUS_OK ? ntk_eigenvalues(a->n, a->kernel, a->spectrum, a->stop, err)
+                               : status;
 }
 
 static enum status find_kernel(const struct theory_kernel *k, struct kernel_answer *a,
@@ -170,28 +180,33 @@ void theory_kernel(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     const struct service *service = context;
+    const struct evaluation_watch watch = {service, request};
+    const struct stop stop = evaluation_stop(&watch);
     struct theory_kernel k = {0};
-    struct kernel_answer a = {0};
+    struct kernel_answer a = {.stop = &stop};
     struct form_query form;
     struct problem_list problems = {0};
     struct error err = {0};
     json_t *body = NULL;
-    bool has_place = false;
+    size_t n_places = 0;
     if (!read_form_or_reply(request, response, &form) ||
         !reply_parse_object(request, response, service->config->json_depth, &body))
         return;
-    if (codec_theory_kernel(body, &k, &problems) != STATUS_OK)
+    if (codec_theory_kernel(body, &k, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
-    else if (take_place(service, work_of_kernel(&k), &has_place, &err) != STATUS_OK ||
-             find_kernel(&k, &a, &err) != STATUS_OK)
-        reply_error(request, response, &err);
-    else if (form.form == FORM_PNG)
-        theory_plot_kernel(request, response, &form, &k, a.kernel, a.spectrum);
-    else
-        reply_json(request, response, 200, answer_json(&k, &a));
+    } else {
+        const struct evaluation_cost cost = cost_of_kernel(&k);
+        if (evaluation_take_places(service, &cost, &n_places, &err) != STATUS_OK ||
+            find_kernel(&k, &a, &err) != STATUS_OK)
+            reply_error(request, response, &err);
+        else if (form.form == FORM_PNG)
+            theory_plot_kernel(request, response, &form, &k, a.kernel, a.spectrum);
+        else
+            reply_json(request, response, 200, answer_json(&k, &a));
+    }
     mem_free(a.kernel);
     mem_free(a.spectrum);
-    evaluation_end(service, has_place);
+    evaluation_give_places(service, n_places);
     theory_kernel_deinit(&k);
     json_decref(body);
 }
@@ -201,6 +216,7 @@ void theory_kernel(void *context, const struct http_request *request,
 /* What the answer is made of. */
 struct solution {
     const struct theory_regression *question;
+    const struct stop *stop;
     struct ntk_regression *regression;
     double *train_kernel, *test_kernel; /* [n_train, n_train], [n_test, n_train] */
     double *values;                     /* [the larger of n_train and n_test, C] */
@@ -217,15 +233,15 @@ static enum status solve(struct solution *s, struct error *err)
     if (!s->train_kernel || !s->test_kernel || !s->values)
         return error_status(err, STATUS_NO_MEMORY);
     enum status status = ntk_between(&t->network, t->encoding, t->params, n, q->train_x, n,
-                                     q->train_x, s->train_kernel, err);
+                                     q->train_x, s->train_kernel, s->stop, err);
     if (status == STATUS_OK && m > 0)
         status = ntk_between(&t->network, t->encoding, t->params, m, q->test_x, n, q->train_x,
-                             s->test_kernel, err);
+                             s->test_kernel, s->stop, err);
     for (size_t i = 0; i < n * q->n_channels; i++)
         s->values[i] = q->train_y[i] - q->train_start[i];
     if (status == STATUS_OK)
         status = ntk_regression_create(&s->regression, n, s->train_kernel, q->n_channels, s->values,
-                                       err);
+                                       s->stop, err);
     return status;
 }
 
@@ -233,7 +249,9 @@ static enum status solve(struct solution *s, struct error *err)
 static enum status predict(const struct solution *s, double t, size_t m, const double *kernel,
                            const double *start, struct error *err)
 {
-    enum status status = ntk_regression_predict(s->regression, t, m, kernel, s->values, err);
+    enum status status = stop_check(s->stop, err);
+    if (status == STATUS_OK)
+        status = ntk_regression_predict(s->regression, t, m, kernel, s->values, err);
     for (size_t i = 0; status == STATUS_OK && i < m * s->question->n_channels; i++)
         s->values[i] += start[i];
     return status;
@@ -310,6 +328,19 @@ static void reply_plot(const struct http_request *request, struct http_response 
     mem_free(curves.residual);
 }
 
+static void reply_predictions(const struct http_request *request, struct http_response *response,
+                              const struct solution *s)
+{
+    struct error err = {0};
+    json_t *answer = answer_regression(s, &err);
+    if (err.status == STATUS_OK) {
+        reply_json(request, response, 200, answer);
+    } else {
+        json_decref(answer);
+        reply_error(request, response, &err);
+    }
+}
+
 /* Before it is solved: false if that is not of use. */
 static bool can_answer_or_reply(const struct http_request *request, struct http_response *response,
                                 const struct form_query *form, const struct theory_regression *q)
@@ -321,32 +352,35 @@ void theory_regression(void *context, const struct http_request *request,
                        struct http_response *response)
 {
     const struct service *service = context;
+    const struct evaluation_watch watch = {service, request};
+    const struct stop stop = evaluation_stop(&watch);
     struct theory_regression question = {0};
-    struct solution s = {.question = &question};
+    struct solution s = {.question = &question, .stop = &stop};
     struct form_query form;
     struct problem_list problems = {0};
     struct error err = {0};
     json_t *body = NULL;
-    bool has_place = false;
+    size_t n_places = 0;
     if (!read_form_or_reply(request, response, &form) ||
         !reply_parse_object(request, response, service->config->json_depth, &body))
         return;
     if (codec_theory_regression(body, &question, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
     } else if (can_answer_or_reply(request, response, &form, &question)) {
-        if (take_place(service, work_of_regression(&question), &has_place, &err) != STATUS_OK ||
+        const struct evaluation_cost cost = cost_of_regression(&question);
+        if (evaluation_take_places(service, &cost, &n_places, &err) != STATUS_OK ||
             solve(&s, &err) != STATUS_OK)
             reply_error(request, response, &err);
         else if (form.form == FORM_PNG)
             reply_plot(request, response, &form, &s);
         else
-            reply_json(request, response, 200, answer_regression(&s, &err));
+            reply_predictions(request, response, &s);
     }
     ntk_regression_free(s.regression);
     mem_free(s.train_kernel);
     mem_free(s.test_kernel);
     mem_free(s.values);
-    evaluation_end(service, has_place);
+    evaluation_give_places(service, n_places);
     theory_regression_deinit(&question);
     json_decref(body);
 }

@@ -20,6 +20,7 @@ struct layer {
 struct pass {
     const struct field *f;
     const struct mlp_spec *spec;
+    const struct stop *stop;
     size_t n, n_layers, ld;
     struct layer layers[LIMIT_HIDDEN_LAYERS + 1];
     float *features, *d_features; /* [n, ld] of the encoding */
@@ -143,7 +144,7 @@ static void run_layer(const struct pass *p, size_t l, double *out)
     }
 }
 
-static void forward(struct pass *p, const float *unit)
+static enum status forward(struct pass *p, const float *unit, struct error *err)
 {
     const struct encoding *e = field_encoding(p->f);
     const size_t n = p->n, n_features = encoding_n_features(e), last = p->n_layers - 1;
@@ -154,6 +155,9 @@ static void forward(struct pass *p, const float *unit)
             p->layers[0].h[i * n_features + j] = (double)p->features[i * p->ld + j];
     for (size_t l = 0; l < p->n_layers; l++) {
         struct layer *layer = &p->layers[l];
+        const enum status status = stop_check(p->stop, err);
+        if (status != STATUS_OK)
+            return status;
         run_layer(p, l, l < last ? p->layers[l + 1].h : p->values);
         multiply(n, n, layer->n_inputs, layer->h, layer->h, true, layer->gram);
         for (size_t i = 0; i < n * n; i++)
@@ -164,6 +168,7 @@ static void forward(struct pass *p, const float *unit)
         p->values[i] =
             (double)activation_output_slope(output, activation_output(output, (float)p->values[i]));
     }
+    return STATUS_OK;
 }
 
 /* --- backward, for one output --- */
@@ -176,8 +181,9 @@ static void add_product(const struct pass *p, size_t columns, const double *a, c
         out[i] += gram ? p->product[i] * gram[i] : p->product[i];
 }
 
-/* Adds what the layers have; returns d v_c / d features [n, F]. */
-static const double *backward(struct pass *p, size_t c, double *out)
+/* Adds what the layers have; *d_features: d v_c / d features [n, F]. */
+static enum status backward(struct pass *p, size_t c, double *out, const double **d_features,
+                            struct error *err)
 {
     const size_t n_outputs = field_n_outputs(p->f), last = p->n_layers - 1;
     double *d_z = p->d_z[0], *next = p->d_z[1];
@@ -186,6 +192,9 @@ static const double *backward(struct pass *p, size_t c, double *out)
         d_z[i * n_outputs + c] = p->values[i * n_outputs + c];
     for (size_t l = last + 1; l-- > 0;) {
         const struct layer *layer = &p->layers[l];
+        const enum status status = stop_check(p->stop, err);
+        if (status != STATUS_OK)
+            return status;
         add_product(p, layer->n_outputs, d_z, layer->gram, out);
         multiply(p->n, layer->n_inputs, layer->n_outputs, d_z, layer->weight, false, next);
         for (size_t i = 0; l > 0 && i < p->n * layer->n_inputs; i++)
@@ -194,7 +203,8 @@ static const double *backward(struct pass *p, size_t c, double *out)
         d_z = next;
         next = free;
     }
-    return d_z;
+    *d_features = d_z;
+    return STATUS_OK;
 }
 
 /* --- what an encoding learns --- */
@@ -337,17 +347,20 @@ static enum status add_output(struct pass *p, const float *unit, size_t c, doubl
                               struct error *err)
 {
     const size_t n_features = encoding_n_features(field_encoding(p->f));
-    const double *d_features = backward(p, c, out);
+    const double *d_features = NULL;
+    enum status status = backward(p, c, out, &d_features, err);
+    if (status != STATUS_OK)
+        return status;
     memset(p->d_features, 0, p->n * p->ld * sizeof *p->d_features);
     for (size_t i = 0; i < p->n; i++)
         for (size_t j = 0; j < n_features; j++)
             p->d_features[i * p->ld + j] = (float)d_features[i * n_features + j];
-    enum status status = add_frequencies(p, unit, out, err);
+    status = add_frequencies(p, unit, out, err);
     return status == STATUS_OK ? add_tables(p, unit, out, err) : status;
 }
 
 enum status field_ntk(const struct field *f, size_t n, const float *unit, size_t first,
-                      size_t n_outputs, double *out, struct error *err)
+                      size_t n_outputs, double *out, const struct stop *stop, struct error *err)
 {
     struct pass p;
     enum status status = pass_init(&p, f, n);
@@ -355,8 +368,9 @@ enum status field_ntk(const struct field *f, size_t n, const float *unit, size_t
         pass_deinit(&p);
         return error_status(err, status);
     }
-    forward(&p, unit);
+    p.stop = stop;
     memset(out, 0, n * n * sizeof *out);
+    status = forward(&p, unit, err);
     for (size_t c = first; c < first + n_outputs && status == STATUS_OK; c++)
         status = add_output(&p, unit, c, out, err);
     pass_deinit(&p);
@@ -381,4 +395,35 @@ double field_ntk_multiply_adds(const struct field *f, size_t n, size_t n_outputs
     for (size_t l = 0; l < encoding_n_levels(e); l++)
         n_entries += (double)(((size_t)1 << encoding_n_inputs(e)) * encoding_level(e, l).n_columns);
     return sum + outputs * points * points * (n_dense + 4 * n_entries);
+}
+
+/* Numbers that a pass keeps, eight bytes each. */
+static double numbers_of_pass(const struct field *f, double n)
+{
+    const struct mlp *m = field_mlp(f);
+    double sum = 2 * n * n, widest = 0;
+    for (size_t l = 0; l < mlp_n_layers(m); l++) {
+        size_t n_columns, n_rows;
+        mlp_layer_shape(m, l, &n_columns, &n_rows);
+        const double k = (double)n_rows, columns = (double)n_columns;
+        sum += (k + 1) * columns + n * (k + columns) + n * n;
+        widest = fmax(widest, fmax(k, columns));
+    }
+    return sum + 3 * n * widest; /* both d_z; features and their derivatives, which are floats */
+}
+
+double field_ntk_bytes(const struct field *f, size_t n)
+{
+    const struct encoding *e = field_encoding(f);
+    double largest = 0, n_entries = 0;
+    const double n_dense =
+        (double)(encoding_n_params(e) - encoding_n_table(e) - encoding_n_fixed(e));
+    for (size_t l = 0; l < encoding_n_levels(e); l++) {
+        const struct encoding_level level = encoding_level(e, l);
+        largest = fmax(largest, (double)level.count);
+        n_entries += (double)(((size_t)1 << encoding_n_inputs(e)) * level.n_columns);
+    }
+    const double numbers = numbers_of_pass(f, (double)n) + (double)n * n_dense;
+    return sizeof(double) * numbers + sizeof(float) * largest +
+           (sizeof(size_t) + sizeof(float)) * (double)n * n_entries;
 }

@@ -17,13 +17,16 @@
 #ifndef CORE_FIELD_FIELD_NTK_H
 #define CORE_FIELD_FIELD_NTK_H
 
+#include "core/base/stop.h"
 #include "core/field/field.h"
 
-/* unit: [n, D]; outputs first … first + n_outputs - 1; out: [n, n].  NO_MEMORY. */
+/* unit: [n, D]; outputs first … first + n_outputs - 1; out: [n, n].  NO_MEMORY; CANCELED. */
 enum status field_ntk(const struct field *f, size_t n, const float *unit, size_t first,
-                      size_t n_outputs, double *out, struct error *err) WARN_UNUSED;
+                      size_t n_outputs, double *out, const struct stop *stop,
+                      struct error *err) WARN_UNUSED;
 
-/* Multiply-adds of that, about. */
+/* Multiply-adds of that, about, and the bytes that it takes. */
 double field_ntk_multiply_adds(const struct field *f, size_t n, size_t n_outputs);
+double field_ntk_bytes(const struct field *f, size_t n);
 
 #endif

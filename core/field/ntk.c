@@ -148,33 +148,47 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+double ntk_between_bytes(const struct encoding *e)
+{
+    return (double)(encoding_n_features(e) + 1) * 2 * BLOCK * sizeof(double);
+}
+
+/* The kernel of the points whose features are there, from their products in `out`. */
+static void fill_block(const struct ntk_network *network, size_t f, size_t n, const double *xx,
+                       size_t m, const double *yy, double *out, size_t ld)
+{
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < m; c++)
+            out[r * ld + c] = ntk_of_products(network, f, xx[r], yy[c], out[r * ld + c]);
+}
+
 enum status ntk_between(const struct ntk_network *network, const struct encoding *e,
                         const float *params, size_t n, const double *x, size_t m, const double *y,
-                        double *out, struct error *err)
+                        double *out, const struct stop *stop, struct error *err)
 {
     const size_t f = encoding_n_features(e), d = encoding_n_inputs(e);
     const size_t n_rows = least(n, BLOCK), n_columns = least(m, BLOCK);
     double *memory = mem_alloc_array((f + 1) * (n_rows + n_columns), sizeof *memory);
     if (!memory)
         return error_status(err, STATUS_NO_MEMORY);
+    enum status status = STATUS_OK;
     double *of_x = memory, *of_y = of_x + f * n_rows;
     double *xx = of_y + f * n_columns, *yy = xx + n_rows;
-    for (size_t j = 0; j < m; j += BLOCK) {
+    for (size_t j = 0; status == STATUS_OK && j < m; j += BLOCK) {
         const size_t columns = least(m - j, BLOCK);
         features_of(e, params, columns, y + j * d, of_y, yy);
-        for (size_t i = 0; i < n; i += BLOCK) {
+        for (size_t i = 0; status == STATUS_OK && i < n; i += BLOCK) {
             const size_t rows = least(n - i, BLOCK);
             double *block = out + i * m + j;
             features_of(e, params, rows, x + i * d, of_x, xx);
             cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, (int)f, 1,
                         of_x, (int)f, of_y, (int)f, 0, block, (int)m);
-            for (size_t r = 0; r < rows; r++)
-                for (size_t c = 0; c < columns; c++)
-                    block[r * m + c] = ntk_of_products(network, f, xx[r], yy[c], block[r * m + c]);
+            fill_block(network, f, rows, xx, columns, yy, block, m);
+            status = stop_check(stop, err);
         }
     }
     mem_free(memory);
-    return STATUS_OK;
+    return status;
 }
 
 /* --- grids --- */
@@ -201,7 +215,7 @@ static enum status rows_with(const struct ntk_network *network, const struct enc
             if (n_dims == 2)
                 x[i * d + 1] = offset(row, n, is_wrapped);
         }
-        status = ntk_between(network, e, params, n, x, 1, at, out + row * n, err);
+        status = ntk_between(network, e, params, n, x, 1, at, out + row * n, NULL, err);
     }
     mem_free(x);
     return status;
@@ -222,7 +236,7 @@ static enum status plane(const struct ntk_network *network, const struct encodin
         columns[i * d] = offset(i, n, is_wrapped);
         rows[i * d + 1] = -offset(i, n, is_wrapped);
     }
-    enum status status = ntk_between(network, e, params, n, rows, n, columns, out, err);
+    enum status status = ntk_between(network, e, params, n, rows, n, columns, out, NULL, err);
     mem_free(rows);
     return status;
 }

@@ -28,7 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/base/status.h"
+#include "core/base/stop.h"
 #include "core/nn/encoding.h"
 
 enum ntk_parametrization { NTK_STANDARD, NTK_NTK };
@@ -57,10 +57,11 @@ double ntk_of_products(const struct ntk_network *network, size_t n_features, dou
 double ntk_slope_of_products(const struct ntk_network *network, size_t n_features, double xx,
                              double yy, double xy, double *slope);
 
-/* out[i, j] = kernel of x_i and y_j.  x: [n, D], y: [m, D], out: [n, m].  NO_MEMORY. */
+/* out[i, j] = kernel of x_i and y_j.  x: [n, D], y: [m, D], out: [n, m].  NO_MEMORY; CANCELED. */
 enum status ntk_between(const struct ntk_network *network, const struct encoding *e,
                         const float *params, size_t n, const double *x, size_t m, const double *y,
-                        double *out, struct error *err) WARN_UNUSED;
+                        double *out, const struct stop *stop, struct error *err) WARN_UNUSED;
+double ntk_between_bytes(const struct encoding *e); /* that it takes, at most */
 
 /* --- on a grid of n points a side --- */
 

@@ -96,7 +96,7 @@ static enum status allocate(struct ntk_amplitudes *f)
 
 enum status ntk_amplitudes_create(struct ntk_amplitudes **out, size_t n, size_t stride,
                                   size_t n_signals, const double *signals, size_t m,
-                                  const uint32_t *b, struct error *err)
+                                  const uint32_t *b, const struct stop *stop, struct error *err)
 {
     struct ntk_amplitudes *f = mem_alloc(sizeof *f);
     if (!f)
@@ -113,6 +113,11 @@ enum status ntk_amplitudes_create(struct ntk_amplitudes **out, size_t n, size_t 
     for (size_t j = 0; j < m; j++)
         f->b[j] = (uint32_t)(b[j] % n);
     for (size_t i = 0; i < n_signals; i++) {
+        const enum status status = stop_check(stop, err);
+        if (status != STATUS_OK) {
+            ntk_amplitudes_free(f);
+            return status;
+        }
         transform(f, signals + i * n, f->spectrum, f->d_spectrum);
         add_moments(f, 1 / (double)n_signals, f->spectrum, f->d_spectrum);
     }
@@ -235,12 +240,15 @@ double ntk_amplitudes_loss(struct ntk_amplitudes *f, const struct ntk_network *n
 
 enum status ntk_amplitudes_descend(struct ntk_amplitudes *f, const struct ntk_network *network,
                                    double t, size_t steps, double rate, double *a, double *losses,
-                                   struct error *err)
+                                   const struct stop *stop, struct error *err)
 {
     const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     memset(f->first, 0, f->m * sizeof *f->first);
     memset(f->second, 0, f->m * sizeof *f->second);
     for (size_t step = 0; step <= steps; step++) {
+        const enum status status = stop_check(stop, err);
+        if (status != STATUS_OK)
+            return status;
         losses[step] = ntk_amplitudes_loss(f, network, t, a, step < steps ? f->gradient : NULL);
         if (!isfinite(losses[step]))
             return error_set(err, STATUS_DIVERGED, "",

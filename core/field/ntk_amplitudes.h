@@ -31,10 +31,11 @@
 struct ntk_amplitudes;
 
 /* n: a multiple of stride, which is at least 2.  signals: [n_signals, n]; b: [m].  Nothing is
- * borrowed.  NO_MEMORY. */
+ * borrowed.  NO_MEMORY; CANCELED. */
 enum status ntk_amplitudes_create(struct ntk_amplitudes **out, size_t n, size_t stride,
                                   size_t n_signals, const double *signals, size_t m,
-                                  const uint32_t *b, struct error *err) WARN_UNUSED;
+                                  const uint32_t *b, const struct stop *stop,
+                                  struct error *err) WARN_UNUSED;
 void ntk_amplitudes_free(struct ntk_amplitudes *f); /* NULL is fine */
 
 /* The loss of a [m], not all 0, at t = learning rate x steps; d_a (if not NULL): [m], its gradient.
@@ -46,9 +47,9 @@ double ntk_amplitudes_loss(struct ntk_amplitudes *f, const struct ntk_network *n
 double ntk_amplitudes_loss_of_zero(const struct ntk_amplitudes *f);
 
 /* steps of Adam (0.9, 0.999, 1e-8) on a.  losses: [steps + 1], before each of them and after the
- * last.  DIVERGED where a loss is not finite. */
+ * last.  DIVERGED where a loss is not finite; CANCELED. */
 enum status ntk_amplitudes_descend(struct ntk_amplitudes *f, const struct ntk_network *network,
                                    double t, size_t steps, double rate, double *a, double *losses,
-                                   struct error *err) WARN_UNUSED;
+                                   const struct stop *stop, struct error *err) WARN_UNUSED;
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/mem.h"
+#include "core/field/eigen.h"
 
 struct ntk_regression {
     size_t n, n_channels;
@@ -13,34 +14,6 @@ struct ntk_regression {
     double *vectors;     /* [n, n], row i: the eigenvector of eigenvalue i */
     double *components;  /* r [n, C] */
 };
-
-/* LAPACK, by Fortran's calling convention: all eigenvalues, rising, and eigenvectors of a symmetric
- * matrix, by divide and conquer.  a: [n, n], overwritten by the vectors, one after the other. */
-void dsyevd_(const char *job, const char *half, const int *n, double *a, const int *ld, double *w,
-             double *work, const int *n_work, int *int_work, const int *n_int_work, int *info,
-             size_t job_length, size_t half_length);
-
-/* job: "V" for vectors too, "N" for values alone. */
-static enum status solve(const char *job, int n, double *a, double *w, struct error *err)
-{
-    const int ask = -1;
-    double n_work = 0;
-    int n_int_work = 0, info = 0;
-    dsyevd_(job, "L", &n, a, &n, w, &n_work, &ask, &n_int_work, &ask, &info, 1, 1);
-    const int size = (int)n_work;
-    double *work = mem_alloc_array((size_t)size, sizeof *work);
-    int *int_work = mem_alloc_array((size_t)n_int_work, sizeof *int_work);
-    enum status status = work && int_work ? STATUS_OK : error_status(err, STATUS_NO_MEMORY);
-    if (status == STATUS_OK) {
-        dsyevd_(job, "L", &n, a, &n, w, work, &size, int_work, &n_int_work, &info, 1, 1);
-        if (info != 0)
-            status = error_set(err, STATUS_INTERNAL, "",
-                               "no eigenvalues were found (LAPACK dsyevd: %d)", info);
-    }
-    mem_free(work);
-    mem_free(int_work);
-    return status;
-}
 
 static bool is_finite(size_t n, const double *numbers)
 {
@@ -66,15 +39,28 @@ static void turn_over(size_t n, double *eigenvalues, double *vectors)
         eigenvalues[i] = eigenvalues[i] > rounding ? eigenvalues[i] : 0;
 }
 
-enum status ntk_eigenvalues(size_t n, const double *kernel, double *out, struct error *err)
+static double *copy_of(size_t n, const double *numbers)
+{
+    double *copy = mem_alloc_array(n, sizeof *copy);
+    if (copy)
+        memcpy(copy, numbers, n * sizeof *copy);
+    return copy;
+}
+
+double ntk_eigenvalues_bytes(size_t n)
+{
+    return (double)(n * n) * sizeof(double) + eigen_bytes(n, false);
+}
+
+enum status ntk_eigenvalues(size_t n, const double *kernel, double *out, const struct stop *stop,
+                            struct error *err)
 {
     if (!is_finite(n * n, kernel))
         return error_set(err, STATUS_INVALID, "", "the kernel is not finite");
-    double *copy = mem_alloc_array(n * n, sizeof *copy);
+    double *copy = copy_of(n * n, kernel);
     if (!copy)
         return error_status(err, STATUS_NO_MEMORY);
-    memcpy(copy, kernel, n * n * sizeof *copy);
-    const enum status status = solve("N", (int)n, copy, out, err);
+    const enum status status = eigen_solve(n, copy, out, NULL, stop, err);
     if (status == STATUS_OK)
         turn_over(n, out, NULL);
     mem_free(copy);
@@ -82,7 +68,8 @@ enum status ntk_eigenvalues(size_t n, const double *kernel, double *out, struct 
 }
 
 enum status ntk_regression_create(struct ntk_regression **out, size_t n, const double *kernel,
-                                  size_t n_channels, const double *residual, struct error *err)
+                                  size_t n_channels, const double *residual,
+                                  const struct stop *stop, struct error *err)
 {
     if (!is_finite(n * n, kernel) || !is_finite(n * n_channels, residual))
         return error_set(err, STATUS_INVALID, "", "the kernel or the targets are not finite");
@@ -97,8 +84,10 @@ enum status ntk_regression_create(struct ntk_regression **out, size_t n, const d
         ntk_regression_free(r);
         return error_status(err, STATUS_NO_MEMORY);
     }
-    memcpy(r->vectors, kernel, n * n * sizeof *kernel);
-    enum status status = solve("V", (int)n, r->vectors, r->eigenvalues, err);
+    double *copy = copy_of(n * n, kernel);
+    enum status status = copy ? eigen_solve(n, copy, r->eigenvalues, r->vectors, stop, err)
+                              : error_status(err, STATUS_NO_MEMORY);
+    mem_free(copy);
     if (status != STATUS_OK) {
         ntk_regression_free(r);
         return status;
@@ -109,6 +98,11 @@ enum status ntk_regression_create(struct ntk_regression **out, size_t n, const d
                 residual, columns, 0, r->components, columns);
     *out = r;
     return STATUS_OK;
+}
+
+double ntk_regression_bytes(size_t n)
+{
+    return (double)(2 * n * n) * sizeof(double) + eigen_bytes(n, true);
 }
 
 void ntk_regression_free(struct ntk_regression *r)
@@ -168,5 +162,8 @@ enum status ntk_regression_predict(const struct ntk_regression *r, double t, siz
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)m, n_channels, n, 1, kernel, n,
                 weights, n_channels, 0, out, n_channels);
     mem_free(scaled);
-    return STATUS_OK;
+    return is_finite(m * r->n_channels, out)
+               ? STATUS_OK
+               : error_set(err, STATUS_INVALID, "/network",
+                           "the kernel is so near to 0 that what it predicts is not finite");
 }

@@ -21,20 +21,22 @@
 
 #include <stddef.h>
 
-#include "core/base/status.h"
+#include "core/base/stop.h"
 
 /* All of a symmetric kernel [n, n], falling, without eigenvectors.  out: [n].  Errors as below. */
-enum status ntk_eigenvalues(size_t n, const double *kernel, double *out,
+enum status ntk_eigenvalues(size_t n, const double *kernel, double *out, const struct stop *stop,
                             struct error *err) WARN_UNUSED;
+double ntk_eigenvalues_bytes(size_t n); /* that it takes, about */
 
 struct ntk_regression;
 
-/* kernel: [n, n], both halves; residual: y - f0 [n, C].  Both are copied.  NO_MEMORY; INVALID where
- * the kernel's numbers are not finite; INTERNAL if LAPACK finds no eigenvalues. */
+/* kernel: [n, n], both halves; residual: y - f0 [n, C].  Both are copied.  NO_MEMORY; CANCELED;
+ * INVALID where the kernel's numbers are not finite; INTERNAL if LAPACK finds no eigenvalues. */
 enum status ntk_regression_create(struct ntk_regression **out, size_t n, const double *kernel,
                                   size_t n_channels, const double *residual,
-                                  struct error *err) WARN_UNUSED;
+                                  const struct stop *stop, struct error *err) WARN_UNUSED;
 void ntk_regression_free(struct ntk_regression *r); /* NULL is fine */
+double ntk_regression_bytes(size_t n);              /* that creation takes, about */
 
 /* lambda [n], falling.  Borrowed. */
 const double *ntk_regression_eigenvalues(const struct ntk_regression *r);
@@ -42,7 +44,8 @@ const double *ntk_regression_eigenvalues(const struct ntk_regression *r);
 /* out[i, c] = r(t), i in the order of the eigenvalues: [n, C]. */
 void ntk_regression_components(const struct ntk_regression *r, double t, double *out);
 
-/* f(t) - f0* at other points.  kernel: K* [m, n]; out: [m, C].  NO_MEMORY. */
+/* f(t) - f0* at other points.  kernel: K* [m, n]; out: [m, C].  NO_MEMORY; INVALID ("/network")
+ * where that is not finite: a kernel may be too small for what is divided by it. */
 enum status ntk_regression_predict(const struct ntk_regression *r, double t, size_t m,
                                    const double *kernel, double *out,
                                    struct error *err) WARN_UNUSED;

@@ -265,21 +265,29 @@ enum status compute_run(struct compute *c, const struct compute_request *request
     return w.status == STATUS_OK ? STATUS_OK : error_status(err, w.status);
 }
 
-bool compute_take_place(struct compute *c, size_t most)
+bool compute_take_places(struct compute *c, size_t n, size_t most)
 {
     pthread_mutex_lock(&c->lock);
-    const bool is_free = c->n_places < most;
-    c->n_places += is_free;
+    const bool are_free = c->n_places + n <= most;
+    c->n_places += are_free ? n : 0;
     pthread_mutex_unlock(&c->lock);
-    return is_free;
+    return are_free;
 }
 
-void compute_give_place(struct compute *c)
+void compute_give_places(struct compute *c, size_t n)
 {
     pthread_mutex_lock(&c->lock);
-    assert(c->n_places > 0);
-    c->n_places--;
+    assert(c->n_places >= n);
+    c->n_places -= n;
     pthread_mutex_unlock(&c->lock);
+}
+
+bool compute_is_stopping(struct compute *c)
+{
+    pthread_mutex_lock(&c->lock);
+    const bool is_stopping = c->stopping;
+    pthread_mutex_unlock(&c->lock);
+    return is_stopping;
 }
 
 size_t compute_n_threads(const struct compute *c)

@@ -65,10 +65,13 @@ struct compute_request {
 enum status compute_run(struct compute *c, const struct compute_request *request,
                         struct error *err) WARN_UNUSED;
 
-/* A place among the works that take long, of which there are `most`: whoever takes one gives it
- * back. False: all are taken. */
-bool compute_take_place(struct compute *c, size_t most) WARN_UNUSED;
-void compute_give_place(struct compute *c);
+/* n places among the works that take long, of which there are `most`: whoever takes some gives them
+ * back.  False: there are not so many left. */
+bool compute_take_places(struct compute *c, size_t n, size_t most) WARN_UNUSED;
+void compute_give_places(struct compute *c, size_t n);
+
+/* Is it being stopped?  For long work outside of the pool, which must end then, too. */
+bool compute_is_stopping(struct compute *c);
 
 /* Threads that evaluate. */
 size_t compute_n_threads(const struct compute *c);

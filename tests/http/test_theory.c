@@ -175,6 +175,9 @@ static void bad_questions_name_the_place(void **state)
         {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"n\":513,\"dims\":2}", "/n"},
         {"/v1/ntk", "{\"encoding\":{\"type\":\"none\"},\"n\":65,\"dims\":2}", "/n"},
         {"/v1/ntk", "{\"encoding\":{\"type\":\"gaussian\",\"sigma\":0}}", "/encoding/sigma"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"gaussian\",\"sigma\":\"auto\"}}", "/encoding/sigma"},
+        {"/v1/ntk", "{\"encoding\":{\"type\":\"positional\",\"scale\":\"auto\"}}",
+         "/encoding/scale"},
         {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"network\":{\"sigma_w\":0}}",
          "/network/sigma_w"},
         {"/v1/ntk", "{\"encoding\":{\"type\":\"basic\"},\"more\":1}", "/more"},
@@ -199,6 +202,11 @@ static void bad_questions_name_the_place(void **state)
         {"/v1/ntk/regression",
          "{\"encoding\":{\"type\":\"basic\"},\"times\":[],\"train\":{\"x\":[1],\"y\":[1]}}",
          "/times"},
+        {"/v1/ntk/regression", /* a kernel of 1e-310 */
+         "{\"encoding\":{\"type\":\"basic\"},\"times\":[\"infinity\"],\"train\":{\"x\":[0],\"y\":["
+         "1e6]"
+         "},\"network\":{\"n_hidden_layers\":16,\"sigma_w\":2e-10,\"bias\":false}}",
+         "/network"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         answer_problem(service_post_json(&service, cases[i].path, cases[i].body), 422,

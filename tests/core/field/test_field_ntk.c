@@ -71,7 +71,7 @@ static void check(const struct field_spec *spec, size_t first_output, size_t n_o
     double got[N * N], want[N * N];
     small_encoding_enlarge_tables(field_encoding(f), field_params(f));
     scatter(N, field_n_inputs(f), unit);
-    assert_int_equal(field_ntk(f, N, unit, first_output, n_outputs, got, NULL), STATUS_OK);
+    assert_int_equal(field_ntk(f, N, unit, first_output, n_outputs, got, NULL, NULL), STATUS_OK);
     kernel_by_differences(f, unit, first_output, n_outputs, want);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < N; j++) {
@@ -146,13 +146,13 @@ static void a_wide_network_has_the_kernel_in_closed_form(void **state)
         x[i] = (double)unit[i];
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct field *f = small_field(&spec, seed);
-        assert_int_equal(field_ntk(f, N, unit, 0, 1, one, NULL), STATUS_OK);
+        assert_int_equal(field_ntk(f, N, unit, 0, 1, one, NULL, NULL), STATUS_OK);
         for (size_t i = 0; i < N * N; i++)
             mean[i] += one[i] / SEEDS;
         if (seed == 0)
-            assert_int_equal(
-                ntk_between(&network, field_encoding(f), field_params(f), N, x, N, x, want, NULL),
-                STATUS_OK);
+            assert_int_equal(ntk_between(&network, field_encoding(f), field_params(f), N, x, N, x,
+                                         want, NULL, NULL),
+                             STATUS_OK);
         field_free(f);
     }
     for (size_t i = 0; i < N; i++)
@@ -168,7 +168,7 @@ static enum status attempt(void *context, struct error *err)
     const struct field *f = context;
     const float unit[2 * 2] = {0.1f, 0.2f, 0.7f, 0.4f};
     double out[4];
-    return field_ntk(f, 2, unit, 0, 1, out, err);
+    return field_ntk(f, 2, unit, 0, 1, out, NULL, err);
 }
 
 static void memory_that_is_refused_is_told(void **state)

@@ -255,12 +255,12 @@ static void test_blocks_are_made_of_pairs(void **state)
     for (size_t i = 0; i < N * 2; i++)
         x[i] = rng_uniform(&rng);
     memcpy(y, x, sizeof y);
-    assert_int_equal(ntk_between(&wide, m.e, m.params, N, x, M, y, out, NULL), STATUS_OK);
+    assert_int_equal(ntk_between(&wide, m.e, m.params, N, x, M, y, out, NULL, NULL), STATUS_OK);
     for (size_t i = 0; i < N; i += 7)
         for (size_t j = 0; j < M; j += 11) {
             double one = 0;
             assert_int_equal(
-                ntk_between(&wide, m.e, m.params, 1, x + 2 * i, 1, y + 2 * j, &one, NULL),
+                ntk_between(&wide, m.e, m.params, 1, x + 2 * i, 1, y + 2 * j, &one, NULL, NULL),
                 STATUS_OK);
             assert_near(out[i * M + j], one, 1e-12);
         }
@@ -314,7 +314,8 @@ static void test_planes_and_rows_are_made_of_points(void **state)
         for (size_t u = 0; u < N; u++) {
             const double x[2] = {(double)u / N, (double)v / N};
             double one = 0;
-            assert_int_equal(ntk_between(&wide, m.e, m.params, 1, x, 1, at, &one, NULL), STATUS_OK);
+            assert_int_equal(ntk_between(&wide, m.e, m.params, 1, x, 1, at, &one, NULL, NULL),
+                             STATUS_OK);
             assert_near(alone[v * N + u], one, 1e-12);
         }
     unmap(&m);

@@ -50,8 +50,9 @@ static int draw(void **state)
 static struct ntk_amplitudes *family(void)
 {
     struct ntk_amplitudes *f = NULL;
-    assert_int_equal(ntk_amplitudes_create(&f, N, STRIDE, N_SIGNALS, signals, M, frequencies, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        ntk_amplitudes_create(&f, N, STRIDE, N_SIGNALS, signals, M, frequencies, NULL, NULL),
+        STATUS_OK);
     return f;
 }
 
@@ -91,7 +92,7 @@ static double validation_error(const struct ntk_network *network, double t, cons
         y[i] = signal[i * STRIDE];
         memcpy(train + i * N_TRAIN, others + i * STRIDE * N_TRAIN, sizeof y);
     }
-    assert_int_equal(ntk_regression_create(&r, N_TRAIN, train, 1, y, NULL), STATUS_OK);
+    assert_int_equal(ntk_regression_create(&r, N_TRAIN, train, 1, y, NULL, NULL), STATUS_OK);
     assert_int_equal(ntk_regression_predict(r, t, N, others, f, NULL), STATUS_OK);
     ntk_regression_free(r);
     for (size_t i = 0; i < N; i++)
@@ -179,9 +180,9 @@ static void a_family_of_one_frequency_finds_it(void **state)
         waves[N + i] = cos(2 * 3.14159265358979323846 * 3 * (double)i / N);
     }
     struct ntk_amplitudes *f = NULL;
-    assert_int_equal(ntk_amplitudes_create(&f, N, STRIDE, 2, waves, M, frequencies, NULL),
+    assert_int_equal(ntk_amplitudes_create(&f, N, STRIDE, 2, waves, M, frequencies, NULL, NULL),
                      STATUS_OK);
-    assert_int_equal(ntk_amplitudes_descend(f, &networks[0], 5, STEPS, 0.01, a, losses, NULL),
+    assert_int_equal(ntk_amplitudes_descend(f, &networks[0], 5, STEPS, 0.01, a, losses, NULL, NULL),
                      STATUS_OK);
     assert_true(losses[STEPS] < 0.1 * losses[0]);
     for (size_t j = 0; j < M; j++)
@@ -196,7 +197,7 @@ static void a_loss_that_is_no_number_is_told(void **state)
     double a[M] = {0}, losses[2];
     struct error err = {0};
     struct ntk_amplitudes *f = family();
-    assert_int_equal(ntk_amplitudes_descend(f, &networks[0], 1, 1, 0.01, a, losses, &err),
+    assert_int_equal(ntk_amplitudes_descend(f, &networks[0], 1, 1, 0.01, a, losses, NULL, &err),
                      STATUS_DIVERGED);
     ntk_amplitudes_free(f);
 }
@@ -206,7 +207,7 @@ static enum status attempt(void *context, struct error *err)
     (void)context;
     struct ntk_amplitudes *f = NULL;
     const enum status status =
-        ntk_amplitudes_create(&f, N, STRIDE, N_SIGNALS, signals, M, frequencies, err);
+        ntk_amplitudes_create(&f, N, STRIDE, N_SIGNALS, signals, M, frequencies, NULL, err);
     ntk_amplitudes_free(f);
     return status;
 }

@@ -42,7 +42,7 @@ static struct ntk_regression *solved(const struct linear *l)
 {
     struct ntk_regression *r = NULL;
     struct error err = {0};
-    if (ntk_regression_create(&r, N, l->kernel, C, l->residual, &err) != STATUS_OK)
+    if (ntk_regression_create(&r, N, l->kernel, C, l->residual, NULL, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     return r;
 }
@@ -138,8 +138,24 @@ static void test_numbers_must_be_finite(void **state)
     make(&l, F);
     l.kernel[5] = NAN;
     struct ntk_regression *r = NULL;
-    assert_int_equal(ntk_regression_create(&r, N, l.kernel, C, l.residual, NULL), STATUS_INVALID);
+    assert_int_equal(ntk_regression_create(&r, N, l.kernel, C, l.residual, NULL, NULL),
+                     STATUS_INVALID);
     assert_null(r);
+}
+
+/* A kernel of nearly nothing: what is divided by it is not a number. */
+static void test_what_is_not_finite_is_told(void **state)
+{
+    (void)state;
+    const double kernel = 1e-310, residual = 1e6;
+    struct ntk_regression *r = NULL;
+    struct error err = {0};
+    double out = 0;
+    assert_int_equal(ntk_regression_create(&r, 1, &kernel, 1, &residual, NULL, NULL), STATUS_OK);
+    assert_int_equal(ntk_regression_predict(r, 1, 1, &kernel, &out, NULL), STATUS_OK);
+    assert_int_equal(ntk_regression_predict(r, INFINITY, 1, &kernel, &out, &err), STATUS_INVALID);
+    assert_string_equal(err.where, "/network");
+    ntk_regression_free(r);
 }
 
 static enum status attempt(void *context, struct error *err)
@@ -147,7 +163,7 @@ static enum status attempt(void *context, struct error *err)
     const struct linear *l = context;
     struct ntk_regression *r = NULL;
     double out[M * C];
-    enum status status = ntk_regression_create(&r, N, l->kernel, C, l->residual, err);
+    enum status status = ntk_regression_create(&r, N, l->kernel, C, l->residual, NULL, err);
     if (status == STATUS_OK)
         status = ntk_regression_predict(r, 1, M, l->others, out, err);
     ntk_regression_free(r);
@@ -176,7 +192,7 @@ static void *solve_large(void *context)
     struct large *l = context;
     for (size_t i = 0; i < TIMES && l->status == STATUS_OK; i++) {
         struct ntk_regression *r = NULL;
-        l->status = ntk_regression_create(&r, LARGE, l->kernel, 1, l->zeros, NULL);
+        l->status = ntk_regression_create(&r, LARGE, l->kernel, 1, l->zeros, NULL, NULL);
         if (l->status == STATUS_OK)
             memcpy(l->eigenvalues, ntk_regression_eigenvalues(r), sizeof l->eigenvalues);
         ntk_regression_free(r);
@@ -218,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_after_all_time_it_interpolates),
         cmocka_unit_test(test_what_has_no_eigenvalue_is_not_learned),
         cmocka_unit_test(test_numbers_must_be_finite),
+        cmocka_unit_test(test_what_is_not_finite_is_told),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_threads_do_not_disturb_each_other),
     };

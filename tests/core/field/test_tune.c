@@ -92,7 +92,7 @@ static void predictions_are_those_of_the_dense_kernel(void **state)
     struct tune_kernel k = kernel_of(&s, &field);
     k.variance = 0.0; /* of the data alone */
     struct ntk_regression *r = NULL;
-    assert_int_equal(ntk_regression_create(&r, 2 * N, kernel, 1, y, NULL), STATUS_OK);
+    assert_int_equal(ntk_regression_create(&r, 2 * N, kernel, 1, y, NULL, NULL), STATUS_OK);
     for (double t = 0.01; t < 20.0; t *= 3.0) {
         const struct tune_errors e = tune_predict(&s, &k, t * N); /* integrals, not sums */
         double sum = 0.0, trace = 0.0;
