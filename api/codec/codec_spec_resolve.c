@@ -236,9 +236,23 @@ static enum status check_with_data(const struct spec *s, const struct task_row *
     return status == STATUS_OK && row->check ? row->check(s, facts, problems) : status;
 }
 
+/* Training samples along the shortest side, but for a random part that is held out. */
+static size_t shortest_side(const struct spec *s, const struct spec_facts *facts)
+{
+    const size_t sides[LIMIT_DIMS] = {facts->width, facts->height, facts->depth};
+    size_t shortest = sides[0], stride = 1;
+    for (size_t d = 1; d < facts->n_dims; d++)
+        shortest = sides[d] < shortest ? sides[d] : shortest;
+    if (s->holdout == HOLDOUT_ODD_PIXELS)
+        stride = 2;
+    else if (s->holdout == HOLDOUT_STRIDE)
+        stride = (size_t)s->holdout_stride;
+    return (shortest + stride - 1) / stride;
+}
+
 /* A setting that is left to the data. */
 static enum status check_tuned(const struct spec *s, const struct task_row *row,
-                               struct problem_list *problems)
+                               const struct spec_facts *facts, struct problem_list *problems)
 {
     const char *name = tune_member_name(s->tuned);
     struct error err = {0};
@@ -250,6 +264,11 @@ static enum status check_tuned(const struct spec *s, const struct task_row *row,
         return problem_add(problems, STATUS_UNSUPPORTED, place,
                            "'%s' \"auto\" is not supported for task '%s': give a number", name,
                            row->name);
+    if (shortest_side(s, facts) < SURVEY_LEAST_SIDE)
+        return problem_add(problems, STATUS_UNSUPPORTED, place,
+                           "'%s' \"auto\" needs at least %d training samples along each axis, here "
+                           "are %zu: give a number",
+                           name, SURVEY_LEAST_SIDE, shortest_side(s, facts));
     return tune_check(&s->field.encoding, s->tuned, &err) == STATUS_OK
                ? STATUS_OK
                : problem_add_error(problems, "/field", &err);
@@ -368,7 +387,7 @@ enum status codec_spec_resolve(const json_t *body, const struct dataset_row *dat
     if (problems->status == STATUS_OK &&
         codec_spec_read_json(resolved, &facts, &s, problems) == STATUS_OK) {
         check_with_data(&s, row, &facts, problems);
-        check_tuned(&s, row, problems);
+        check_tuned(&s, row, &facts, problems);
     }
     if (problems->status == STATUS_OK) {
         *spec = resolved;

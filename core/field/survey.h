@@ -26,6 +26,8 @@
 
 enum survey_kind { SURVEY_SAMPLES, SURVEY_SPECTRUM };
 
+enum { SURVEY_LEAST_SIDE = 4 }; /* samples along an axis: of fewer there is none */
+
 struct survey {
     enum survey_kind kind;
     size_t n_dims;

@@ -6,7 +6,7 @@
 #include "core/base/mem.h"
 #include "core/task/sample_sets.h"
 
-enum { LEAST_SIDE = 4, MAX_PATCHES_A_SIDE = 2 };
+enum { MAX_PATCHES_A_SIDE = 2 };
 
 /* What a survey is made of: cells of the training samples' own lattice. */
 struct cells {
@@ -100,7 +100,7 @@ enum status survey_lattice(struct survey *out, const struct lattice_samples *sam
         n[d] = c.size[d] < most ? c.size[d] : most;
         n_patches[d] = c.size[d] > most ? MAX_PATCHES_A_SIDE : 1;
         spacing[d] = (double)c.block / (double)samples->size[d];
-        if (n[d] < LEAST_SIDE)
+        if (n[d] < SURVEY_LEAST_SIDE)
             return error_set(err, STATUS_UNSUPPORTED, "",
                              "%zu training samples along an axis are too few to choose by", n[d]);
     }

@@ -7,7 +7,7 @@
 
 static const double pi = 3.14159265358979323846;
 
-enum { LEAST_SIDE = 4, MAX_ANGLES = 64 };
+enum { MAX_ANGLES = 64 };
 
 /* Half the samples a side, up to a limit.  *share: cells' samples for each of the lattice's. */
 static enum status open_cells(struct survey *out, size_t n_dims, const size_t *size, double *share,
@@ -19,7 +19,7 @@ static enum status open_cells(struct survey *out, size_t n_dims, const size_t *s
     *out = (struct survey){.n_cells = 0};
     *share = 1.0;
     for (size_t d = 0; d < n_dims; d++) {
-        if (size[d] < LEAST_SIDE)
+        if (size[d] < SURVEY_LEAST_SIDE)
             return error_set(err, STATUS_UNSUPPORTED, "",
                              "%zu samples along an axis are too few to choose by", size[d]);
         n[d] = (size[d] + 1) / 2 < most[n_dims] ? (size[d] + 1) / 2 : most[n_dims];

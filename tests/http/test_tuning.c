@@ -236,6 +236,22 @@ static void a_fit_has_a_forecast(void **state)
     }
 }
 
+/* A picture of so many pixels a side. */
+static void upload_square(size_t side, char id[ID_TEXT])
+{
+    uint8_t pixels[64];
+    char shape[32];
+    assert_true(side * side <= sizeof pixels);
+    for (size_t i = 0; i < side * side; i++)
+        pixels[i] = (uint8_t)(i * i % 251);
+    snprintf(shape, sizeof shape, "%zu, %zu", side, side);
+    struct bytes file = make_npy("|u1", shape, pixels, side * side);
+    json_t *dataset = answer_json(post_dataset(&service, "?kind=image", file.data, file.n), 201);
+    snprintf(id, ID_TEXT, "%s", member_text(dataset, "id"));
+    json_decref(dataset);
+    bytes_free(&file);
+}
+
 static void what_cannot_be_chosen_is_refused(void **state)
 {
     (void)state;
@@ -256,6 +272,22 @@ static void what_cannot_be_chosen_is_refused(void **state)
         snprintf(body, sizeof body, "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":%s}}", picture,
                  cases[i].encoding);
         answer_problem(service_post_json(&service, "/v1/jobs", body), 422, cases[i].pointer);
+    }
+    char small[ID_TEXT], body[512]; /* half of seven pixels a side are four, of six three */
+    for (size_t side = 6; side <= 7; side++) {
+        upload_square(side, small);
+        snprintf(body, sizeof body,
+                 "{\"dataset_id\":\"%s\",\"field\":{\"encoding\":%s},\"train\":{\"steps\":1,"
+                 "\"holdout\":\"odd_pixels\"}}",
+                 small, open_sigma);
+        struct answer a = service_post_json(&service, "/v1/jobs", body);
+        if (side == 6) {
+            answer_problem(a, 422, "/field/encoding/sigma");
+            continue;
+        }
+        json_t *job = answer_json(a, 202);
+        json_decref(wait_for_job(&service, member_text(job, "id"), "succeeded"));
+        json_decref(job);
     }
 }
 
