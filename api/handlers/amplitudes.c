@@ -51,7 +51,8 @@ void theory_amplitudes(void *context, const struct http_request *request,
         return;
     }
     size_t n_places = 0;
-    const struct evaluation_cost cost = {.multiply_adds = q.work, .where = "/n"};
+    struct evaluation_cost cost = {.multiply_adds = q.work, .where = "/n"};
+    plot_add_cost(&form, &cost);
     double *losses = mem_alloc_array((size_t)q.steps + 1, sizeof *losses);
     enum status status = losses ? STATUS_OK : error_status(&err, STATUS_NO_MEMORY);
     if (status == STATUS_OK)

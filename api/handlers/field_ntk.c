@@ -99,9 +99,10 @@ static void answer(const struct service *service, const struct http_request *req
 {
     const struct evaluation_watch watch = {service, request};
     const struct stop stop = evaluation_stop(&watch);
-    const struct evaluation_cost cost = cost_of(k->entry->field, &k->question);
+    struct evaluation_cost cost = cost_of(k->entry->field, &k->question);
     struct error err = {0};
     size_t n_places = 0;
+    plot_add_cost(form, &cost);
     enum status status = check_work(k->entry->field, &k->question, &err);
     if (status == STATUS_OK)
         status = evaluation_take_places(service, &cost, &n_places, &err);

@@ -146,7 +146,7 @@ void jobs_metrics(void *context, const struct http_request *request, struct http
     const struct service *service = context;
     char storage[METRIC_KEYS_MAX][METRIC_KEY_SIZE];
     const char *keys[METRIC_KEYS_MAX];
-    size_t n_keys = 0;
+    size_t n_keys = 0, n_places = 0;
     uint64_t since = 0;
     struct form_query form = {0};
     struct problem_list problems = {0};
@@ -170,11 +170,12 @@ void jobs_metrics(void *context, const struct http_request *request, struct http
     int64_t after = http_query(request, "since_step") ? (int64_t)since : -1;
     if (store_job_metrics(service->store, row.id, keys, n_keys, after, &series, &err) != STATUS_OK)
         reply_error(request, response, &err);
-    else if (form.form == FORM_PNG)
-        job_plot_reply(request, response, &form, &row, &series, n_keys);
-    else
+    else if (form.form == FORM_JSON)
         reply_json_tagged(request, response, codec_job_series(&series));
+    else if (plot_places_or_reply(service, request, response, &form, &n_places))
+        job_plot_reply(request, response, &form, &row, &series, n_keys);
     http_response_header(response, "Vary", "Accept");
+    evaluation_give_places(service, n_places);
     metric_series_deinit(&series);
     job_row_deinit(&row);
 }

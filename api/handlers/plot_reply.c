@@ -52,6 +52,26 @@ bool plot_form_or_reply(const struct http_request *request, struct http_response
     return true;
 }
 
+void plot_add_cost(const struct form_query *form, struct evaluation_cost *cost)
+{
+    const double work_of_pixel = 100, bytes_of_pixel = 5; /* the largest takes a second */
+    const double pixels = (double)form->width * (double)form->height;
+    cost->multiply_adds += form->form == FORM_PNG ? work_of_pixel * pixels : 0;
+    cost->bytes += form->form == FORM_PNG ? bytes_of_pixel * pixels : 0;
+}
+
+bool plot_places_or_reply(const struct service *service, const struct http_request *request,
+                          struct http_response *response, const struct form_query *form,
+                          size_t *n_places)
+{
+    struct evaluation_cost cost = {.where = "/width"};
+    struct error err = {0};
+    plot_add_cost(form, &cost);
+    if (evaluation_take_places(service, &cost, n_places, &err) == STATUS_OK)
+        return true;
+    return reply_error(request, response, &err);
+}
+
 void plot_reply(const struct http_request *request, struct http_response *response,
                 const struct plot *p)
 {

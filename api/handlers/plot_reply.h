@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/handlers/evaluation.h"
 #include "core/plot/plot.h"
 #include "server/http/http.h"
 
@@ -24,6 +25,14 @@ struct form_query {
  * NULL), "format", "width" and "height" among them.  False: answered (406, 422). */
 bool plot_form_or_reply(const struct http_request *request, struct http_response *response,
                         size_t n_forms, const char *const *known, struct form_query *out);
+
+/* Add what drawing it takes: nothing for other forms. */
+void plot_add_cost(const struct form_query *form, struct evaluation_cost *cost);
+
+/* Places for a plot alone; given back by evaluation_give_places.  False: answered (429). */
+bool plot_places_or_reply(const struct service *service, const struct http_request *request,
+                          struct http_response *response, const struct form_query *form,
+                          size_t *n_places);
 
 /* Draw it and answer 200 with a PNG.  The answer to a GET has a strong entity tag of its bytes: 304
  * where the caller has them. */

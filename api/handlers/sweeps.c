@@ -80,6 +80,7 @@ void sweeps_get(void *context, const struct http_request *request, struct http_r
     struct form_query form = {.width = 800, .height = 520};
     struct sweep_row row = {0};
     struct sweep_jobs jobs = {0};
+    size_t n_places = 0;
     if (!plot_form_or_reply(request, response, N_FORMS, known, &form) ||
         !get_sweep_or_reply(context, request, response, &row, &jobs))
         return;
@@ -87,9 +88,10 @@ void sweeps_get(void *context, const struct http_request *request, struct http_r
         reply_sweep(request, response, &row, &jobs);
     else if (form.form == FORM_CSV)
         reply_csv(request, response, &row, &jobs);
-    else
+    else if (plot_places_or_reply(context, request, response, &form, &n_places))
         sweep_plot_reply(request, response, &form, &row, &jobs);
     http_response_header(response, "Vary", "Accept");
+    evaluation_give_places(context, n_places);
     sweep_jobs_deinit(&jobs);
     sweep_row_deinit(&row);
 }

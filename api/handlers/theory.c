@@ -195,7 +195,8 @@ void theory_kernel(void *context, const struct http_request *request,
     if (codec_theory_kernel(body, &k, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
     } else {
-        const struct evaluation_cost cost = cost_of_kernel(&k);
+        struct evaluation_cost cost = cost_of_kernel(&k);
+        plot_add_cost(&form, &cost);
         if (evaluation_take_places(service, &cost, &n_places, &err) != STATUS_OK ||
             find_kernel(&k, &a, &err) != STATUS_OK)
             reply_error(request, response, &err);
@@ -367,7 +368,8 @@ void theory_regression(void *context, const struct http_request *request,
     if (codec_theory_regression(body, &question, &problems) != STATUS_OK) {
         reply_problems(request, response, &problems);
     } else if (can_answer_or_reply(request, response, &form, &question)) {
-        const struct evaluation_cost cost = cost_of_regression(&question);
+        struct evaluation_cost cost = cost_of_regression(&question);
+        plot_add_cost(&form, &cost);
         if (evaluation_take_places(service, &cost, &n_places, &err) != STATUS_OK ||
             solve(&s, &err) != STATUS_OK)
             reply_error(request, response, &err);

@@ -259,31 +259,34 @@ enum status ntk_row_at(const struct ntk_network *network, const struct encoding 
     return rows_with(network, e, params, n_dims, n, false, at, out, err);
 }
 
-/* out[k] = sum over o of in[o] table[k o mod n]; elements of both lie `stride` apart. */
-static void sums(size_t n, const double *table, size_t stride, const double *in, double *out)
+/* out[k] = sum over o of in[o] table[k o mod n]. */
+static void sums(size_t n, const double *table, const double *in, double *out)
 {
     for (size_t k = 0; k < n; k++) {
         double sum = 0;
         for (size_t o = 0, turn = 0; o < n; o++) {
-            sum += in[o * stride] * table[turn];
+            sum += in[o] * table[turn];
             turn += k;
             turn -= turn >= n ? n : 0;
         }
-        out[k * stride] = sum;
+        out[k] = sum;
     }
 }
 
-/* out += sign times the sums of a plane along both axes.  scratch: [2, n, n]. */
-static void add_plane(size_t n, const double *table, double sign, const double *plane,
+/* out [n, n] = factor times the sums of a plane along both axes, added to what is there.  scratch:
+ * [2, n, n]. */
+static void add_plane(size_t n, const double *table, double factor, const double *plane,
                       double *scratch, double *out)
 {
-    double *half = scratch, *whole = scratch + n * n;
-    for (size_t row = 0; row < n; row++)
-        sums(n, table, 1, plane + row * n, half + row * n);
-    for (size_t column = 0; column < n; column++)
-        sums(n, table, n, half + column, whole + column);
-    for (size_t i = 0; i < n * n; i++)
-        out[i] += sign * whole[i];
+    const int m = (int)n;
+    double *half = scratch, *matrix = scratch + n * n; /* [k, o], symmetric */
+    for (size_t k = 0; k < n; k++)
+        for (size_t o = 0; o < n; o++)
+            matrix[k * n + o] = table[k * o % n];
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, m, m, 1, plane, m, matrix, m, 0, half,
+                m);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, m, m, factor, matrix, m, half, m, 1,
+                out, m);
 }
 
 /* The real part: cos(a + b) = cos a cos b - sin a sin b. */
@@ -303,7 +306,7 @@ enum status ntk_spectrum(size_t n_dims, size_t n, const double *row, double *out
         add_plane(n, cosine, 1, row, scratch, out);
         add_plane(n, sine, -1, row, scratch, out);
     } else
-        sums(n, cosine, 1, row, out);
+        sums(n, cosine, row, out);
     mem_free(memory);
     return STATUS_OK;
 }

@@ -116,6 +116,24 @@ static void the_longest_is_alone_and_can_be_ended(void **state)
     service_restart(&service, four_handlers);
 }
 
+/* One of three places for each; no more than three are drawn at once, and all are given back. */
+static void large_plots_take_places(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"encoding\":{\"type\":\"basic\"},\"n\":8}";
+    static const char large[] = "/v1/ntk?format=png&width=4096&height=4096",
+                      small[] = "/v1/ntk?format=png";
+    const int socket = hold_longest();
+    answer_problem(service_post_json(&service, large, body), 429, NULL);
+    answer_status(service_post_json(&service, small, body), 200);
+    close(socket);
+    while (!is_answered())
+        pause_briefly();
+    for (int i = 0; i < 4; i++)
+        answer_status(service_post_json(&service, large, body), 200);
+    assert_true(is_answered());
+}
+
 /* As many features as there may be, at as many points. */
 static void what_takes_minutes_is_refused(void **state)
 {
@@ -132,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_is_alone_and_can_be_ended),
+        cmocka_unit_test(large_plots_take_places),
         cmocka_unit_test(what_takes_minutes_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
