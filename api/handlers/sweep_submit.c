@@ -8,6 +8,7 @@
 #include "api/codec/codec_json.h"
 #include "api/codec/codec_sweep.h"
 #include "api/estimate.h"
+#include "api/handlers/evaluation.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/job_row.h"
 #include "api/handlers/reply.h"
@@ -158,14 +159,32 @@ static bool reply_bad_job(const struct http_request *request, struct http_respon
     return reply_problems(request, response, &problems);
 }
 
+/* Rows are as long to make as the body is long, for each job anew. */
+static bool take_places_or_reply(const struct service *service, const struct http_request *request,
+                                 struct http_response *response, const struct draft *d,
+                                 size_t *n_places)
+{
+    const double work_of_byte = 2500; /* 250 ns, as multiply-adds */
+    struct error err = {0};
+    const struct evaluation_cost cost = {
+        .multiply_adds = work_of_byte * (double)request->body_size * (double)d->sweep.n_jobs,
+        .where = "/grid"};
+    return evaluation_take_places(service, &cost, n_places, &err) == STATUS_OK ||
+           reply_error(request, response, &err);
+}
+
 static bool fill_jobs_or_reply(const struct service *service, const struct http_request *request,
                                struct http_response *response, struct draft *d)
 {
     struct costs costs;
+    const struct evaluation_watch watch = {service, request};
+    const struct stop stop = evaluation_stop(&watch);
     const struct costs *known = calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs);
     for (size_t i = 0; i < d->sweep.n_jobs; i++) {
         struct problem_list own = {0}, problems = {0};
         struct error err = {0};
+        if (stop_check(&stop, &err) != STATUS_OK)
+            return reply_error(request, response, &err);
         if (fill_job(service, known, d, i, &own, &problems, &err) == STATUS_OK)
             continue;
         return problems.n > 0 ? reply_problems(request, response, &problems)
@@ -199,10 +218,13 @@ void sweeps_create(void *context, const struct http_request *request,
     const struct service *service = context;
     struct draft d = {0};
     struct submission submission = {0};
+    size_t n_places = 0;
     if (is_first_or_reply(service, request, response, &submission) &&
         read_body_or_reply(service, request, response, &d) &&
         get_datasets_or_reply(service, request, response, &d) &&
+        take_places_or_reply(service, request, response, &d, &n_places) &&
         fill_jobs_or_reply(service, request, response, &d))
         submit(service, request, response, &submission, &d);
     draft_deinit(&d);
+    evaluation_give_places(service, n_places);
 }

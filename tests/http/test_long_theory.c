@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/base/buffer.h"
-#include "tests/http/answer.h"
+#include "tests/http/fit.h"
 #include "tests/http/raw.h"
 
 static struct service service;
@@ -134,6 +134,28 @@ static void large_plots_take_places(void **state)
     assert_true(is_answered());
 }
 
+/* Its jobs are made while it is answered: some hundreds take as long as a picture. */
+static void large_sweeps_take_places(void **state)
+{
+    (void)state;
+    enum { JOBS = 500 };
+    char dataset[ID_TEXT];
+    struct buffer body;
+    upload_picture(&service, 16, 1, dataset);
+    buffer_init(&body, 1 << 20);
+    assert_int_equal(buffer_printf(&body, NULL,
+                                   "{\"dataset_ids\":[\"%s\"],\"grid\":{\"/train/seed\":[0",
+                                   dataset),
+                     STATUS_OK);
+    for (size_t i = 1; i < JOBS; i++)
+        assert_int_equal(buffer_printf(&body, NULL, ",%zu", i), STATUS_OK);
+    assert_int_equal(buffer_append(&body, "]}}", 4, NULL), STATUS_OK); /* with its NUL */
+    const int socket = hold_longest();
+    answer_problem(service_post_json(&service, "/v1/sweeps", (const char *)body.data), 429, NULL);
+    close(socket);
+    buffer_deinit(&body);
+}
+
 /* As many features as there may be, at as many points. */
 static void what_takes_minutes_is_refused(void **state)
 {
@@ -151,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_is_alone_and_can_be_ended),
         cmocka_unit_test(large_plots_take_places),
+        cmocka_unit_test(large_sweeps_take_places),
         cmocka_unit_test(what_takes_minutes_is_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
