@@ -14,6 +14,7 @@
 #include "api/tasks/tasks.h"
 #include "core/base/limits.h"
 #include "core/nn/kernel.h"
+#include "server/utf8.h"
 
 /* --- names at the top --- */
 
@@ -166,10 +167,7 @@ out:
 
 static bool is_label_text(const char *text, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return false;
-    return n >= 1 && n <= SPEC_MAX_LABEL_BYTES;
+    return n >= 1 && n <= SPEC_MAX_LABEL_BYTES && utf8_is_printable(text);
 }
 
 static json_t *resolve_labels(json_t *caller, struct problem_list *problems)

@@ -299,6 +299,7 @@ static void bad_bodies_are_refused_at_their_place(void **state)
         {",\"labels\":{\"a\":\"\"}", "/labels/a", STATUS_INVALID},
         {",\"labels\":{\"a:b\":\"c\"}", "/labels/a:b", STATUS_INVALID},
         {",\"labels\":{\"a\":\"line\\nline\"}", "/labels/a", STATUS_INVALID},
+        {",\"labels\":{\"a\":\"turned\\u202e\"}", "/labels/a", STATUS_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512];
