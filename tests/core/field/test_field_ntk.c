@@ -147,6 +147,7 @@ static void a_wide_network_has_the_kernel_in_closed_form(void **state)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct field *f = small_field(&spec, seed);
         assert_int_equal(field_ntk(f, N, unit, 0, 1, one, NULL, NULL), STATUS_OK);
+        assert_true(field_ntk_bytes(f, N) > 8.0 * WIDTH * WIDTH); /* the hidden layer's weights */
         for (size_t i = 0; i < N * N; i++)
             mean[i] += one[i] / SEEDS;
         if (seed == 0)
