@@ -415,11 +415,10 @@ def fig10(paper, done, picture):
     axes[0].set_xlabel("σ")
     axes[0].set_ylabel("PSNR, dB")
     axes[0].legend()
-    shown = [i for i, s in enumerate(sigmas) if s in (1, 2, 10, 32, 64)]
-    row = strip([paper.archive.image(jobs[i]["field_id"], 512, "png") for i in shown], picture)
-    axes[1].imshow(np.asarray(row))
+    shown = paper.results["shown"]["cells"]
+    axes[1].imshow(np.asarray(strip([paper.archive.image(c["jobs"][0]["field_id"], 512, "png") for c in shown], picture)))
     axes[1].set_axis_off()
-    axes[1].set_title("σ = " + ", ".join(f"{sigmas[i]:g}" for i in shown))
+    axes[1].set_title("σ = " + ", ".join(f"{c['setting']['/field/encoding/sigma']:g}" for c in shown))
     save(figure, picture)
     text = "| σ | " + " | ".join(f"{s:g}" for s in sigmas) + " |\n|---|" + "---|" * len(sigmas) + "\n"
     text += "| training | " + " | ".join(f"{v:.2f}" for v in train) + " |\n| held out | " + " | ".join(f"{v:.2f}" for v in test) + " |\n"

@@ -70,6 +70,11 @@ class Material:
         for i in range(spec.get("first", 0), spec.get("first", 0) + spec["count"]):
             yield "image", files[i].read_bytes() if i < len(files) else self.service.sample(sample, seed=i, size=spec["size"]), i
 
+    def _drawn(self, spec):
+        """Pictures of the project's own, whatever data there are: those that may be shown."""
+        for i in range(spec["count"]):
+            yield "image", self.service.sample("picture", seed=i, size=spec["size"]), i
+
     def _phantoms(self, spec):
         for i in range(spec["count"]):
             yield "image", self.service.sample("phantom", seed=i, size=spec["size"]), i
