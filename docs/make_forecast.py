@@ -1,12 +1,11 @@
 """Forecasts beside what was reached after 10, 30 and 60 seconds: the table of docs/tuning.md.
 
-usage: build/release/farfield serve --listen 127.0.0.1:8080 --workers 2 --threads 1 &
-       python3 docs/make_forecast.py http://127.0.0.1:8080 FITS.jsonl PICTURE… [--at-once 2]
+usage: build/release/farfield serve --listen 127.0.0.1:8080 &
+       python3 docs/make_forecast.py http://127.0.0.1:8080 FITS.jsonl PICTURE…
 
 Every fit (sigma auto, a minute) is a line of FITS.jsonl with its metrics and its forecast, and none is made twice.
 """
 import argparse
-import concurrent.futures
 import json
 import math
 
@@ -37,27 +36,28 @@ def at(points, seconds):
     return points[-1][1]
 
 
-def row(record):
-    """[(predicted, reached)] by key and second."""
+def row(record, revised):
+    """[(predicted, reached)] by key and second; of a revised forecast None where that came later."""
     reached = {key: [[p[2], p[1]] for p in record["series"][key]] for key in KEYS}
-    predicted = record["forecast"]["series"]
-    return [[(at(predicted[key], s), at(reached[key], s)) for s in SECONDS] for key in KEYS]
+    predicted = (record["forecast"]["revised"] if revised else record["forecast"])["series"]
+    return [[(at(predicted[key], s), at(reached[key], s)) if s > predicted[key][0][0] else None for s in SECONDS] for key in KEYS]
 
 
-def print_table(records):
+def print_table(records, revised):
     heads = [f"{key} {s} s" for key in KEYS for s in SECONDS]
+    print(f"\n{'Revised' if revised else 'Before the fit'}\n")
     print("| picture | sigma | " + " | ".join(heads) + " |\n" + "|---" * (2 + len(heads)) + "|")
     rows = []
     for record in records:
-        cells = [pair for pairs in row(record) for pair in pairs]
+        cells = [pair for pairs in row(record, revised) for pair in pairs]
         rows.append(cells)
-        name = " ".join(record["name"].removesuffix(".png").split("/")[-3:])
+        name = record["name"].removesuffix(".png").split("/")[-1]
         print(f"| {name} | {record['tuning']['sigma']['chosen']:g} | " +
-              " | ".join(f"{p:.1f} / {r:.1f}" for p, r in cells) + " |")
-    columns = list(zip(*rows))
-    print("| mean absolute error | | " + " | ".join(
-        f"{sum(abs(p - r) for p, r in c) / len(c):.2f}" for c in columns) + " |")
-    print("| mean error | | " + " | ".join(f"{sum(p - r for p, r in c) / len(c):+.2f}" for c in columns) + " |")
+              " | ".join(f"{c[0]:.1f} / {c[1]:.1f}" if c else "–" for c in cells) + " |")
+    columns = [[c for c in column if c] for column in zip(*rows)]
+    for name, of in (("mean absolute error", lambda c: f"{sum(abs(p - r) for p, r in c) / len(c):.2f}"),
+                     ("mean error", lambda c: f"{sum(p - r for p, r in c) / len(c):+.2f}")):
+        print(f"| {name} | | " + " | ".join(of(c) if c else "–" for c in columns) + " |")
     for key, part in zip(KEYS, (columns[:len(SECONDS)], columns[len(SECONDS):])):
         errors = [abs(p - r) for c in part for p, r in c]
         print(f"\n{key}: mean absolute error {sum(errors) / len(errors):.2f} dB of {len(errors)}")
@@ -68,12 +68,11 @@ if __name__ == "__main__":
     parser.add_argument("url")
     parser.add_argument("fits")
     parser.add_argument("pictures", nargs="+")
-    parser.add_argument("--at-once", type=int, default=1)
     arguments = parser.parse_args()
     missing = set(arguments.pictures) - {r["name"] for r in make_tuning.load(arguments.fits)}
-    with concurrent.futures.ThreadPoolExecutor(arguments.at_once) as pool, open(arguments.fits, "a") as f:
-        made = pool.map(lambda path: fit(arguments.url, path), [p for p in arguments.pictures if p in missing])
-        for record in made:
-            f.write(json.dumps(record) + "\n")
-            f.flush()
-    print_table([r for r in make_tuning.load(arguments.fits) if r["name"] in arguments.pictures])
+    for path in [p for p in arguments.pictures if p in missing]:
+        with open(arguments.fits, "a") as f:
+            f.write(json.dumps(fit(arguments.url, path)) + "\n")
+    fits = [r for r in make_tuning.load(arguments.fits) if r["name"] in arguments.pictures]
+    print_table(fits, False)
+    print_table(fits, True)
