@@ -4,7 +4,7 @@
  *
  * Of the errors that the kernel promises after time T (core/field/tune.h), as PSNR,
  *
- *   psnr        4.2 + 0.67 P(T') + 2 g     P of the training error + 1e-5,
+ *   psnr        3.2 + 0.72 P(T') + 2 g     P of the training error + 1e-4,
  *                                          T' = T (steps / 2000)^-0.2
  *   test_psnr   -0.7 + L(T') + 1.25 g      L of a left-out sample's + 1e-3, T' as in a choice
  *
