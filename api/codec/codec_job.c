@@ -16,11 +16,12 @@ static json_t *time_or_null(int64_t ms)
     return json_string(text);
 }
 
-/* What a worker had to say: null where it is not what it should be. */
+/* What a worker had to say: null where it is not what it should be.  NULL when out of memory. */
 static json_t *note(const char *text)
 {
-    json_t *value = text ? codec_json_object(text) : NULL;
-    return value ? value : json_null();
+    json_t *value = NULL;
+    const enum status status = text ? codec_json_own(text, &value, NULL) : STATUS_INTERNAL;
+    return status == STATUS_OK || status == STATUS_NO_MEMORY ? value : json_null();
 }
 
 static json_t *error_of(const struct job_row *row)

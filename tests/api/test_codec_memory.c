@@ -152,8 +152,12 @@ static void things_are_shown_whole_or_not_at_all(void **state)
 {
     (void)state;
     char labels[] = "{\"a\":\"b\"}";
-    struct job_row job = {
-        .id = "job_01jd6v7m8rkq2w5x9c4t3b1nfe", .labels_json = labels, .created_ms = 5};
+    char tuning[] = "{\"sigma\":{\"chosen\":8}}", forecast[] = "{\"method\":null}";
+    struct job_row job = {.id = "job_01jd6v7m8rkq2w5x9c4t3b1nfe",
+                          .labels_json = labels,
+                          .tuning_json = tuning,
+                          .forecast_json = forecast,
+                          .created_ms = 5};
     struct field_row field = {.id = "fld_01jd6v7m8rkq2w5x9c4t3b1nfe", .metrics_json = labels};
     struct dataset_row dataset = picture;
     fail_each(attempt_job, &job);
