@@ -9,7 +9,7 @@
 
 /* A measurement says more than the start does after so many seconds, and after a part of the
  * fit, but of a long one. */
-static const double least_seconds = 3.0, revised_part = 0.1, most_seconds = 60.0;
+static const double least_wait = 3.0, revised_part = 0.1, most_wait = 60.0;
 
 /* Takes the object over.  One that cannot be told is missed by nobody. */
 static void tell(const struct outlook *o, json_t *forecast)
@@ -55,7 +55,7 @@ static double revised_after(const struct outlook *o)
     double end = (double)f->step[f->n - 1] * o->seconds_per_step;
     if (o->most_seconds > 0.0)
         end = fmin(end, o->most_seconds);
-    return fmin(fmax(least_seconds, revised_part * end), most_seconds);
+    return fmin(fmax(least_wait, revised_part * end), most_wait);
 }
 
 void outlook_metric(struct outlook *o, const char *key, uint64_t step, double value, double seconds)

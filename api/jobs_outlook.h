@@ -1,6 +1,6 @@
 /*
  * What a fit tells of its own future (core/field/forecast.h): once with its first steps, from the
- * data alone, and again when it was first measured after a few seconds.
+ * data alone, and again when it was measured after a tenth of it (3 to 60 seconds).
  *
  *   outlook_make         before training: keeps a forecast, or tells why there is none
  *   outlook_progress     the first time with the pace of the first steps: tells it
