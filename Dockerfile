@@ -4,6 +4,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make
 WORKDIR /src
 COPY Makefile ./
+COPY api/dashboard/package.json api/dashboard/package-lock.json api/dashboard/
 RUN make deps
 COPY . .
 RUN make && make install DESTDIR=/out

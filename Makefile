@@ -19,7 +19,7 @@ packages := gcc libc6-dev make pkg-config libmicrohttpd-dev libjansson-dev libop
   libjpeg62-turbo-dev zlib1g-dev libzip-dev libsqlite3-dev libsodium-dev libseccomp-dev \
   libfreetype-dev libkissfft-dev fonts-dejavu-core curl ca-certificates
 packages_test := clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libcurl4-openssl-dev \
-  python3 python3-numpy python3-pil git strace valgrind
+  python3 python3-numpy python3-pil git strace valgrind chromium
 
 # What compiler and linker can do against a bug of memory (tests/http/test_binary.c looks at the result).
 HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fno-strict-overflow \
@@ -49,8 +49,10 @@ sources  = $(sort $(foreach d,$1,$(wildcard $d/*.c $d/*/*.c)))
 core    := $(patsubst %.c,$O/%.o,$(call sources,core)) $O/core/sample/font.bin.o $O/core/plot/plot_font.bin.o
 server  := $(patsubst %.c,$O/%.o,$(filter-out server/main.c,$(call sources,server))) \
            $(patsubst %,$O/%.bin.o,$(sort $(wildcard migrations/*.sql)))
+vendor  := $(addprefix build/vendor/,openseadragon.js openseadragon.LICENSE.txt uplot.js uplot.css uplot.LICENSE.txt)
+dashboard := $(sort $(foreach e,js css html svg,$(wildcard api/dashboard/*.$e api/dashboard/*/*.$e))) $(vendor)
 api     := $(patsubst %.c,$O/%.o,$(call sources,api)) \
-           $(patsubst %,$O/%.bin.o,$(sort api/openapi.json $(wildcard api/dashboard/*)))
+           $O/api/openapi.json.bin.o $O/api/dashboard_files.o $(patsubst %,$O/%.bin.o,$(dashboard))
 support := $(patsubst %.c,$O/%.o,$(wildcard tests/support/*.c))
 support_http := $(patsubst %.c,$O/%.o,$(filter-out tests/http/test_% tests/harness/test_%,$(wildcard tests/http/*.c tests/harness/*.c)))
 bench_precision := $O/tests/bench/bench_precision
@@ -68,10 +70,14 @@ ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $
 .SECONDARY:
 all: $O/farfield
 
+# npm comes with some builds of Node.js, and then clashes with Debian's package of it.
+npm_package = $(if $(shell command -v npm),,npm)
 deps:
-	$(SUDO) apt-get install -y --no-install-recommends $(packages)
+	$(SUDO) apt-get install -y --no-install-recommends $(packages) $(npm_package)
+	$(MAKE) $(vendor)
 deps-test: deps
 	$(SUDO) apt-get install -y --no-install-recommends $(packages_test)
+	$(MAKE) build/npm/browser/installed
 deps-paper: deps
 	$(SUDO) apt-get install -y --no-install-recommends python3 python3-numpy python3-pil python3-matplotlib
 # Debian's PyTorch, and the newest PyTorch and JAX in a folder of their own (6 GB: the registry has no smaller build).
@@ -114,6 +120,27 @@ READ_ONLY := objcopy --rename-section .data=.rodata,alloc,load,readonly,data,con
 $O/%.bin.o: %
 	@mkdir -p $(@D)
 	$(LD) -r -b binary -z noexecstack -o $@ $< && $(READ_ONLY) $@
+# The dashboard's files, and the libraries it uses, of the versions in api/dashboard/package-lock.json.
+$O/api/dashboard_files.c: api/dashboard/table.sh $(dashboard)
+	@mkdir -p $(@D)
+	api/dashboard/table.sh $(dashboard) > $@
+$O/api/dashboard_files.o: $O/api/dashboard_files.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+npm_install = mkdir -p $(@D) && cp $(dir $<)package.json $(dir $<)package-lock.json $(@D) && \
+  npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund && touch $@
+build/npm/dashboard/installed: api/dashboard/package-lock.json
+	$(npm_install)
+build/npm/browser/installed: tests/browser/package-lock.json
+	$(npm_install)
+npm := build/npm/dashboard/node_modules
+build/vendor/openseadragon.js:          from = openseadragon/build/openseadragon/openseadragon.min.js
+build/vendor/openseadragon.LICENSE.txt: from = openseadragon/LICENSE.txt
+build/vendor/uplot.js:                  from = uplot/dist/uPlot.iife.min.js
+build/vendor/uplot.css:                 from = uplot/dist/uPlot.min.css
+build/vendor/uplot.LICENSE.txt:         from = uplot/LICENSE
+$(vendor): build/npm/dashboard/installed
+	@mkdir -p $(@D)
+	cp $(npm)/$(from) $@
 dejavu := /usr/share/fonts/truetype/dejavu
 $O/core/sample/font.bin.o: $(dejavu)/DejaVuSerif-Bold.ttf
 $O/core/plot/plot_font.bin.o: $(dejavu)/DejaVuSans.ttf
@@ -150,8 +177,9 @@ install: all
 	install -D $O/farfield $(DESTDIR)$(PREFIX)/bin/farfield
 tests: $(tests)
 benches: $(benches) $(bench_precision)
-test: all $(tests)
-	tests/run.sh $O $(patsubst $O/%,%,$(tests))
+browser_tests := $(sort $(wildcard tests/browser/test_*.mjs))
+test: all $(tests) build/npm/browser/installed
+	tests/run.sh $O $(patsubst $O/%,%,$(tests)) $(browser_tests)
 # The same program that `make test` runs as a sample; it reads how often, and from which seed on.
 oom oom_worker: N = all
 $(harnesses): %: all $O/tests/harness/test_%

@@ -49,6 +49,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/", dashboard_index, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_REFUSES},
     {HTTP_GET, "/favicon.ico", dashboard_icon, ROUTE_NO_BODY, ROUTE_INLINE},
     {HTTP_GET, "/assets/{name}", dashboard_asset, ROUTE_NO_BODY, ROUTE_INLINE | ROUTE_OPEN},
+    {HTTP_GET, "/assets/{folder}/{name}", dashboard_asset_in_folder, ROUTE_NO_BODY,
+     ROUTE_INLINE | ROUTE_OPEN},
 };
 
 const struct http_route *routes_table(size_t *n)

@@ -78,15 +78,19 @@ mapfile -t files < <(outside server/store)
 gate "SQL outside server/store" '"(SELECT|INSERT|UPDATE|DELETE|PRAGMA|CREATE TABLE) ' "${files[@]}"
 
 # --- the dashboard ---
-mapfile -t scripts < <(find api/dashboard -type f)
+mapfile -t scripts < <(find api/dashboard -name '*.js' -o -name '*.css' -o -name '*.html' -o -name '*.svg' | grep -v '^build')
 gate "text becomes HTML" 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function' "${scripts[@]}"
 gate "what the content security policy refuses" 'style="|<script>|<style|onclick=|onload=|https?://[^w]' "${scripts[@]}"
+mapfile -t modules < <(find api/dashboard tests/browser docs -name '*.js' -o -name '*.mjs' | sort)
+for file in "${modules[@]}"; do
+    node --input-type=module --check <"$file" || found=1
+done
 
 # --- the text itself ---
 gate "work left for later" 'TODO|FIXME|HACK' "${program[@]}"
 # clang-format breaks a comment's lines that are too long, and runs the rows of a list together.
 gate "a comment's list that is none any more" '^ *\* [^ ].*[^ ] {3,}[^ ]' "${all[@]}"
-for file in "${all[@]}"; do
+for file in "${all[@]}" "${modules[@]}"; do
     lines=$(wc -l <"$file")
     [ "$lines" -le 600 ] || {
         echo "lint: '$file' has $lines lines: more than 600"

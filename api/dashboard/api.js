@@ -23,20 +23,45 @@ async function parse(response) {
   return body;
 }
 
-export async function get(path) {
-  return parse(await send(path, { headers: { Accept: 'application/json' } }));
+/* options: { signal, headers }, as fetch() has them. */
+export async function get(path, options = {}) {
+  return parse(await send(path, { ...options, headers: { Accept: 'application/json', ...options.headers } }));
 }
 
-export async function post(path, body) {
+export async function post(path, body, options = {}) {
   return parse(await send(path, {
+    ...options,
     method: 'POST',
-    headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+    headers: { Accept: 'application/json', 'Content-Type': 'application/json', ...options.headers },
     body: JSON.stringify(body ?? {}),
   }));
 }
 
+export async function del(path, options = {}) {
+  return parse(await send(path, { ...options, method: 'DELETE', headers: { Accept: 'application/json' } }));
+}
+
+/* What answers with bytes: the Response, once it is known to be good. */
+export async function fetchBytes(path, options = {}) {
+  const response = await send(path, options);
+  if (response.ok) return response;
+  await parse(response);
+  throw new Problem(response.status, null);
+}
+
+/* NPY of float32 in C order → { shape, data: Float32Array }. */
+export async function getArray(path, options = {}) {
+  const buffer = await (await fetchBytes(path, options)).arrayBuffer();
+  const view = new DataView(buffer);
+  const n = view.getUint8(6) === 1 ? view.getUint16(8, true) + 10 : view.getUint32(8, true) + 12;
+  const header = new TextDecoder().decode(new Uint8Array(buffer, 0, n));
+  const shape = /'shape': \(([^)]*)\)/.exec(header)?.[1].split(',').filter((t) => t.trim()).map(Number);
+  if (!shape || !/'descr': '<f4'/.test(header)) throw new Error('the array is not of float32 numbers');
+  return { shape, data: new Float32Array(buffer.slice(n)) };
+}
+
 /* fetch() tells nothing about the progress of an upload; XMLHttpRequest does. */
-export function upload(path, file, onProgress) {
+export function upload(path, file, onProgress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const used = currentToken();
@@ -44,6 +69,8 @@ export function upload(path, file, onProgress) {
     for (const [name, value] of Object.entries({ Accept: 'application/json', ...headers() })) request.setRequestHeader(name, value);
     request.upload.addEventListener('progress', (e) => e.lengthComputable && onProgress(e.loaded / e.total));
     request.addEventListener('error', () => reject(new Error('the upload was cut off')));
+    request.addEventListener('abort', () => reject(new DOMException('stopped', 'AbortError')));
+    signal?.addEventListener('abort', () => request.abort(), { once: true });
     request.addEventListener('load', () => {
       let body = null;
       try {
@@ -59,11 +86,10 @@ export function upload(path, file, onProgress) {
   });
 }
 
-/* Show what a path gives in an <img>, which by itself would ask without the token. */
-export async function showPicture(img, path) {
-  const response = await send(path);
-  if (!response.ok) throw new Problem(response.status, null);
-  const url = URL.createObjectURL(await response.blob());
+/* Show a picture in an <img>, which by itself would ask without the token.  options: as fetch() has them. */
+export async function showPicture(img, path, options = {}) {
+  const blob = await (await fetchBytes(path, options)).blob();
+  const url = URL.createObjectURL(blob);
   for (const end of ['load', 'error']) img.addEventListener(end, () => URL.revokeObjectURL(url), { once: true });
   img.src = url;
 }

@@ -6,37 +6,28 @@
 #include <string.h>
 
 #include "api/codec/codec_args.h"
+#include "api/handlers/dashboard_files.h"
 #include "api/handlers/embedded.h"
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
 
-#define EMBEDDED(symbol)                                                                           \
-    extern const char _binary_api_dashboard_##symbol##_start[],                                    \
-        _binary_api_dashboard_##symbol##_end[]
-EMBEDDED(index_html);
-EMBEDDED(api_js);
-EMBEDDED(app_js);
-EMBEDDED(chart_js);
-EMBEDDED(session_js);
-EMBEDDED(viewer_js);
-EMBEDDED(style_css);
-EMBEDDED(favicon_svg);
-
-#define ASSET(file, type, symbol)                                                                  \
-    {                                                                                              \
-        file, type, _binary_api_dashboard_##symbol##_start, _binary_api_dashboard_##symbol##_end   \
+/* folder: "" for the files beside the page.  NULL: there is no such file. */
+static const struct embedded *find_file(const char *folder, const char *name)
+{
+    const size_t n = strlen(folder);
+    for (size_t i = 0; i < n_dashboard_files; i++) {
+        const char *path = dashboard_files[i].name;
+        if (strncmp(path, folder, n) == 0 && (n == 0 || path[n] == '/') &&
+            strcmp(path + n + (n > 0), name) == 0)
+            return &dashboard_files[i];
     }
-static const char script[] = "text/javascript; charset=utf-8";
-static const struct embedded assets[] = {
-    ASSET("api.js", script, api_js),
-    ASSET("app.js", script, app_js),
-    ASSET("chart.js", script, chart_js),
-    ASSET("session.js", script, session_js),
-    ASSET("viewer.js", script, viewer_js),
-    ASSET("style.css", "text/css; charset=utf-8", style_css),
-    ASSET("favicon.svg", "image/svg+xml", favicon_svg),
-};
-static const struct embedded page = ASSET("index.html", "text/html; charset=utf-8", index_html);
+    return NULL;
+}
+
+static const struct embedded *find_page(void)
+{
+    return find_file("", "index.html");
+}
 
 static json_t *links(void)
 {
@@ -54,7 +45,7 @@ static void refuse(const struct http_request *request, struct http_response *res
     static const char *const offers[] = {"application/problem+json", "text/html", NULL};
     size_t chosen = 0;
     if (codec_accept(http_header(request, "Accept"), offers, &chosen) && chosen == 1)
-        embedded_reply_once(request, response, 401, &page);
+        embedded_reply_once(request, response, 401, find_page());
     else
         problem_respond_status(request, 401, "a token is needed: 'Authorization: Bearer TOKEN'",
                                response);
@@ -77,34 +68,38 @@ void dashboard_index(void *context, const struct http_request *request,
         return;
     }
     if (chosen == 0)
-        embedded_reply(request, response, &page);
+        embedded_reply(request, response, find_page());
     else
         reply_json(request, response, 200, links());
     http_response_header(response, "Vary", "Accept");
 }
 
-static void reply_asset(const struct http_request *request, struct http_response *response,
-                        const char *name)
+static void reply_file(const struct http_request *request, struct http_response *response,
+                       const struct embedded *file)
 {
-    for (size_t i = 0; i < sizeof(assets) / sizeof(assets[0]); i++) {
-        if (strcmp(name, assets[i].name) == 0) {
-            embedded_reply(request, response, &assets[i]);
-            return;
-        }
-    }
-    problem_respond_status(request, 404, "there is no such file", response);
+    if (file)
+        embedded_reply(request, response, file);
+    else
+        problem_respond_status(request, 404, "there is no such file", response);
 }
 
 void dashboard_asset(void *context, const struct http_request *request,
                      struct http_response *response)
 {
     (void)context;
-    reply_asset(request, response, request->params[0]);
+    reply_file(request, response, find_file("", request->params[0]));
+}
+
+void dashboard_asset_in_folder(void *context, const struct http_request *request,
+                               struct http_response *response)
+{
+    (void)context;
+    reply_file(request, response, find_file(request->params[0], request->params[1]));
 }
 
 void dashboard_icon(void *context, const struct http_request *request,
                     struct http_response *response)
 {
     (void)context;
-    reply_asset(request, response, "favicon.svg");
+    reply_file(request, response, find_file("", "favicon.svg"));
 }

@@ -56,6 +56,6 @@ handler fields_ntk;
 handler theory_amplitudes;
 
 /* dashboard.c */
-handler dashboard_index, dashboard_asset, dashboard_icon;
+handler dashboard_index, dashboard_asset, dashboard_asset_in_folder, dashboard_icon;
 
 #endif

@@ -107,7 +107,7 @@ static void operations_are_open_where_routes_are(void **state)
                      method_name(routes[i].method), routes[i].pattern);
         n_open += is_open;
     }
-    assert_int_equal(n_open, 2); /* /healthz and the dashboard's files: another is a decision */
+    assert_int_equal(n_open, 3); /* /healthz and the dashboard's files: another is a decision */
 }
 
 static void check_references(const json_t *value)

@@ -255,6 +255,10 @@ static void make_path(const char *pattern, char *out, size_t size)
                      : strstr(pattern, "/fields/") ? field
                                                    : dataset;
     const char *open = strchr(pattern, '{');
+    if (strstr(pattern, "/assets/{folder}")) {
+        snprintf(out, size, "/assets/style/base.css");
+        return;
+    }
     snprintf(out, size, "%.*s%s%s", open ? (int)(open - pattern) : (int)strlen(pattern), pattern,
              !open                         ? ""
              : strstr(pattern, "/assets/") ? "app.js"

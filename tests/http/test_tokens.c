@@ -115,7 +115,7 @@ static void every_route_asks_for_a_token_unless_it_is_open(void **state)
         answer_free(&a);
     }
     assert_int_equal(n_refusals, 4 * (n_routes - n_open));
-    assert_true(n_open == 2 && n_routes > 20);
+    assert_true(n_open == 3 && n_routes > 20);
     answer_status(service_get(&service, "/healthz"), 200);
     answer_status(service_get(&service, "/assets/app.js"), 200);
     answer_problem(service_get(&service, "/v1/nothing"), 401, NULL);
