@@ -136,7 +136,7 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
 
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, const struct costs *costs,
-                               struct error *err)
+                               struct estimate *out, struct error *err)
 {
     struct estimate e = {.steps = 0};
     const double limit = (double)config->job_seconds;
@@ -157,6 +157,7 @@ enum status estimate_check_job(const struct spec *spec, const struct spec_facts 
                          "the job would train for about %.3g s on this machine, the limit is "
                          "%.0f s",
                          e.training_seconds, limit);
+    *out = e;
     return STATUS_OK;
 }
 

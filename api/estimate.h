@@ -31,12 +31,13 @@ enum status estimate_job(struct estimate *out, const struct spec *spec,
                          const struct spec_facts *facts, size_t n_threads,
                          const struct costs *costs, struct error *err) WARN_UNUSED;
 
-/* INVALID, with both figures, for a job that would pass config->job_memory_bytes, whose limit of
- * time is over config->job_seconds ("/train/time_limit_seconds"), or whose steps would take over
- * twice that on this machine ("/train/steps").  NO_MEMORY. */
+/* The estimate of a job that is to be let in.  INVALID, with both figures, for one that would pass
+ * config->job_memory_bytes, whose limit of time is over config->job_seconds
+ * ("/train/time_limit_seconds"), or whose steps would take over twice that on this machine
+ * ("/train/steps").  NO_MEMORY. */
 enum status estimate_check_job(const struct spec *spec, const struct spec_facts *facts,
                                const struct config *config, const struct costs *costs,
-                               struct error *err) WARN_UNUSED;
+                               struct estimate *out, struct error *err) WARN_UNUSED;
 
 /* Seconds of a query or render on n_threads; 0 where costs are NULL. */
 double estimate_request(const struct field *field, size_t n_points, enum field_use use,

@@ -17,6 +17,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/jobs/{id}/events", jobs_events, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/jobs/{id}/cancel", jobs_cancel, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/jobs/{id}/resume", jobs_resume, ROUTE_JSON_BODY, 0},
+    {HTTP_POST, "/v1/estimates", estimates_make, ROUTE_JSON_BODY, 0},
     {HTTP_POST, "/v1/sweeps", sweeps_create, ROUTE_JSON_BODY, 0},
     {HTTP_GET, "/v1/sweeps", sweeps_list, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/sweeps/{id}", sweeps_get, ROUTE_NO_BODY, 0},

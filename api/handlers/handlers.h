@@ -22,6 +22,9 @@ handler datasets_content, datasets_preview;
 /* job_submit.c */
 handler jobs_create, jobs_resume;
 
+/* estimates.c */
+handler estimates_make;
+
 /* jobs.c */
 handler jobs_list, jobs_get, jobs_metrics, jobs_cancel;
 

@@ -9,7 +9,7 @@
 #include "api/codec/codec_spec.h"
 #include "api/estimate.h"
 #include "api/handlers/handlers.h"
-#include "api/handlers/job_row.h"
+#include "api/handlers/job_plan.h"
 #include "api/handlers/job_view.h"
 #include "api/handlers/reply.h"
 #include "api/handlers/submission.h"
@@ -66,52 +66,27 @@ static void submit(const struct service *service, const struct http_request *req
 
 /* --- create --- */
 
-/* The dataset that a body names.  Its id is a setting like others: a wrong one is 422, not 404. */
-static bool get_dataset_or_reply(const struct service *service, const struct http_request *request,
-                                 struct http_response *response, const json_t *body,
-                                 struct dataset_row *out)
+static bool fill_row_or_reply(const struct http_request *request, struct http_response *response,
+                              const struct job_plan *plan, const json_t *body, struct job_row *row)
 {
-    char id[ID_SIZE];
     struct error err = {0};
-    struct problem_list problems = {0};
-    if (codec_spec_dataset_id(body, id, &problems) != STATUS_OK)
-        return reply_problems(request, response, &problems);
-    enum status st = store_dataset_get(service->store, id, out, &err);
-    if (st == STATUS_NOT_FOUND) {
-        problem_add(&problems, STATUS_INVALID, "/dataset_id", "there is no dataset '%s'", id);
-        return reply_problems(request, response, &problems);
-    }
-    return st == STATUS_OK || reply_error(request, response, &err);
-}
-
-static bool fill_row_or_reply(const struct service *service, const struct http_request *request,
-                              struct http_response *response, const json_t *body,
-                              const struct dataset_row *dataset, struct job_row *row)
-{
-    struct problem_list problems = {0};
-    struct error err = {0};
-    struct costs costs;
-    const struct costs *known = calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs);
-    if (job_row_fill(service, body, dataset, known, row, &problems, &err) == STATUS_OK)
-        return true;
-    return problems.n > 0 ? reply_problems(request, response, &problems)
-                          : reply_error(request, response, &err);
+    return job_plan_row(plan, body, row, &err) == STATUS_OK || reply_error(request, response, &err);
 }
 
 void jobs_create(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
     json_t *body = NULL;
-    struct dataset_row dataset = {0};
+    struct job_plan plan = {.labels = NULL};
     struct job_row row = {0};
     struct submission submission = {0};
     if (is_first_or_reply(service, request, response, &submission) &&
         reply_parse_object(request, response, service->config->json_depth, &body) &&
-        get_dataset_or_reply(service, request, response, body, &dataset) &&
-        fill_row_or_reply(service, request, response, body, &dataset, &row))
+        job_plan_or_reply(service, request, response, body, &plan) &&
+        fill_row_or_reply(request, response, &plan, body, &row))
         submit(service, request, response, &submission, &row);
     json_decref(body);
-    dataset_row_deinit(&dataset);
+    job_plan_deinit(&plan);
     job_row_deinit(&row);
 }
 
@@ -139,6 +114,7 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
     struct spec_facts facts = {0};
     struct spec spec = {0};
     struct costs costs;
+    struct estimate estimate;
     struct problem_list problems = {0};
     enum status st = store_dataset_get(service->store, parent->dataset_id, &dataset, err);
     if (st == STATUS_NOT_FOUND)
@@ -156,7 +132,7 @@ static enum status check_resumed(const struct service *service, json_t *spec_jso
     if (st == STATUS_OK)
         st = estimate_check_job(&spec, &facts, service->config,
                                 calibrator_wait(service->calibrator, ESTIMATE_PATIENCE, &costs),
-                                err);
+                                &estimate, err);
     spec_deinit(&spec);
     dataset_row_deinit(&dataset);
     return st;

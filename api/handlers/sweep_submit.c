@@ -10,7 +10,7 @@
 #include "api/estimate.h"
 #include "api/handlers/evaluation.h"
 #include "api/handlers/handlers.h"
-#include "api/handlers/job_row.h"
+#include "api/handlers/job_plan.h"
 #include "api/handlers/reply.h"
 #include "api/handlers/submission.h"
 #include "api/service.h"
@@ -133,7 +133,11 @@ static enum status fill_job(const struct service *service, const struct costs *c
     const struct dataset_row *dataset = &d->datasets[codec_sweep_dataset_of(&d->sweep, i)];
     if (codec_sweep_job(&d->sweep, i, &body, problems) != STATUS_OK)
         return problems->status;
-    enum status st = job_row_fill(service, body, dataset, costs, row, own, err);
+    struct job_plan plan = {.labels = NULL};
+    enum status st = job_plan_make(service, body, dataset, costs, &plan, own, err);
+    if (st == STATUS_OK)
+        st = job_plan_row(&plan, body, row, err);
+    job_plan_deinit(&plan);
     json_decref(body);
     if (st != STATUS_OK)
         return st;

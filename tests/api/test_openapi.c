@@ -392,14 +392,13 @@ static json_t *examples_of(const char *path, const char *method)
     return examples;
 }
 
-static void every_example_of_a_job_is_accepted(void **state)
+static void check_examples_of_jobs(const char *path)
 {
-    (void)state;
     char info[] = "{\"shape\":[512,768,3]}";
     struct dataset_row dataset = {.kind = "image", .info_json = info};
     const char *name;
     json_t *example;
-    json_object_foreach (examples_of("/v1/jobs", "post"), name, example) {
+    json_object_foreach (examples_of(path, "post"), name, example) {
         struct problem_list problems = {0};
         json_t *body = json_object_get(example, "value"), *spec = NULL, *labels = NULL;
         if (codec_spec_dataset_id(body, dataset.id, &problems) != STATUS_OK ||
@@ -408,6 +407,13 @@ static void every_example_of_a_job_is_accepted(void **state)
         json_decref(spec);
         json_decref(labels);
     }
+}
+
+static void every_example_of_a_job_is_accepted(void **state)
+{
+    (void)state;
+    check_examples_of_jobs("/v1/jobs");
+    check_examples_of_jobs("/v1/estimates");
 }
 
 static void every_example_of_a_sweep_is_accepted(void **state)

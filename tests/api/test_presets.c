@@ -125,8 +125,9 @@ static void jobs_over_the_memory_limit_are_refused_with_both_figures(void **stat
     struct spec small = spec_of("");
     struct spec large = spec_of(",\"field\":{\"network\":{\"n_hidden_layers\":16,\"width\":2048}}");
     struct error err = {0};
-    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, &err), STATUS_OK);
-    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, &err), STATUS_INVALID);
+    struct estimate e;
+    assert_int_equal(estimate_check_job(&small, &facts, &config, NULL, &e, &err), STATUS_OK);
+    assert_int_equal(estimate_check_job(&large, &facts, &config, NULL, &e, &err), STATUS_INVALID);
     assert_non_null(strstr(err.message, "512 MiB"));
     spec_deinit(&small);
     spec_deinit(&large);
@@ -151,8 +152,9 @@ static void jobs_over_the_limit_of_time_are_refused_at_what_makes_them_long(void
     const struct costs costs = some_costs(2);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
+        struct estimate e;
         struct spec spec = spec_of(cases[i].settings);
-        const enum status status = estimate_check_job(&spec, &facts, &config, &costs, &err);
+        const enum status status = estimate_check_job(&spec, &facts, &config, &costs, &e, &err);
         if ((status == STATUS_OK) != (cases[i].where == NULL) ||
             strcmp(err.where, cases[i].where ? cases[i].where : "") != 0)
             fail_msg("%s: %s %s", cases[i].settings, err.where, err.message);
@@ -183,7 +185,7 @@ static void where_costs_are_unknown_nothing_is_refused_for_its_time(void **state
         .threads = 2, .job_memory_bytes = (uint64_t)4 << 30, .job_seconds = 3600};
     struct spec spec = spec_of(",\"train\":{\"steps\":10000000,\"batch_size\":1048576}");
     struct estimate e;
-    assert_int_equal(estimate_check_job(&spec, &facts, &config, NULL, NULL), STATUS_OK);
+    assert_int_equal(estimate_check_job(&spec, &facts, &config, NULL, &e, NULL), STATUS_OK);
     assert_int_equal(estimate_job(&e, &spec, &facts, 2, NULL, NULL), STATUS_OK);
     assert_true(e.seconds == 0 && e.steps == 10000000);
     spec_deinit(&spec);

@@ -134,6 +134,7 @@ static void check_spec(json_t *spec, const struct dataset_row *dataset, const st
         .threads = 2, .job_memory_bytes = 1 << 30, .job_seconds = 86400};
     struct spec_facts facts;
     struct error err = {.status = STATUS_OK};
+    struct estimate estimate;
     json_t *again = NULL, *labels = NULL;
     struct problem_list problems = {.status = STATUS_OK};
     REQUIRE(codec_spec_facts(dataset, &facts, NULL) == STATUS_OK);
@@ -141,7 +142,7 @@ static void check_spec(json_t *spec, const struct dataset_row *dataset, const st
     REQUIRE(s->train.steps <= LIMIT_STEPS && s->train.learning_rate > 0.0);
     REQUIRE(s->field.network.width >= 1 && s->field.network.width <= LIMIT_WIDTH);
     REQUIRE(s->train.steps || s->train.time_limit_seconds > 0.0 || s->train.target_psnr > 0.0);
-    REQUIRE(estimate_check_job(s, &facts, &config, NULL, &err) == err.status);
+    REQUIRE(estimate_check_job(s, &facts, &config, NULL, &estimate, &err) == err.status);
     char *text = text_of(spec);
     json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     REQUIRE(body && json_equal(body, spec));
