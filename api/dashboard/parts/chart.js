@@ -18,13 +18,27 @@ function align(lines) {
   return [xs, ...rows];
 }
 
+/* Powers of ten, or of 2 and 5 times them where there are few, for a logarithmic axis. */
+function decades(low, high) {
+  const from = Math.floor(Math.log10(low) + 1e-9);
+  const to = Math.ceil(Math.log10(high) - 1e-9);
+  const every = Math.ceil((to - from) / 6) || 1;
+  const parts = to - from > 2 ? [1] : [1, 2, 5];
+  const all = [];
+  for (let e = from; e <= to; e += every) all.push(...parts.map((m) => m * 10 ** e));
+  return all.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+}
+
+const decade = (v) => (Math.abs(Math.log10(v)) > 3.5 ? Number(v.toPrecision(1)).toExponential() : String(Number(v.toPrecision(1))));
+
 /* A chart in a <figure>.
  *   title     the figure's caption
  *   x, y      { label, log: logarithmic or not, range: [low, high] or none, unit }
  *   empty     what stands there before there is anything to draw
- * chart.draw(lines): lines [{ name, points: [[x, y], …], dashed, colour: 1..6 }]; as many lines may come and go as
+ *   last      does the legend tell each line's last value while the pointer is elsewhere?
+ * chart.draw(lines): lines [{ name, points: [[x, y], …], dashed, dots (no line), colour: 1..6 }]; as many lines may come and go as
  * like.  chart.close(). */
-export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet.', height = 190 }) {
+export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet.', height = 190, last: tellsLast = true }) {
   const place = el('div', { class: 'chart' });
   place.style.height = `${height}px`;
   const words = el('p', { class: 'hint' }, empty);
@@ -48,7 +62,9 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
       ticks: { stroke: colour('--line'), width: 1, size: 4 },
       size: side === 'y' ? 52 : 30,
       gap: 3,
-      values: (u, all) => all.map((v) => (v === null ? '' : `${number(v, 3)}${a.unit ? ` ${a.unit}` : ''}`)),
+      splits: a.log ? (u, i, low, high) => decades(low, high) : undefined,
+      filter: a.log ? (u, all) => all : undefined,
+      values: (u, all) => all.map((v) => (v === null ? '' : `${a.log ? decade(v) : number(v, 3)}${a.unit ? ` ${a.unit}` : ''}`)),
     };
   }
 
@@ -75,6 +91,7 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
     plot = new UPlot({
       width: Math.max(place.clientWidth, 80),
       height,
+      padding: [8, 14, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: scale(x), y: scale(y) },
@@ -82,10 +99,10 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
       series: [{}, ...lines.map((line, i) => ({
         label: line.name,
         stroke: lineColour(line, i),
-        width: 2,
+        width: line.dots ? 0 : 2,
         dash: line.dashed ? [6, 4] : undefined,
         spanGaps: true,
-        points: { show: line.points.length < 2, size: 6 },
+        points: { show: Boolean(line.dots) || line.points.length < 2, size: 7, fill: lineColour(line, i) },
       }))],
       hooks: { setCursor: [(u) => tell(u.cursor.idx)] },
     }, align(lines), place);
@@ -96,7 +113,8 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
   function tell(index) {
     legend.replaceChildren(...last.map((line, i) => {
       const at = index === null || index === undefined ? null : plot?.data[0][index];
-      const point = at === null ? line.points[line.points.length - 1] : line.points.find((p) => p[0] === at);
+      const resting = tellsLast ? line.points[line.points.length - 1] : undefined;
+      const point = at === null ? resting : line.points.find((p) => p[0] === at);
       const mark = el('i');
       mark.style.background = lineColour(line, i);
       return el('span', {}, mark, `${line.name}${point ? ` ${number(point[1])}${y.unit ? ` ${y.unit}` : ''}` : ''}`);
@@ -105,7 +123,7 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
 
   let turn = Promise.resolve();
   async function redraw(lines) {
-    const look = JSON.stringify(lines.map((l) => [l.name, l.dashed, l.colour, l.points.length < 2]));
+    const look = JSON.stringify(lines.map((l) => [l.name, l.dashed, l.dots, l.colour, l.points.length < 2]));
     if (!plot || look !== drawn) {
       if (await make(lines)) drawn = look;
     } else {
