@@ -2,12 +2,13 @@
 
 import { check, currentToken, headers, send } from '/assets/session.js';
 
-/* A problem+json answer as an Error whose message a person can read. */
+/* A problem+json answer as an Error whose message a person can read; errors: [{ pointer, detail }], perhaps none. */
 export class Problem extends Error {
   constructor(status, body) {
     const places = (body?.errors ?? []).map((e) => `${e.pointer}: ${e.detail}`);
     super(places.length ? places.join('\n') : body?.detail ?? body?.title ?? `the service answered ${status}`);
     this.status = status;
+    this.errors = body?.errors ?? [];
   }
 }
 

@@ -36,8 +36,8 @@ const decade = (v) => (Math.abs(Math.log10(v)) > 3.5 ? Number(v.toPrecision(1)).
  *   x, y      { label, log: logarithmic or not, range: [low, high] or none, unit }
  *   empty     what stands there before there is anything to draw
  *   last      does the legend tell each line's last value while the pointer is elsewhere?
- * chart.draw(lines): lines [{ name, points: [[x, y], …], dashed, dots (no line), colour: 1..6 }]; as many lines may come and go as
- * like.  chart.close(). */
+ * chart.draw(lines): lines [{ name, points: [[x, y], …], dashed, dots (no line), marks (line and dots),
+ * colour: 1..6 }]; as many lines may come and go as like.  chart.close(). */
 export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet.', height = 190, last: tellsLast = true }) {
   const place = el('div', { class: 'chart' });
   place.style.height = `${height}px`;
@@ -102,7 +102,7 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
         width: line.dots ? 0 : 2,
         dash: line.dashed ? [6, 4] : undefined,
         spanGaps: true,
-        points: { show: Boolean(line.dots) || line.points.length < 2, size: 7, fill: lineColour(line, i) },
+        points: { show: Boolean(line.dots || line.marks) || line.points.length < 2, size: 7, fill: lineColour(line, i) },
       }))],
       hooks: { setCursor: [(u) => tell(u.cursor.idx)] },
     }, align(lines), place);
@@ -123,7 +123,7 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
 
   let turn = Promise.resolve();
   async function redraw(lines) {
-    const look = JSON.stringify(lines.map((l) => [l.name, l.dashed, l.dots, l.colour, l.points.length < 2]));
+    const look = JSON.stringify(lines.map((l) => [l.name, l.dashed, l.dots, l.marks, l.colour, l.points.length < 2]));
     if (!plot || look !== drawn) {
       if (await make(lines)) drawn = look;
     } else {
