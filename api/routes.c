@@ -39,6 +39,10 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/v1/fields/{id}/evaluate", fields_evaluate, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}/weights", fields_weights, ROUTE_NO_BODY, 0},
 
+    {HTTP_GET, "/xyz/{id}/{z}/{x}/{y}.png", tiles_xyz, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/dzi/{id}.dzi", tiles_dzi, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/dzi/{id}_files/{level}/{tile}.png", tiles_dzi_tile, ROUTE_NO_BODY, 0},
+
     {HTTP_POST, "/v1/ntk", theory_kernel, ROUTE_JSON_BODY, 0},
     {HTTP_POST, "/v1/ntk/regression", theory_regression, ROUTE_JSON_BODY, 0},
     {HTTP_POST, "/v1/ntk/amplitudes", theory_amplitudes, ROUTE_JSON_BODY, 0},

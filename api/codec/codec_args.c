@@ -37,23 +37,43 @@ enum status codec_args_known(const struct http_request *r, const char *const *na
     return status;
 }
 
+/* In decimal digits alone: as many as fit 64 bits. */
+static bool read_integer(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    const size_t n = strlen(text);
+    if (n < 1 || n > 19 || strspn(text, "0123456789") != n)
+        return false;
+    const uint64_t value = strtoull(text, NULL, 10);
+    if (value < min || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
 enum status codec_args_integer(const struct http_request *r, const char *name, uint64_t min,
                                uint64_t max, uint64_t *out, struct problem_list *problems)
 {
     const char *text = http_query(r, name);
     if (!text)
         return STATUS_OK;
-    const size_t n = strlen(text);
-    bool ok = n >= 1 && n <= 19 && strspn(text, "0123456789") == n;
-    uint64_t value = ok ? strtoull(text, NULL, 10) : 0;
-    if (!ok || value < min || value > max) {
-        char what[96];
-        snprintf(what, sizeof what, "an integer in %llu..%llu", (unsigned long long)min,
-                 (unsigned long long)max);
-        return refuse(name, what, text, problems);
-    }
-    *out = value;
-    return STATUS_OK;
+    if (read_integer(text, min, max, out))
+        return STATUS_OK;
+    char what[96];
+    snprintf(what, sizeof what, "an integer in %llu..%llu", (unsigned long long)min,
+             (unsigned long long)max);
+    return refuse(name, what, text, problems);
+}
+
+enum status codec_args_place(const char *name, const char *text, uint64_t max, uint64_t *out,
+                             struct problem_list *problems)
+{
+    if (read_integer(text, 0, max, out))
+        return STATUS_OK;
+    char pointer[POINTER_SIZE];
+    codec_json_pointer(pointer, "", name);
+    return problem_add(problems, STATUS_NOT_FOUND, pointer,
+                       "'%.40s' must be an integer in 0..%llu, got \"%.60s\"", name,
+                       (unsigned long long)max, text);
 }
 
 /* A decimal number as JSON writes them (a leading "+", "." or zeros may do no harm in a query):

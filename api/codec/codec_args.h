@@ -22,6 +22,10 @@ enum status codec_args_known(const struct http_request *r, const char *const *na
 enum status codec_args_integer(const struct http_request *r, const char *name, uint64_t min,
                                uint64_t max, uint64_t *out, struct problem_list *problems);
 
+/* A part of a path, which is not found where it is not an integer in 0..max. */
+enum status codec_args_place(const char *name, const char *text, uint64_t max, uint64_t *out,
+                             struct problem_list *problems);
+
 /* A finite number in [min, max]. */
 enum status codec_args_number(const struct http_request *r, const char *name, double min,
                               double max, double *out, struct problem_list *problems);

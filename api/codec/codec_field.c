@@ -9,11 +9,19 @@ static json_t *link_to(const char *field_id, const char *tail)
     return json_sprintf("/v1/fields/%s%s", field_id, tail);
 }
 
+static bool add_tiles(json_t *links, const char *field_id)
+{
+    return json_object_set_new(links, "xyz", json_sprintf("/xyz/%s/{z}/{x}/{y}.png", field_id)) ==
+               0 &&
+           json_object_set_new(links, "dzi", json_sprintf("/dzi/%s.dzi", field_id)) == 0;
+}
+
 /* What a field of so many coordinates can be shown as. */
 static bool add_pictures(json_t *links, const char *field_id, json_int_t n_dims)
 {
     if (n_dims != 3)
-        return json_object_set_new(links, "image", link_to(field_id, "/image")) == 0;
+        return json_object_set_new(links, "image", link_to(field_id, "/image")) == 0 &&
+               (n_dims != 2 || add_tiles(links, field_id));
     return json_object_set_new(links, "slice", link_to(field_id, "/slice")) == 0 &&
            json_object_set_new(links, "volume", link_to(field_id, "/volume")) == 0 &&
            json_object_set_new(links, "mesh", link_to(field_id, "/mesh")) == 0 &&

@@ -43,6 +43,9 @@ handler fields_query, fields_value;
 /* image.c, slice.c, volume.c, mesh.c, weights.c */
 handler fields_image, fields_slice, fields_volume, fields_mesh, fields_weights;
 
+/* tiles.c */
+handler tiles_xyz, tiles_dzi, tiles_dzi_tile;
+
 /* render.c */
 handler fields_render;
 

@@ -44,6 +44,26 @@ void pixel_file_put(const struct pixel_file *p, size_t first, size_t n, const fl
                n * p->channels * sizeof(float));
 }
 
+enum status pixel_file_widen(struct pixel_file *p, size_t width, size_t height, struct error *err)
+{
+    const size_t from = p->channels, to = from + from % 2; /* grey, RGB get an alpha */
+    uint8_t *pixels = mem_alloc_array(width * height, to);
+    if (!pixels)
+        return error_status(err, STATUS_NO_MEMORY);
+    memset(pixels, 0, width * height * to);
+    for (size_t i = 0; i < p->width * p->height; i++) {
+        uint8_t *pixel = pixels + (i / p->width * width + i % p->width) * to;
+        pixel[to - 1] = 255;
+        memcpy(pixel, p->pixels + i * from, from);
+    }
+    mem_free(p->pixels);
+    p->pixels = pixels;
+    p->width = width;
+    p->height = height;
+    p->channels = to;
+    return STATUS_OK;
+}
+
 enum status pixel_file_end(const struct pixel_file *p, struct buffer *body, struct error *err)
 {
     if (p->format == PIXEL_NPY)

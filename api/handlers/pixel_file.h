@@ -33,6 +33,11 @@ enum status pixel_file_begin(struct pixel_file *p, struct buffer *body,
 /* Pixels first … first + n - 1, [n, channels]: on any thread, disjoint ranges. */
 void pixel_file_put(const struct pixel_file *p, size_t first, size_t n, const float *values);
 
+/* Set the pixels, of eight bits, into the corner of a larger picture; those that come to it are
+ * transparent, by an alpha channel that is added where there is none.  NO_MEMORY. */
+enum status pixel_file_widen(struct pixel_file *p, size_t width, size_t height,
+                             struct error *err) WARN_UNUSED;
+
 /* The body is the file, once all pixels have been put.  NO_MEMORY. */
 enum status pixel_file_end(const struct pixel_file *p, struct buffer *body,
                            struct error *err) WARN_UNUSED;

@@ -244,30 +244,38 @@ static void methods_are_known_allowed_or_neither(void **state)
     }
 }
 
-/* A route's pattern with what is there for its braces. */
+/* A route's pattern with what is there for its braces: an id, or the first of tiles. */
 static void make_path(const char *pattern, char *out, size_t size)
 {
     const bool is_solid =
         strstr(pattern, "/slice") || strstr(pattern, "/mesh") || strstr(pattern, "/volume");
-    const char *id = strstr(pattern, "/jobs/")     ? job
-                     : strstr(pattern, "/sweeps/") ? sweep
-                     : is_solid                    ? solid
-                     : strstr(pattern, "/fields/") ? field
-                                                   : dataset;
-    const char *open = strchr(pattern, '{');
+    const bool is_tile = strstr(pattern, "/xyz/") || strstr(pattern, "/dzi/");
+    const char *id = strstr(pattern, "/jobs/")                ? job
+                     : strstr(pattern, "/sweeps/")            ? sweep
+                     : is_solid                               ? solid
+                     : is_tile || strstr(pattern, "/fields/") ? field
+                     : strstr(pattern, "/assets/")            ? "app.js"
+                                                              : dataset;
     if (strstr(pattern, "/assets/{folder}")) {
         snprintf(out, size, "/assets/style/base.css");
         return;
     }
-    snprintf(out, size, "%.*s%s%s", open ? (int)(open - pattern) : (int)strlen(pattern), pattern,
-             !open                         ? ""
-             : strstr(pattern, "/assets/") ? "app.js"
-                                           : id,
-             open ? strchr(pattern, '}') + 1 : "");
-    if (strstr(pattern, "/value"))
-        snprintf(out + strlen(out), size - strlen(out), "?x=1&y=1");
-    if (strstr(pattern, "/mesh"))
-        snprintf(out + strlen(out), size - strlen(out), "?resolution=8&level=0.5");
+    size_t n = 0;
+    for (const char *at = pattern; *at && n + 1 < size; at++) {
+        if (*at != '{') {
+            out[n++] = *at;
+            continue;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%s",
+                              strncmp(at, "{tile}", 6) == 0 ? "0_0"
+                              : strchr("zxyl", at[1])       ? "0"
+                                                            : id);
+        at = strchr(at, '}');
+    }
+    snprintf(out + n, size - n, "%s",
+             strstr(pattern, "/value")  ? "?x=1&y=1"
+             : strstr(pattern, "/mesh") ? "?resolution=8&level=0.5"
+                                        : "");
 }
 
 static void every_route_has_its_head_and_its_options(void **state)
