@@ -12,7 +12,8 @@
  *                null; value: the numbers there, or null while they are asked for; note: words on it, say the
  *                original's value) and when what is seen has changed (request); what is left out stays as it was
  *   view.state()   { request, downloads }: the request that gives what is seen, { method, path, body } (method GET and
- *                  no body where left out), and files of what is seen: [{ text, file, request }]
+ *                  no body where left out), and files of what is seen: [{ text, file, request }]; such a request may
+ *                  have `accept`, the type that is wanted
  *   view.update(field)   there are newer weights (a field in training): show them
  *   view.close()   its libraries, timers and observers end */
 
@@ -22,13 +23,11 @@ import { address, go } from '/assets/page.js';
 import { count, decibels, number, settingsText } from '/assets/words.js';
 import { makeCopyAs } from '/assets/parts/copy_as.js';
 import { makeDownloads } from '/assets/parts/downloads.js';
+import { follow } from '/assets/parts/follow.js';
 import { lookOfField } from '/assets/parts/looks.js';
 
 const VIEWERS = { picture: 'picture', signal: 'signal', volume: 'volume', space: 'orbit' };
-
-/* A field in training is looked at again after this much more of the time that it has been learning. */
-const PATIENCE = 0.05;
-const POLL_MS = 10000;
+const SAMPLES = { picture: 'pixels', signal: 'samples', volume: 'voxels' };
 
 const NAMES = { psnr: 'PSNR', test_psnr: 'Test PSNR', ssim: 'SSIM', loss: 'Loss', iou_uniform: 'IoU', iou_boundary: 'IoU at the surface',
   baseline_psnr: 'PSNR of the classic way', residual: 'Residual', distance_error: 'Error of the distance', mse: 'MSE', test_mse: 'Test MSE' };
@@ -110,7 +109,7 @@ function headOf(field, dataset) {
     metrics.replaceChildren(facts([
       ...Object.entries(NAMES).filter(([key]) => f.metrics[key] !== undefined).slice(0, 4).map(([key, words]) => [words, metricText(key, f.metrics[key])]),
       ['Parameters', count(f.n_parameters)],
-      ['Data', f.domain ? `${[...f.domain.shape].reverse().join(' × ')} ${f.domain.units}` : null],
+      ['Data', f.domain && SAMPLES[lookOfField(f)] ? `${[...f.domain.shape].reverse().join(' × ')} ${SAMPLES[lookOfField(f)]}` : null],
     ]));
   };
   show(field);
@@ -129,21 +128,6 @@ const absentIsNull = (error) => {
   if (error.status === 404) return null;
   throw error;
 };
-
-/* Calls back with each newer version, at intervals that grow with the time that the training takes. */
-function follow(page, first, onNewer) {
-  let field = first;
-  let next = 0;
-  page.every(POLL_MS, async () => {
-    if (field.state === 'final' || performance.now() < next) return;
-    const newer = await get(`/v1/fields/${first.id}`, { signal: page.signal });
-    if (newer.step === field.step && newer.state === field.state) return;
-    field = newer;
-    const job = await get(`/v1/jobs/${newer.job_id}`, { signal: page.signal });
-    next = performance.now() + PATIENCE * (Date.now() - Date.parse(job.started_at ?? job.created_at));
-    await onNewer(newer);
-  });
-}
 
 export async function open(page) {
   const options = { signal: page.signal };
@@ -196,6 +180,10 @@ export async function open(page) {
 
   if (field.state === 'training') {
     follow(page, field, async (newer) => {
+      if (!newer) {
+        problem.say(new Error('The fit ended without a snapshot, so there is no field.'));
+        return;
+      }
       field = newer;
       head.show(newer);
       if (view) await view.update?.(newer);

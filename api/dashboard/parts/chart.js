@@ -36,9 +36,11 @@ const decade = (v) => (Math.abs(Math.log10(v)) > 3.5 ? Number(v.toPrecision(1)).
  *   x, y      { label, log: logarithmic or not, range: [low, high] or none, unit }
  *   empty     what stands there before there is anything to draw
  *   last      does the legend tell each line's last value while the pointer is elsewhere?
+ *   onPoint   onPoint(x) when the pointer moves over it
+ *   onRange   onRange(low, high) when a part of the x axis has been dragged over
  * chart.draw(lines): lines [{ name, points: [[x, y], …], dashed, dots (no line), marks (line and dots),
  * colour: 1..6 }]; as many lines may come and go as like.  chart.close(). */
-export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet.', height = 190, last: tellsLast = true }) {
+export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet.', height = 190, last: tellsLast = true, onPoint, onRange }) {
   const place = el('div', { class: 'chart' });
   place.style.height = `${height}px`;
   const words = el('p', { class: 'hint' }, empty);
@@ -93,7 +95,7 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
       height,
       padding: [8, 14, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false } },
+      cursor: { y: false, drag: { x: Boolean(onRange), y: false, setScale: false } },
       scales: { x: scale(x), y: scale(y) },
       axes: [axis(x, 'x'), axis(y, 'y')],
       series: [{}, ...lines.map((line, i) => ({
@@ -104,9 +106,21 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
         spanGaps: true,
         points: { show: Boolean(line.dots || line.marks) || line.points.length < 2, size: 7, fill: lineColour(line, i) },
       }))],
-      hooks: { setCursor: [(u) => tell(u.cursor.idx)] },
+      hooks: { setCursor: [pointed], setSelect: [selected] },
     }, align(lines), place);
     return true;
+  }
+
+  function pointed(u) {
+    tell(u.cursor.idx);
+    if (onPoint && u.cursor.left >= 0) onPoint(u.posToVal(u.cursor.left, 'x'));
+  }
+
+  function selected(u) {
+    const { left, width } = u.select;
+    if (!width) return;
+    u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (onRange) onRange(u.posToVal(left, 'x'), u.posToVal(left + width, 'x'));
   }
 
   /* The legend tells the values under the pointer, or the last ones. */

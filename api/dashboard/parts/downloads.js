@@ -1,7 +1,7 @@
 /* What can be had of a field as a file.
  *
  *   const downloads = makeDownloads({ field, look, dataset, problem, signal })
- *   downloads.show([{ text, file, request: { method, path, body } }])    files of what is seen now */
+ *   downloads.show([{ text, file, request: { method, path, body, accept } }])    of what is seen */
 
 import { fetchBytes } from '/assets/api.js';
 import { actionButton, el } from '/assets/dom.js';
@@ -11,8 +11,9 @@ const MOST_PIXELS = 16 * 1024 * 1024;
 
 /* An answer as a file of the reader's. */
 async function saveAnswer({ file, request }, signal) {
-  const body = request.body && { body: JSON.stringify(request.body), headers: { 'Content-Type': 'application/json' } };
-  const response = await fetchBytes(request.path, { method: request.method ?? 'GET', signal, ...body });
+  const headers = { ...(request.body && { 'Content-Type': 'application/json' }), ...(request.accept && { Accept: request.accept }) };
+  const body = request.body && JSON.stringify(request.body);
+  const response = await fetchBytes(request.path, { method: request.method ?? 'GET', signal, headers, body });
   const url = URL.createObjectURL(await response.blob());
   el('a', { href: url, download: file }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60000); /* the browser reads it after the click */
