@@ -13,6 +13,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/v1/jobs", jobs_create, ROUTE_JSON_BODY, 0},
     {HTTP_GET, "/v1/jobs", jobs_list, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/jobs/{id}", jobs_get, ROUTE_NO_BODY, 0},
+    {HTTP_DELETE, "/v1/jobs/{id}", jobs_delete, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/jobs/{id}/metrics", jobs_metrics, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/jobs/{id}/events", jobs_events, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/jobs/{id}/cancel", jobs_cancel, ROUTE_NO_BODY, 0},
@@ -21,6 +22,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/v1/sweeps", sweeps_create, ROUTE_JSON_BODY, 0},
     {HTTP_GET, "/v1/sweeps", sweeps_list, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/sweeps/{id}", sweeps_get, ROUTE_NO_BODY, 0},
+    {HTTP_DELETE, "/v1/sweeps/{id}", sweeps_delete, ROUTE_NO_BODY, 0},
     {HTTP_POST, "/v1/sweeps/{id}/cancel", sweeps_cancel, ROUTE_NO_BODY, 0},
 
     {HTTP_GET, "/v1/presets", presets_get, ROUTE_NO_BODY, 0},

@@ -28,15 +28,32 @@ static bool add_pictures(json_t *links, const char *field_id, json_int_t n_dims)
            json_object_set_new(links, "render", link_to(field_id, "/render")) == 0;
 }
 
-static json_t *links_of(const char *field_id, const char *job_id, const char *dataset_id,
-                        json_int_t n_dims)
+/* What training and final fields have in common.  Takes spec and metrics. */
+struct parts {
+    const char *id, *state, *job_id, *dataset_id, *task, *sha256;
+    bool has_job, has_dataset;
+    json_int_t step;
+    json_t *bytes, *spec, *metrics;
+    const json_t *summary;
+};
+
+/* What it came from, where that is still there. */
+static bool add_origin(json_t *links, const char *name, const char *folder, const char *id,
+                       bool is_there)
 {
-    json_t *links = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "self", link_to(field_id, ""), "job",
-        json_sprintf("/v1/jobs/%s", job_id), "dataset", json_sprintf("/v1/datasets/%s", dataset_id),
-        "query", link_to(field_id, "/query"), "value", link_to(field_id, "/value"), "evaluate",
-        link_to(field_id, "/evaluate"), "weights", link_to(field_id, "/weights"));
-    if (links && add_pictures(links, field_id, n_dims))
+    return !is_there || json_object_set_new(links, name, json_sprintf("%s/%s", folder, id)) == 0;
+}
+
+static json_t *links_of(const struct parts *p)
+{
+    const json_int_t n_dims = json_integer_value(json_object_get(p->summary, "n_inputs"));
+    json_t *links =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "self", link_to(p->id, ""), "query",
+                  link_to(p->id, "/query"), "value", link_to(p->id, "/value"), "evaluate",
+                  link_to(p->id, "/evaluate"), "weights", link_to(p->id, "/weights"));
+    if (links && add_origin(links, "job", "/v1/jobs", p->job_id, p->has_job) &&
+        add_origin(links, "dataset", "/v1/datasets", p->dataset_id, p->has_dataset) &&
+        add_pictures(links, p->id, n_dims))
         return links;
     json_decref(links);
     return NULL;
@@ -49,14 +66,6 @@ static json_t *summary_member(const json_t *summary, const char *name)
     return value ? json_incref(value) : json_null();
 }
 
-/* What training and final fields have in common.  Takes spec and metrics. */
-struct parts {
-    const char *id, *state, *job_id, *dataset_id, *task, *sha256;
-    json_int_t step;
-    json_t *bytes, *spec, *metrics;
-    const json_t *summary;
-};
-
 static json_t *field_of(const struct parts *p)
 {
     return json_pack(
@@ -66,9 +75,7 @@ static json_t *field_of(const struct parts *p)
         summary_member(p->summary, "n_outputs"), "n_parameters",
         summary_member(p->summary, "n_parameters"), "bytes", p->bytes, "domain",
         summary_member(p->summary, "domain"), "spec", p->spec, "metrics", p->metrics, "links",
-        links_of(p->id, p->job_id, p->dataset_id,
-                 json_integer_value(json_object_get(p->summary, "n_inputs"))),
-        "sha256", p->sha256 ? json_string(p->sha256) : json_null());
+        links_of(p), "sha256", p->sha256 ? json_string(p->sha256) : json_null());
 }
 
 json_t *codec_field_final(const struct field_row *row)
@@ -84,6 +91,8 @@ json_t *codec_field_final(const struct field_row *row)
         .task = row->task,
         .sha256 = row->weights_sha256,
         .step = (json_int_t)row->step,
+        .has_job = row->has_job,
+        .has_dataset = row->has_dataset,
         .bytes = json_integer((json_int_t)row->bytes),
         .spec = codec_json_object(row->spec_json),
         .metrics = codec_json_object(row->metrics_json),
@@ -125,6 +134,8 @@ json_t *codec_field_training(const struct job_row *job, const struct dataset_row
         .dataset_id = job->dataset_id,
         .task = job->task,
         .step = entry ? (json_int_t)entry->step : 0,
+        .has_job = true,
+        .has_dataset = dataset != NULL,
         .bytes = entry ? json_integer((json_int_t)entry->bytes) : json_null(),
         .spec = codec_json_object(job->spec_json),
         .metrics = codec_job_latest(latest),

@@ -26,13 +26,13 @@ handler jobs_create, jobs_resume;
 handler estimates_make;
 
 /* jobs.c */
-handler jobs_list, jobs_get, jobs_metrics, jobs_cancel;
+handler jobs_list, jobs_get, jobs_metrics, jobs_cancel, jobs_delete;
 
 /* job_events.c */
 handler jobs_events;
 
 /* sweep_submit.c, sweeps.c */
-handler sweeps_create, sweeps_list, sweeps_get, sweeps_cancel;
+handler sweeps_create, sweeps_list, sweeps_get, sweeps_cancel, sweeps_delete;
 
 /* fields.c */
 handler fields_list, fields_get, fields_delete, fields_evaluate;

@@ -1,5 +1,5 @@
 /*
- * Jobs: list, read, their metrics, cancel.
+ * Jobs: list, read, their metrics, cancel, delete.
  */
 #include <string.h>
 
@@ -98,8 +98,12 @@ void jobs_list(void *context, const struct http_request *request, struct http_re
     for (size_t i = 0; st == STATUS_OK && i < list.n; i++) {
         json_t *job = NULL;
         st = job_view(service, &list.rows[i], &job, &err);
-        if (st == STATUS_OK)
+        if (st == STATUS_OK) {
             reply_add_item(&items, job);
+        } else if (st == STATUS_NOT_FOUND) { /* deleted since the list was read */
+            error_clear(&err);
+            st = STATUS_OK;
+        }
     }
     if (st == STATUS_OK) {
         reply_list(request, response, items, list.next_cursor);
@@ -222,4 +226,16 @@ void jobs_cancel(void *context, const struct http_request *request, struct http_
 out:
     job_row_deinit(&before);
     job_row_deinit(&after);
+}
+
+/* --- delete --- */
+
+void jobs_delete(void *context, const struct http_request *request, struct http_response *response)
+{
+    const struct service *service = context;
+    struct error err = {0};
+    if (store_job_delete(service->store, request->params[0], &err) == STATUS_OK)
+        reply_deleted(response);
+    else
+        reply_error(request, response, &err);
 }

@@ -1,5 +1,5 @@
 /*
- * Sweeps: list, read as JSON, CSV or a plot, cancel.
+ * Sweeps: list, read as JSON, CSV or a plot, cancel, delete.
  */
 
 #include "api/codec/codec_sweep.h"
@@ -178,4 +178,17 @@ void sweeps_cancel(void *context, const struct http_request *request,
         reply_sweep(request, response, &row, &jobs);
     sweep_jobs_deinit(&jobs);
     sweep_row_deinit(&row);
+}
+
+/* --- delete --- */
+
+void sweeps_delete(void *context, const struct http_request *request,
+                   struct http_response *response)
+{
+    const struct service *service = context;
+    struct error err = {0};
+    if (store_sweep_delete(service->store, request->params[0], &err) == STATUS_OK)
+        reply_deleted(response);
+    else
+        reply_error(request, response, &err);
 }

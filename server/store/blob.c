@@ -8,6 +8,7 @@
 #include "server/store/store_internal.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"
@@ -186,6 +187,36 @@ void blob_drop(struct store *s, const char *sha256)
         return;
     enum status status = blob_delete(s->databases[DATABASE_BLOB], sha256, NULL);
     (void)status; /* what stays is swept at the next open */
+}
+
+enum status blob_list_add(struct blob_list *list, const char *sha256, struct error *err)
+{
+    if (sha256[0] == '\0')
+        return STATUS_OK;
+    char(*grown)[SHA256_TEXT_SIZE] = array_grown(list->hashes, list->n, sizeof *grown);
+    if (!grown)
+        return error_status(err, STATUS_NO_MEMORY);
+    list->hashes = grown;
+    snprintf(list->hashes[list->n++], SHA256_TEXT_SIZE, "%s", sha256);
+    return STATUS_OK;
+}
+
+void blob_list_deinit(struct blob_list *list)
+{
+    mem_free(list->hashes);
+    *list = (struct blob_list){.n = 0};
+}
+
+void blob_drop_all(struct store *s, const char (*hashes)[SHA256_TEXT_SIZE], size_t n)
+{
+    struct transaction *t = &s->transactions[DATABASE_BLOB];
+    if (transaction_do(t, TRANSACTION_BEGIN, NULL) != STATUS_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        blob_drop(s, hashes[i]);
+    if (transaction_do(t, TRANSACTION_COMMIT, NULL) != STATUS_OK &&
+        !sqlite3_get_autocommit(s->databases[DATABASE_BLOB]))
+        transaction_do(t, TRANSACTION_ROLLBACK, NULL);
 }
 
 /* --- read --- */

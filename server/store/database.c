@@ -18,11 +18,13 @@ extern const char _binary_migrations_0003_sweep_sql_start[];
 extern const char _binary_migrations_0003_sweep_sql_end[];
 extern const char _binary_migrations_0004_tuning_sql_start[];
 extern const char _binary_migrations_0004_tuning_sql_end[];
+extern const char _binary_migrations_0005_deletion_sql_start[];
+extern const char _binary_migrations_0005_deletion_sql_end[];
 extern const char _binary_migrations_blob_0001_initial_sql_start[];
 extern const char _binary_migrations_blob_0001_initial_sql_end[];
 
 /* Migration i brings a database from version i to i + 1. */
-enum { MAX_MIGRATIONS = 4 };
+enum { MAX_MIGRATIONS = 5 };
 
 static const struct {
     const char *file;
@@ -38,11 +40,13 @@ static const struct {
             "main.db",
             "PRAGMA page_size = 4096",
             "PRAGMA quick_check(1)",
-            4,
+            5,
             {{_binary_migrations_0001_initial_sql_start, _binary_migrations_0001_initial_sql_end},
              {_binary_migrations_0002_token_sql_start, _binary_migrations_0002_token_sql_end},
              {_binary_migrations_0003_sweep_sql_start, _binary_migrations_0003_sweep_sql_end},
-             {_binary_migrations_0004_tuning_sql_start, _binary_migrations_0004_tuning_sql_end}},
+             {_binary_migrations_0004_tuning_sql_start, _binary_migrations_0004_tuning_sql_end},
+             {_binary_migrations_0005_deletion_sql_start,
+              _binary_migrations_0005_deletion_sql_end}},
         },
     [DATABASE_BLOB] =
         {

@@ -5,7 +5,8 @@
 /* Rows are inserted by store_job_finish, in the transaction that ends the job. */
 #define FIELD_COLUMNS                                                                              \
     "n, id, job_id, dataset_id, task, step, bytes, weights_sha256, spec_json, summary_json, "      \
-    "metrics_json, created_ms"
+    "metrics_json, created_ms, EXISTS (SELECT 1 FROM job WHERE id = field.job_id), "               \
+    "EXISTS (SELECT 1 FROM dataset WHERE id = field.dataset_id)"
 
 void field_row_deinit(struct field_row *row)
 {
@@ -37,6 +38,8 @@ static enum status read_row(struct statement *q, struct field_row *out, struct e
     row.summary_json = statement_text_copy(q, 9);
     row.metrics_json = statement_text_copy(q, 10);
     row.created_ms = statement_int(q, 11);
+    row.has_job = statement_int(q, 12) != 0;
+    row.has_dataset = statement_int(q, 13) != 0;
     enum status status = statement_status(q, err);
     if (status == STATUS_OK)
         *out = row;

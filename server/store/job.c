@@ -141,8 +141,8 @@ static enum status find_first(sqlite3 *db, const struct idempotency *key, struct
 {
     char id[ID_SIZE], sweep_id[ID_SIZE];
     enum status status = idempotency_find(db, key, id, sweep_id, existed, err);
-    bool found;
-    return status == STATUS_OK && *existed ? find(db, by_id, id, out, &found, err) : status;
+    /* a reader may find it deleted by now: then there was none */
+    return status == STATUS_OK && *existed ? find(db, by_id, id, out, existed, err) : status;
 }
 
 enum status store_job_find_first(struct store *s, const struct idempotency *key,

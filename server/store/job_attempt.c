@@ -52,7 +52,7 @@ enum status store_job_claim(struct store *s, struct job_row *out, struct error *
 struct fence {
     const char *id;
     unsigned attempt;
-    int64_t job; /* its number, and what else was found */
+    int64_t job; /* its number (0: there is none), and what else was found */
     enum job_status job_status;
     bool cancel_requested;
     char previous_checkpoint[SHA256_TEXT_SIZE];
@@ -68,23 +68,22 @@ static enum status look(sqlite3 *db, struct fence *f, bool *is_current, struct e
     bool row = false;
     char name[16] = "";
     enum status status = statement_step(&q, &row, err);
-    if (status == STATUS_OK && !row)
-        status = not_found(ID_JOB, f->id, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && row) {
         f->job = statement_int(&q, 0);
         statement_text(&q, 1, name, sizeof name);
         statement_text(&q, 4, f->previous_checkpoint, sizeof f->previous_checkpoint);
         f->cancel_requested = statement_int(&q, 3) != 0;
         status = statement_status(&q, err);
     }
-    if (status == STATUS_OK && !job_status_parse(name, &f->job_status))
+    if (status == STATUS_OK && row && !job_status_parse(name, &f->job_status))
         status = error_set(err, STATUS_INTERNAL, "", "'%s' is no status of a job", name);
     if (status == STATUS_OK)
-        *is_current = f->job_status == JOB_RUNNING && statement_int(&q, 2) == f->attempt;
+        *is_current = row && f->job_status == JOB_RUNNING && statement_int(&q, 2) == f->attempt;
     statement_close(&q);
     return status;
 }
 
+/* Also of a job that was deleted: its attempts are over. */
 static enum status pass(sqlite3 *db, struct fence *f, struct error *err)
 {
     bool is_current = false;
@@ -103,6 +102,13 @@ struct job_cancel {
     size_t n;
     uint64_t first_seq;
 };
+
+static enum status look_for_cancel(sqlite3 *db, struct fence *f, struct error *err)
+{
+    bool is_current;
+    enum status status = look(db, f, &is_current, err);
+    return status == STATUS_OK && f->job == 0 ? not_found(ID_JOB, f->id, err) : status;
+}
 
 /* Of a job that has been looked at and has not ended. */
 static enum status cancel_live(struct store *s, struct job_cancel *c, struct error *err)
@@ -134,8 +140,7 @@ static enum status cancel(struct store *s, void *context, struct error *err)
 {
     struct job_cancel *c = context;
     const struct fence *f = &c->fence;
-    bool is_current;
-    enum status status = look(s->databases[DATABASE_MAIN], &c->fence, &is_current, err);
+    enum status status = look_for_cancel(s->databases[DATABASE_MAIN], &c->fence, err);
     if (status != STATUS_OK || f->job_status == JOB_CANCELED)
         return status;
     if (job_status_is_end(f->job_status))
@@ -174,8 +179,7 @@ static enum status cancel_all(struct store *s, void *context, struct error *err)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < c->n && status == STATUS_OK; i++) {
         struct job_cancel *item = &c->items[i];
-        bool is_current;
-        status = look(s->databases[DATABASE_MAIN], &item->fence, &is_current, err);
+        status = look_for_cancel(s->databases[DATABASE_MAIN], &item->fence, err);
         if (status == STATUS_OK && !job_status_is_end(item->fence.job_status))
             status = cancel_live(s, item, err);
     }

@@ -123,26 +123,7 @@ static enum status sweep_folder(struct store *s, const char *name, bool all, str
     return status;
 }
 
-struct hash_list {
-    size_t n, capacity;
-    char (*hashes)[SHA256_TEXT_SIZE];
-};
-
-static enum status hash_list_add(struct hash_list *list, const char *sha256, struct error *err)
-{
-    if (list->n == list->capacity) {
-        size_t capacity = list->capacity ? 2 * list->capacity : 64;
-        void *grown = mem_realloc_array(list->hashes, capacity, sizeof *list->hashes);
-        if (!grown)
-            return error_status(err, STATUS_NO_MEMORY);
-        list->hashes = grown;
-        list->capacity = capacity;
-    }
-    snprintf(list->hashes[list->n++], SHA256_TEXT_SIZE, "%s", sha256);
-    return STATUS_OK;
-}
-
-static enum status find_orphan_blobs(struct store *s, struct hash_list *orphans, struct error *err)
+static enum status find_orphan_blobs(struct store *s, struct blob_list *orphans, struct error *err)
 {
     struct statement q =
         statement_prepare(s->databases[DATABASE_BLOB], "SELECT sha256 FROM blob ORDER BY n");
@@ -154,7 +135,7 @@ static enum status find_orphan_blobs(struct store *s, struct hash_list *orphans,
         statement_text(&q, 0, sha256, sizeof sha256);
         status = blob_is_named(s, sha256, &named, err);
         if (status == STATUS_OK && !named)
-            status = hash_list_add(orphans, sha256, err);
+            status = blob_list_add(orphans, sha256, err);
         if (status != STATUS_OK)
             break;
     }
@@ -164,12 +145,12 @@ static enum status find_orphan_blobs(struct store *s, struct hash_list *orphans,
 
 static enum status sweep_blobs(struct store *s, struct error *err)
 {
-    struct hash_list orphans = {0};
+    struct blob_list orphans = {0};
     struct error found = {.status = STATUS_OK};
     enum status status = find_orphan_blobs(s, &orphans, &found);
     for (size_t i = 0; i < orphans.n && status == STATUS_OK; i++)
         status = blob_delete(s->databases[DATABASE_BLOB], orphans.hashes[i], &found);
-    mem_free(orphans.hashes);
+    blob_list_deinit(&orphans);
     /* On a full disk the garbage waits for the next open. */
     if (status == STATUS_OK || status == STATUS_NO_SPACE)
         return STATUS_OK;

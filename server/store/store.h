@@ -276,6 +276,11 @@ struct job_end {
 enum status store_job_finish(struct store *s, const char *id, unsigned attempt, struct job_end *end,
                              struct error *err) WARN_UNUSED;
 
+/* Delete a job that has ended, with its log, its checkpoints (where no resumed job has them) and
+ * the Idempotency-Key of its request; its field and its dataset stay.  CONFLICT while it is queued
+ * or running, and of a job that is part of a sweep. */
+enum status store_job_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;
+
 /* Metrics.  keys: n_keys names in the order wanted; 0: all, by name.  since_step: points after this
  * step (negative: all). */
 struct metric_series {
@@ -365,6 +370,10 @@ struct sweep_cancel {
 enum status store_sweep_cancel(struct store *s, struct sweep_cancel *jobs, size_t n,
                                struct error *err) WARN_UNUSED;
 
+/* Delete a sweep and all its jobs, each as store_job_delete does, in one transaction.  CONFLICT
+ * while one of them is queued or running. */
+enum status store_sweep_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;
+
 /* --- fields --- */
 
 struct field_row {
@@ -379,6 +388,7 @@ struct field_row {
     char *summary_json; /* n_inputs, n_outputs, n_parameters, domain */
     char *metrics_json; /* evaluated on everything */
     int64_t created_ms;
+    bool has_job, has_dataset; /* is there still what it came from? */
 };
 void field_row_deinit(struct field_row *row);
 

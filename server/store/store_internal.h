@@ -10,6 +10,7 @@
  *   page.c       the pages of lists, and their cursors
  *   recover.c    what is set right at open, or with the first write
  *   dataset.c job.c job_attempt.c job_log.c sweep.c field.c blob.c token.c   the nouns
+ *   deletion.c   the end of jobs and sweeps
  *   idempotency.c  the keys of requests
  *
  * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the
@@ -245,9 +246,21 @@ enum status blob_delete(sqlite3 *db, const char *sha256, struct error *err) WARN
 /* Delete a blob if no row names it and it is not pinned; "" is none.  What fails here is garbage,
  * swept at the next open.  Not inside a transaction. */
 void blob_drop(struct store *s, const char *sha256);
+/* The same for many, in one transaction of blob.db: a commit costs more than a blob.  Not inside
+ * another. */
+void blob_drop_all(struct store *s, const char (*hashes)[SHA256_TEXT_SIZE], size_t n);
 /* A row names it now, or never will: take back one pin of store_blob_put. */
 void blob_unpin(struct store *s, const char *sha256);
 void pins_free(struct store *s);
+
+struct blob_list {
+    size_t n;
+    char (*hashes)[SHA256_TEXT_SIZE];
+};
+/* "" is passed over.  NO_MEMORY. */
+enum status blob_list_add(struct blob_list *list, const char *sha256,
+                          struct error *err) WARN_UNUSED;
+void blob_list_deinit(struct blob_list *list);
 
 #define JOB_COLUMNS                                                                                \
     "n, id, task, status, phase, step, steps, seconds, eta_seconds, progress, attempt, crashes, "  \

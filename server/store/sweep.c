@@ -236,6 +236,8 @@ enum status store_sweep_get(struct store *s, const char *id, struct sweep_row *o
     status = find_row(db, id, &row, err);
     if (status == STATUS_OK)
         status = read_jobs(db, id, &found, err);
+    if (status == STATUS_OK && found.n == 0) /* it was deleted in between */
+        status = not_found(ID_SWEEP, id, err);
     reader_give(s, r);
     if (status != STATUS_OK) {
         sweep_row_deinit(&row);

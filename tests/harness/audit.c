@@ -118,9 +118,12 @@ static const struct {
      " WHERE json_extract(a.data_json, '$.status') NOT IN ('queued', 'running')"},
     {"a job has several fields",
      "SELECT job_id, count(*) FROM field GROUP BY job_id HAVING count(*) > 1"},
-    {"a field is not its job's", "SELECT f.id, f.job_id FROM field f LEFT JOIN job j"
-                                 " ON j.id = f.job_id AND j.field_id = f.id"
-                                 " WHERE j.n IS NULL OR j.status IN ('queued', 'running')"},
+    {"a field is not its job's", /* which may have been deleted */
+     "SELECT f.id, f.job_id FROM field f JOIN job j ON j.id = f.job_id OR j.field_id = f.id"
+     " WHERE j.field_id <> f.id OR j.id <> f.job_id OR j.status IN ('queued', 'running')"},
+    {"a sweep has no jobs, or jobs have no sweep",
+     "SELECT s.id, j.id FROM sweep s FULL JOIN job j ON j.sweep_id = s.id"
+     " WHERE (s.id IS NULL AND j.sweep_id IS NOT NULL) OR j.id IS NULL"},
     {"a key has several jobs", /* a resumed job has its parent's labels */
      "SELECT l.value, count(*) FROM job_label l JOIN job j ON j.n = l.job"
      " WHERE l.key = 'key' AND j.parent_id = '' GROUP BY l.value HAVING count(*) > 1"},

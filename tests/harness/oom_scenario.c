@@ -225,6 +225,30 @@ static void check_sweep_cancel(const struct try *try)
     assert_int_equal(oom_count_items(oom_queue), 0);
 }
 
+static void prepare_ended_job(void)
+{
+    prepare_job();
+    cancel_queued();
+}
+
+static void prepare_ended_sweep(void)
+{
+    prepare_sweep();
+    cancel_queued();
+}
+
+/* Gone after success, there after refusal. */
+static void check_delete_ended(const struct try *try)
+{
+    struct answer a = service_get(&oom.starved.service, "%s", try->request.path);
+    const bool is_there = a.status == 200;
+    answer_free(&a);
+    if ((try->outcome == GOOD && is_there) || (try->outcome == REFUSED && !is_there))
+        starved_fail(&oom.starved, "answered %ld, but it is %s", try->answer.status,
+                     is_there ? "there" : "gone");
+    repeat(try, is_there ? 204 : 404);
+}
+
 void oom_check(const struct try *try)
 {
     if (try->scenario->check)
@@ -385,6 +409,12 @@ const struct scenario oom_scenarios[] = {
      .good = 200,
      .prepare = prepare_job,
      .check = check_cancel},
+    {.name = "job_delete",
+     .method = "DELETE",
+     .path = "/v1/jobs/$T",
+     .good = 204,
+     .prepare = prepare_ended_job,
+     .check = check_delete_ended},
     {.name = "job_resume",
      .path = "/v1/jobs/$J/resume",
      .type = "application/json",
@@ -434,6 +464,12 @@ const struct scenario oom_scenarios[] = {
      .good = 200,
      .prepare = prepare_sweep,
      .check = check_sweep_cancel},
+    {.name = "sweep_delete",
+     .method = "DELETE",
+     .path = "/v1/sweeps/$T",
+     .good = 204,
+     .prepare = prepare_ended_sweep,
+     .check = check_delete_ended},
     /* fields */
     {.name = "field_list", .path = "/v1/fields", .good = 200, .is_stable = true},
     {.name = "field_get", .path = "/v1/fields/$F", .good = 200, .is_stable = true},

@@ -1,7 +1,7 @@
 /*
  * make sweep_crash: kill -9 of the service and all its workers at random moments while a sweep
- * runs.  It goes on each time, and its table is that of an unbroken run.  And while one is posted:
- * all of its jobs are there, or none.
+ * runs.  It goes on each time, and its table is that of an unbroken run.  And while one is posted
+ * or deleted: all of its jobs are there, or none.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -223,11 +223,95 @@ static void a_sweep_is_there_whole_or_not_at_all(void **state)
     end(&c);
 }
 
+/* --- while it is deleted --- */
+
+struct removal {
+    const struct campaign *campaign;
+    char path[64];
+    long status; /* 0: there was no answer */
+};
+
+static void *remove_it(void *context)
+{
+    struct removal *r = context;
+    struct client *client = client_create();
+    struct answer a = {0};
+    const struct request request = {.method = "DELETE", .path = r->path};
+    if (client_send(client, &r->campaign->victim.service, &request, SEND_WHOLE, &a)) {
+        r->status = a.status;
+        answer_free(&a);
+    }
+    client_free(client);
+    return NULL;
+}
+
+static int64_t count_jobs(const struct campaign *c, const char *id, const char *status)
+{
+    char member[32];
+    json_t *sweep = answer_json(service_get(&c->victim.service, "/v1/sweeps/%s", id), 200);
+    snprintf(member, sizeof member, "jobs.%s", status);
+    const int64_t n = member_integer(sweep, member);
+    json_decref(sweep);
+    return n;
+}
+
+/* A sweep that has ended, some of it with a checkpoint and a field. */
+static void make_ended_sweep(const struct campaign *c, char id[ID_TEXT])
+{
+    char path[96];
+    start_sweep(&c->victim.service, c->body, id);
+    while (count_jobs(c, id, "succeeded") == 0)
+        pause_briefly();
+    snprintf(path, sizeof path, "/v1/sweeps/%s/cancel", id);
+    struct answer a = service_post_json(&c->victim.service, path, "{}");
+    answer_free(&a); /* 409: it has succeeded meanwhile */
+    while (count_jobs(c, id, "queued") + count_jobs(c, id, "running") > 0)
+        pause_briefly();
+}
+
+static void a_sweep_is_deleted_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct campaign c;
+    size_t n_answered = 0, n_gone = 0;
+    begin(&c);
+    const struct service *service = &c.victim.service;
+    for (unsigned i = 0; i < c.n_kills; i++) {
+        struct removal r = {.campaign = &c};
+        pthread_t thread;
+        char id[ID_TEXT];
+        make_ended_sweep(&c, id);
+        snprintf(r.path, sizeof r.path, "/v1/sweeps/%s", id);
+        assert_int_equal(pthread_create(&thread, NULL, remove_it, &r), 0);
+        sleep_seconds(0.02 * SLOWNESS * dice_uniform(&c.dice));
+        victim_kill(&c.victim);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        audit(&c);
+        restart(&c);
+        const size_t left = count_items(service, "/v1/sweeps");
+        assert_true(left <= 1);
+        assert_int_equal(count_items(service, "/v1/jobs"), left * c.n_jobs);
+        if (r.status) {
+            assert_int_equal(r.status, 204);
+            assert_int_equal(left, 0);
+        }
+        n_answered += r.status != 0;
+        n_gone += left == 0;
+        answer_status(service_delete(service, "%s", r.path), left ? 204 : 404);
+        assert_int_equal(count_items(service, "/v1/jobs"), 0);
+    }
+    harness_print("%u kills while a sweep of %zu jobs was deleted: %zu answered, %zu gone, none in "
+                  "part\n",
+                  c.n_kills, c.n_jobs, n_answered, n_gone);
+    end(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_broken_sweep_has_the_table_of_an_unbroken_one),
         cmocka_unit_test(a_sweep_is_there_whole_or_not_at_all),
+        cmocka_unit_test(a_sweep_is_deleted_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,8 +317,8 @@ static void what_is_not_there_is_not_found(void **state)
         assert_status(store_field_job(s, ids[i], &row, &f->err), STATUS_NOT_FOUND);
         assert_status(store_job_cancel(s, ids[i], NULL, 0, &was_running, &f->err),
                       STATUS_NOT_FOUND);
-        assert_status(store_job_report(s, ids[i], 1, &report, &f->err), STATUS_NOT_FOUND);
-        assert_status(store_job_finish(s, ids[i], 1, &end, &f->err), STATUS_NOT_FOUND);
+        assert_status(store_job_report(s, ids[i], 1, &report, &f->err), STATUS_CONFLICT);
+        assert_status(store_job_finish(s, ids[i], 1, &end, &f->err), STATUS_CONFLICT);
         assert_status(store_job_append_events(s, ids[i], &event, 1, &f->err), STATUS_NOT_FOUND);
         assert_status(store_job_events(s, ids[i], 0, 10, &events, &f->err), STATUS_NOT_FOUND);
         assert_status(store_job_metrics(s, ids[i], NULL, 0, -1, &series, &f->err),

@@ -27,7 +27,7 @@ static void databases_are_set_up_as_promised(void **state)
 {
     struct fixture *f = *state;
     assert_ok(store_check(f->store, &f->err));
-    assert_int_equal(ask(f, "main.db", "PRAGMA user_version"), 4);
+    assert_int_equal(ask(f, "main.db", "PRAGMA user_version"), 5);
     assert_int_equal(ask(f, "blob.db", "PRAGMA user_version"), 1);
     assert_int_equal(ask(f, "blob.db", "PRAGMA page_size"), 16384);
     for (int i = 0; i < 2; i++) {
@@ -56,7 +56,7 @@ static void a_newer_database_is_refused_and_left_alone(void **state)
         assert_status(store_open(&f->store, f->folder, &f->err), STATUS_UNSUPPORTED);
         assert_non_null(strstr(f->err.message, "newer"));
         assert_int_equal(ask(f, names[i], "PRAGMA user_version"), 99);
-        change(f, names[i], i ? "PRAGMA user_version = 1" : "PRAGMA user_version = 4");
+        change(f, names[i], i ? "PRAGMA user_version = 1" : "PRAGMA user_version = 5");
     }
     error_clear(&f->err);
     assert_ok(store_open(&f->store, f->folder, &f->err));
