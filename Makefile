@@ -66,7 +66,7 @@ harnesses := crash crashpoints sweep_crash oom oom_worker enospc worker slow
 folders := core server api tests tests/core tests/server tests/bench
 ours    := $(call sources,$(folders)) $(sort $(foreach d,$(folders),$(wildcard $d/*.h $d/*/*.h)))
 
-.PHONY: $(harnesses) all run demo deps deps-test deps-peers deps-paper paper install test tests bench benches bench-peers bench-precision bench-grids fuzz check check-format check-headers lint format docs clean
+.PHONY: $(harnesses) all run demo deps deps-test deps-peers deps-paper paper install test tests bench benches bench-peers bench-precision bench-grids bench-dashboard screenshots fuzz check check-format check-headers lint format docs clean
 .SECONDARY:
 all: $O/farfield
 
@@ -201,6 +201,11 @@ bench-peers: $(bench_peer)
 PROFILE ?= quick
 paper: all
 	@$(PYTHON_DEBIAN) -B docs/paper/paper.py --program $O/farfield --profile $(PROFILE) --data '$(DATA)' --only '$(ONLY)' --out '$(OUT)' --keep '$(KEEP)'
+# Pictures of every page for docs/dashboard.md; the dashboard's figures in a browser (DATA=, VIEWS=, ONLY=: tests/bench/dashboard.mjs).
+screenshots: all build/npm/browser/installed
+	FARFIELD=$O/farfield node docs/make_dashboard.mjs
+bench-dashboard: all build/npm/browser/installed
+	FARFIELD=$O/farfield node tests/bench/dashboard.mjs
 fuzz:
 	$(MAKE) BUILD=fuzz CC=clang fuzz-run
 fuzz-run: $(if $T,$O/tests/fuzz/fuzz_$T,$(fuzzers))
