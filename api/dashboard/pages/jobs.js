@@ -1,6 +1,109 @@
+/* All jobs; the queue is one view of them, in the order in which they will run. */
+
+import { get, post } from '/assets/api.js';
 import { el } from '/assets/dom.js';
+import { address } from '/assets/page.js';
+import { qualityColumn, settingsColumn, TASKS, taskColumn } from '/assets/parts/cells.js';
+import { Directory, Names } from '/assets/parts/directory.js';
+import { deletion, List } from '/assets/parts/list.js';
+import { lookOf, smallPicturePath } from '/assets/parts/looks.js';
+import { WIDTH } from '/assets/parts/thumbnail.js';
+import { duration, ENDED, moment, settingsText, stateOf } from '/assets/words.js';
+
+const STATES = [['', 'All'], ['running', 'Running'], ['queued', 'Queue'], ['succeeded', 'Succeeded'], ['failed', 'Failed'], ['canceled', 'Canceled']];
+
+const isOpen = (job) => !ENDED.has(job.status);
+const trainingSeconds = (job) => (job.started_at && job.finished_at ? (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000 : null);
+
+function stateCell(job) {
+  const words = el('span', { class: `state ${job.status}` }, stateOf(job));
+  if (job.status !== 'running') return [words, job.error ? el('span', { class: 'hint' }, job.error.detail) : null];
+  return [el('progress', { max: 1, value: job.progress, 'aria-label': 'Progress' }), words];
+}
+
+function labels(job) {
+  return Object.entries(job.labels ?? {}).map(([k, v]) => el('a', { class: 'chip', href: address('jobs', { label: `${k}:${v}` }) }, `${k}: ${v}`));
+}
+
+/* What became of the jobs that had not ended: those that run are asked for in one question, the others only when one
+ * of those has ended or begun. */
+function follow(page, list) {
+  let running = null;
+  const fixed = Object.fromEntries([...page.query].filter(([k]) => ['dataset_id', 'sweep_id', 'label'].includes(k)));
+  const ask = async (status) => (await get(`/v1/jobs?${new URLSearchParams({ ...fixed, status, limit: 200 })}`, { signal: page.signal })).items;
+  page.every(5000, async () => {
+    const now = await ask('running');
+    const ids = now.map((j) => j.id).join();
+    const open = [...list.rows.values()].filter((r) => isOpen(r.item));
+    const changed = ids !== running || open.some((r) => r.item.status === 'running' ? !ids.includes(r.item.id) : !now.length);
+    running = ids;
+    const waiting = changed && open.some((r) => r.item.status === 'queued') ? await ask('queued') : [];
+    const met = new Set([...now, ...waiting].map((j) => j.id));
+    const lost = changed ? open.filter((r) => !met.has(r.item.id)).slice(0, 20) : [];
+    const ended = await Promise.all(lost.map((r) => get(`/v1/jobs/${r.item.id}`, { signal: page.signal }).catch(() => null)));
+    await list.take([...waiting, ...ended].filter((j) => j && list.rows.has(j.id)));
+    for (const row of lost) if (ENDED.has(row.item.status)) row.renew();
+    await list.take(now.filter((j) => list.rows.has(j.id) || !page.query.get('status') || page.query.get('status') === 'running'), { onTop: true });
+  });
+}
 
 export async function open(page) {
-  page.title('jobs');
-  page.place.append(el('h1', {}, 'jobs'));
+  const datasets = new Directory('/v1/datasets', page.signal);
+  const fields = new Directory('/v1/fields', page.signal, 50);
+  const names = new Names(datasets);
+  const isQueue = page.query.get('status') === 'queued';
+  const nameOf = (job) => names.of(job.dataset_id);
+
+  /* The field as it became; before that, and of what a GET cannot show, the data. */
+  async function picture(job) {
+    const [dataset, field] = await Promise.all([datasets.find(job.dataset_id), ENDED.has(job.status) ? fields.find(job.field_id) : null]);
+    const path = field?.n_inputs ? smallPicturePath(field.id, lookOf(job.task, field.n_inputs), WIDTH, field.step) : null;
+    return path ?? (dataset ? `/v1/datasets/${dataset.id}/preview?width=${WIDTH}` : null);
+  }
+
+  const list = new List(page, {
+    title: isQueue ? 'Queue' : 'Jobs',
+    path: '/v1/jobs',
+    one: 'job',
+    many: 'jobs',
+    intro: [el('a', { class: 'button', href: '#/' }, 'Start a fit')],
+    served: ['status', 'dataset_id', 'sweep_id', 'label'],
+    fixed: { dataset_id: 'of dataset', sweep_id: 'of sweep', label: 'with label' },
+    views: { key: 'status', name: 'Status', options: STATES, of: (job) => job.status },
+    filters: [{ key: 'task', name: 'Task', options: TASKS, of: (job) => job.task }],
+    searched: 'name, setting, label or id',
+    words: (job) => [nameOf(job), job.id, job.task, settingsText(job.spec), job.spec?.preset, ...Object.entries(job.labels).flat(), job.field_id].join(' '),
+    prepare: (jobs) => names.learn(jobs.map((j) => j.dataset_id)),
+    name: nameOf,
+    href: (job) => `#/jobs/${job.id}`,
+    picture,
+    letter: (job) => job.task,
+    columns: [
+      { key: 'name', name: 'Job', isText: true, value: nameOf, cell: (job) => [el('code', {}, `…${job.id.slice(-6)}`), labels(job)] },
+      ...(isQueue ? [{ key: 'place', name: 'Place', value: (job) => job.queue_position, cell: (job) => String(job.queue_position ?? '–') }] : []),
+      taskColumn,
+      settingsColumn,
+      { key: 'state', name: 'State', isText: true, value: (job) => job.status, cell: stateCell },
+      ...(isQueue ? [] : [
+        qualityColumn,
+        { key: 'took', name: 'Took', value: trainingSeconds, cell: (job) => duration(trainingSeconds(job)) },
+      ]),
+      { key: 'created', name: 'Posted', value: (job) => job.created_at, cell: (job) => moment(job.created_at) },
+    ],
+    order: isQueue ? (a, b) => a.queue_position - b.queue_position : null,
+    orderName: isQueue ? 'next to run first' : 'newest first',
+    limit: isQueue ? 200 : 50,
+    older: isQueue ? 'Those before them in the queue' : 'Older jobs',
+    actions: [
+      { name: 'Cancel', past: 'canceled', can: isOpen, question: (n) => `Cancel ${n}? What was learned by then is kept as a field.`, act: (job) => post(`/v1/jobs/${job.id}/cancel`, {}, { signal: page.signal }) },
+      deletion(page, '/v1/jobs', (n) => `Delete ${n}, with curves and checkpoints? Fields and datasets stay.`, (job) => !isOpen(job)),
+    ],
+    compare: (job) => (job.status === 'queued' ? null : job.field_id),
+    empty: isQueue
+      ? [el('p', {}, 'Nothing waits: what is started now runs at once.'), el('a', { class: 'button', href: '#/' }, 'Start a fit')]
+      : [el('p', {}, 'No job yet. A job fits a field to a dataset: drop a picture, a volume, a mesh or views on the start page.'), el('a', { class: 'button', href: '#/' }, 'Start a fit')],
+  });
+
+  await list.open();
+  if (['', 'running', 'queued'].includes(page.query.get('status') ?? '')) follow(page, list);
 }
