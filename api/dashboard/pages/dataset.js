@@ -1,6 +1,76 @@
-import { el } from '/assets/dom.js';
+/* A dataset: what the service understood of it, the fits it has, and the form that starts another (the address of which
+ * stands in parts/fit_form.js). */
+
+import { del, get, showPicture } from '/assets/api.js';
+import { actionButton, el, facts, problemPlace } from '/assets/dom.js';
+import { go } from '/assets/page.js';
+import { moment } from '/assets/words.js';
+import { datasetFacts, kindName } from '/assets/parts/dataset_facts.js';
+import { makeFitCards } from '/assets/parts/fit_cards.js';
+import { makeFitForm } from '/assets/parts/fit_form.js';
+
+const PREVIEW = 720; /* pixels */
+const PREVIEWS = {
+  volume: 'The middle plane across z.', shape: 'The mesh, lit.', views: 'Some of the views.', sinogram: 'The projections, angles downwards.',
+  kspace: 'Magnitudes of the frequencies, logarithmic, 0 in the middle.',
+};
+
+function preview(page, dataset) {
+  const img = el('img', { alt: `Preview of ${dataset.name || kindName(dataset.kind)}` });
+  const words = el('figcaption', {}, PREVIEWS[dataset.kind] ?? '');
+  showPicture(img, `/v1/datasets/${dataset.id}/preview?width=${PREVIEW}`, { signal: page.signal }).catch((error) => {
+    if (error.name !== 'AbortError') words.textContent = `There is no preview: ${error.message}`;
+  });
+  return el('figure', { class: 'fit-preview' }, el('div', { class: 'stage' }, img), words);
+}
+
+/* Deleting is asked for twice, in the page. */
+function deleting(dataset, problem) {
+  const ask = el('button', { type: 'button', class: 'bad', onclick: () => turn(true) }, 'Delete …');
+  const yes = actionButton('Delete it for good', problem, async () => {
+    await del(`/v1/datasets/${dataset.id}`);
+    go('datasets');
+  }, { class: 'bad' });
+  const sure = el('div', { class: 'actions', role: 'group', 'aria-label': 'Delete this dataset?' },
+    el('span', {}, 'Its fields stay.'), yes, el('button', { type: 'button', onclick: () => turn(false) }, 'Keep it'));
+  sure.hidden = true;
+  function turn(isAsked) {
+    problem.say(null);
+    ask.hidden = isAsked;
+    sure.hidden = !isAsked;
+    (isAsked ? yes : ask).focus();
+  }
+  return [ask, sure];
+}
+
+async function showFits(page, dataset, place) {
+  const cards = await makeFitCards(page, `dataset_id=${dataset.id}&limit=12`);
+  place.append(cards.classList.contains('empty') ? el('p', { class: 'hint' }, 'None yet.') : cards);
+}
 
 export async function open(page) {
-  page.title('dataset');
-  page.place.append(el('h1', {}, 'dataset'));
+  const dataset = await get(`/v1/datasets/${page.id}`, { signal: page.signal });
+  const name = dataset.name || dataset.id;
+  page.title(name);
+  const problem = problemPlace();
+  const fits = el('section', {}, el('h2', {}, 'Its fits'));
+  const place = el('div', { class: 'fit-place' }, el('p', { class: 'hint' }, 'Loading the settings …'));
+  page.place.append(
+    el('div', { class: 'head' },
+      el('div', {}, el('h1', {}, name), el('p', { class: 'sub' }, `${kindName(dataset.kind)}, uploaded ${moment(dataset.created_at)}`)),
+      el('div', { class: 'actions' },
+        el('a', { class: 'button', href: `/v1/datasets/${dataset.id}/content`, download: name, 'data-file': name }, 'Download'),
+        deleting(dataset, problem))),
+    problem,
+    el('div', { class: 'fit-dataset' },
+      el('div', { class: 'fit-data' },
+        preview(page, dataset),
+        dataset.info.warnings.map((w) => el('p', { class: 'warning' }, w)),
+        facts(datasetFacts(dataset), 'facts'),
+        fits),
+      place));
+  const ignoreLeft = (error) => error.name !== 'AbortError' && problem.say(error);
+  showFits(page, dataset, fits).catch(ignoreLeft);
+  const [api, presets] = await Promise.all(['/openapi.json', '/v1/presets'].map((p) => get(p, { signal: page.signal })));
+  place.replaceChildren(makeFitForm(page, dataset, api, presets.items));
 }
