@@ -164,7 +164,7 @@ export async function open(page) {
   };
 
   async function openViewer() {
-    if (!field.domain) {
+    if (field.bytes === null) {
       place.replaceChildren(el('p', { class: 'hint card' }, 'The fit has no snapshot yet: there is something to see after its first one.'));
       return;
     }

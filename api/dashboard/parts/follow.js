@@ -16,7 +16,7 @@ export function follow(page, first, onNewer) {
       if (error.status !== 404) throw error;
       return null;
     });
-    if (newer && newer.step === field.step && newer.state === field.state && Boolean(newer.domain) === Boolean(field.domain)) return;
+    if (newer && newer.step === field.step && newer.state === field.state && newer.bytes === field.bytes) return;
     field = newer;
     if (newer) {
       const job = await get(`/v1/jobs/${newer.job_id}`, { signal: page.signal });

@@ -8,6 +8,7 @@
  *   pane.element
  *   pane.show(tileUrl)             tilesOf(field, channel), or null where the field itself is not to be seen
  *   pane.cover(original, part)     the left part (0..1) shows the original (parts/original.js); null: none
+ *   pane.remembered(look) → { x, y, zoom } for the address: null each where the whole is seen
  *   pane.look() → { x, y, zoom }, pane.lookAt(look), pane.whole(), pane.zoomBy(factor)
  *   pane.region() → [x0, y0, x1, y1] in view, within the data, and its size on the screen { width, height }
  *   pane.close() */
@@ -23,22 +24,17 @@ const MARGIN = 0.9; /* of the view is filled by the whole picture, zoomed out as
 
 /* The address of a tile by its level of Deep Zoom, column and row.  What a training field shows goes by its step. */
 export function tilesOf(field, channel = 'value') {
-  const [height, width] = field.domain.shape;
-  const side = 2 ** Math.ceil(Math.log2(Math.max(width, height)));
-  return (level, column, row) => {
-    const step = side / 2 ** level;
-    const edge = (i, length, end) => Math.min(Math.max(i * TILE + (end ? TILE + 1 : i ? -1 : 0), 0), Math.ceil(length / step));
-    const [x0, y0] = [edge(column, width, false), edge(row, height, false)];
-    const [x1, y1] = [edge(column, width, true), edge(row, height, true)];
-    const box = [x0 * step, y0 * step, x1 * step, y1 * step].join(',');
-    return `/v1/fields/${field.id}/image?bbox=${box}&width=${x1 - x0}&height=${y1 - y0}&channel=${channel}&v=${field.sha256?.slice(0, 16) ?? field.step}`;
-  };
+  const query = new URLSearchParams({ v: field.sha256?.slice(0, 16) ?? field.step, ...(channel === 'value' ? {} : { channel }) });
+  return (level, column, row) => `/dzi/${field.id}_files/${level}/${column}_${row}.png?${query}`;
 }
 
-/* What OpenSeadragon takes for a picture of 2^DEPTH times the size: Deep Zoom, whose levels do not depend on it. */
-function sourceOf(width, height, getTileUrl) {
+/* What OpenSeadragon takes for a picture of 2^DEPTH times the size: Deep Zoom, whose levels do not depend on it.
+ * least: the zoom at which the whole is in view; coarser levels than it needs would only cost. */
+function sourceOf(width, height, least, getTileUrl) {
   const scale = 2 ** DEPTH;
-  return { width: width * scale, height: height * scale, tileSize: TILE, tileOverlap: 1, minLevel: 0, getTileUrl };
+  const own = Math.ceil(Math.log2(Math.max(width, height)));
+  const minLevel = Math.min(Math.max(own + Math.floor(Math.log2(2 * least)), 0), own);
+  return { width: width * scale, height: height * scale, tileSize: TILE, tileOverlap: 1, minLevel, getTileUrl };
 }
 
 export async function makePane(place, { width, height, label, onMove = () => {}, onRest = () => {}, onPoint = () => {} }) {
@@ -194,7 +190,8 @@ export async function makePane(place, { width, height, label, onMove = () => {},
 
   /* The new tiles take the place of the old ones once they are there. */
   function show(tileUrl) {
-    const source = sourceOf(width, height, tileUrl ?? (() => ''));
+    const least = Math.min(span() / width, (ground.clientHeight || 1) / height);
+    const source = sourceOf(width, height, least, tileUrl ?? (() => ''));
     const before = Array.from({ length: viewer.world.getItemCount() }, (_, i) => viewer.world.getItemAt(i));
     return new Promise((resolve, reject) => {
       viewer.addTiledImage({
@@ -216,9 +213,17 @@ export async function makePane(place, { width, height, label, onMove = () => {},
     });
   }
 
+  /* What a permalink says of a look: nothing of the whole, which is another zoom in another window. */
+  function remembered(at) {
+    const isWhole = Math.abs(viewport().getZoom(true) / viewport().getHomeZoom() - 1) < 1e-3 && Math.abs(at.x - width / 2) * at.zoom < 1 && Math.abs(at.y - height / 2) * at.zoom < 1;
+    if (isWhole) return { x: null, y: null, zoom: null };
+    return { x: Number(at.x.toFixed(3)), y: Number(at.y.toFixed(3)), zoom: Number(at.zoom.toPrecision(5)) };
+  }
+
   return {
     element,
     viewer,
+    remembered,
     show,
     look,
     lookAt,

@@ -107,7 +107,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   };
 
   function rested(look) {
-    page.remember({ x: Number(look.x.toFixed(3)), y: Number(look.y.toFixed(3)), zoom: Number(look.zoom.toPrecision(5)) });
+    page.remember(main.remembered(look));
     tell({ request: requestOf('png') });
   }
 
