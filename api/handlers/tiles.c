@@ -10,9 +10,9 @@
  * promises: tiles need not be told its scale.
  *
  * A pixel that covers more than one of the data is the mean of S x S samples: S is their number
- * along its side rounded up, at most 8, or, on levels smaller than a tile, as many as make a Mi
- * samples of it.  Others are the value at their centre.  All places are whole
- * multiples of powers of two, exact in double, so a tile whose S is 1 has the bytes of
+ * along its side rounded up, or as many as make a Mi samples of a tile (4 x 4 where it is full),
+ * the same all over a level.  Others are the value at their centre.  All places are whole multiples
+ * of powers of two, exact in double, so a tile whose S is 1 has the bytes of
  * /v1/fields/{id}/image over its box.
  *
  * Past level 23 float32 coordinates do not tell all neighbours apart, and at level 32 a tile at the
@@ -31,10 +31,9 @@ enum {
     TILE_LEVEL = 8, /* of the pyramid, that is one tile wide */
     TILE = 1 << TILE_LEVEL,
     DEEPEST_LEVEL = 32,
-    MOST_SAMPLES = 8,        /* along a pixel's side … */
-    SMALL_SAMPLES = 1 << 20, /* … but for so many of a small level in all */
-    DZI_OVERLAP = 1,         /* pixels of its neighbours that a tile has */
-    DZI_SCALE = 16,          /* times the data's size, unless the client says */
+    MOST_SAMPLES = 1 << 20, /* of a tile: a twentieth of a second of a grid */
+    DZI_OVERLAP = 1,        /* pixels of its neighbours that a tile has */
+    DZI_SCALE = 16,         /* times the data's size, unless the client says */
     DZI_MOST_SCALE = 4096,
     DZI_VERSION = 1, /* raised when the same question gets other bytes */
     DZI_MAX_BYTES = 1024,
@@ -84,13 +83,12 @@ static struct range range_of(uint64_t tile, uint64_t n, uint64_t overlap)
     return (struct range){.first = tile > 0 ? tile * TILE - overlap : 0, .end = end < n ? end : n};
 }
 
-/* S, the same all over a level. */
+/* S, for pixels that are so wide. */
 static uint64_t count_samples(const struct level *level, double step)
 {
-    const double width = fmin((double)level->width, TILE),
-                 height = fmin((double)level->height, TILE);
-    const double most = fmax(MOST_SAMPLES, floor(sqrt(SMALL_SAMPLES / (width * height))));
-    return (uint64_t)fmin(ceil(step), most);
+    const double width = fmin((double)level->width, TILE);
+    const double height = fmin((double)level->height, TILE);
+    return (uint64_t)fmin(ceil(step), floor(sqrt(MOST_SAMPLES / (width * height))));
 }
 
 /* The part of the picture that a tile shows. */

@@ -1,7 +1,7 @@
 /*
  * Timings of queries and renders through HTTP: bench_http [NETWORK [PART]], parts small, renders,
- * many, theory (which has no network: it comes with the first); none: all.  Prints rows `name value
- * unit`; lines with # are remarks.
+ * zoom, many, theory (which has no network: it comes with the first); none: all.  Prints rows `name
+ * value unit`; lines with # are remarks.
  *
  * The real program is started on a folder of its own, and fits a few steps of each network (what
  * its values are does not matter), and two seconds of the preset `fast`, a grid, to a picture of
@@ -84,7 +84,8 @@ static void fit(struct bench *b)
 
 /* --- one after another --- */
 
-static void report(const struct bench *b, const char *what, double *seconds, size_t n)
+static void report_to(const struct bench *b, const char *what, double *seconds, size_t n,
+                      size_t percent)
 {
     char name[96];
     bench_sort(seconds, n);
@@ -92,8 +93,13 @@ static void report(const struct bench *b, const char *what, double *seconds, siz
            seconds[n - 1] * 1e3, n);
     snprintf(name, sizeof name, "http_%s_%s_p50", b->network->name, what);
     bench_row(name, seconds[n / 2] * 1e3, "ms");
-    snprintf(name, sizeof name, "http_%s_%s_p90", b->network->name, what);
-    bench_row(name, seconds[n * 9 / 10] * 1e3, "ms");
+    snprintf(name, sizeof name, "http_%s_%s_p%zu", b->network->name, what, percent);
+    bench_row(name, seconds[n * percent / 100] * 1e3, "ms");
+}
+
+static void report(const struct bench *b, const char *what, double *seconds, size_t n)
+{
+    report_to(b, what, seconds, n, 90);
 }
 
 static double ask(const struct bench *b, const struct request *request)
@@ -210,6 +216,40 @@ static void measure_renders(const struct bench *b)
     measure_get(b, "picture_768x512_png", 7, "image?width=768&height=512");
 }
 
+/* Columns, or rows, of a window of so many tiles about a place, within the picture's. */
+static size_t first_of(double place, size_t n_tiles, size_t n_window)
+{
+    const double first = place * (double)n_tiles - 0.5 * (double)n_window;
+    if (first < 0 || n_tiles <= n_window)
+        return 0;
+    return (size_t)first + n_window > n_tiles ? n_tiles - n_window : (size_t)first;
+}
+
+/* A window of 4 x 3 tiles, from the whole picture down to a thousandth of a pixel: each tile once,
+ * but for the first, which warms up. */
+static void measure_zoom(const struct bench *b)
+{
+    enum { ZOOMS = 12, COLUMNS = 4, ROWS = 3 };
+    double seconds[ZOOMS * COLUMNS * ROWS];
+    size_t n = 0;
+    for (size_t z = 0; z < ZOOMS; z++) {
+        const size_t n_tiles = (size_t)1 << z, x = first_of(0.45, n_tiles, COLUMNS);
+        const size_t y = first_of(0.37, n_tiles, ROWS);
+        for (size_t i = 0; i < COLUMNS * ROWS; i++) {
+            char path[96];
+            const size_t column = x + i % COLUMNS, row = y + i / COLUMNS;
+            if (column >= n_tiles || row >= n_tiles)
+                continue;
+            snprintf(path, sizeof path, "/xyz/%s/%zu/%zu/%zu.png", b->field, z, column, row);
+            const struct request request = {.path = path};
+            if (n == 0)
+                ask(b, &request);
+            seconds[n++] = ask(b, &request);
+        }
+    }
+    report_to(b, "zoom", seconds, n, 95);
+}
+
 /* --- many points, beside the core --- */
 
 static double ask_core(const struct bench *b, const struct field *f, const float *unit,
@@ -289,6 +329,7 @@ static void measure(const struct network *n, const char *only_part, struct team 
         void (*measure)(const struct bench *b);
     } parts[] = {{"small", measure_small},
                  {"renders", measure_renders},
+                 {"zoom", measure_zoom},
                  {"many", measure_many},
                  {"theory", measure_theory}};
     struct bench b = {.network = n, .client = client_create(), .team = team};

@@ -258,15 +258,18 @@ static void pixels_at_the_end_are_cut_there(void **state)
     image_deinit(&tile);
 }
 
-/* A pixel of nine by nine of the data is the mean of eight by eight samples. */
-static void samples_of_a_pixel_are_limited(void **state)
+/* More than five by five of the data are in a pixel, four by four are looked at: those are a Mi of
+ * a tile. */
+static void samples_of_a_tile_are_limited(void **state)
 {
     (void)state;
-    char wide[ID_TEXT];
-    const double bbox[] = {0, 0, 144, 36};
-    fit(2304, 512, 1, wide);
-    struct image tile = open_png(service_get(&service, "/xyz/%s/0/0/0.png", wide));
-    expect_means(&tile, wide, bbox, 16, 4, 8, 1);
+    enum { LARGE = 1300 };
+    char large[ID_TEXT];
+    const double step = LARGE / 256.0, bbox[] = {0, 0, 16 * step, 4 * step};
+    fit(LARGE, LARGE, 1, large);
+    struct image tile = open_png(service_get(&service, "/xyz/%s/0/0/0.png", large));
+    assert_true(tile.channels == 1);
+    expect_means(&tile, large, bbox, 16, 4, 4, 1);
     image_deinit(&tile);
 }
 
@@ -508,7 +511,7 @@ int main(void)
         cmocka_unit_test(minified_tiles_are_averaged),
         cmocka_unit_test(an_average_is_not_a_sample),
         cmocka_unit_test(pixels_at_the_end_are_cut_there),
-        cmocka_unit_test(samples_of_a_pixel_are_limited),
+        cmocka_unit_test(samples_of_a_tile_are_limited),
         cmocka_unit_test(what_lies_beside_the_picture_is_transparent),
         cmocka_unit_test(all_levels_of_a_descriptor_are_there_down_to_one_pixel),
         cmocka_unit_test(a_descriptor_says_how_far_it_goes),
