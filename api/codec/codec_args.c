@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "api/codec/codec_json.h"
+#include "server/utf8.h"
 
 static enum status refuse(const char *name, const char *what, const char *given,
                           struct problem_list *problems)
@@ -188,15 +189,18 @@ enum status codec_args_names(const struct http_request *r, const char *name,
 enum status codec_args_page(const struct http_request *r, struct page *out,
                             struct problem_list *problems)
 {
-    enum { MAX_LIMIT = 200, DEFAULT_LIMIT = 50 };
+    enum { MAX_LIMIT = 200, DEFAULT_LIMIT = 50, MAX_SEARCH = 128 };
     uint64_t limit = DEFAULT_LIMIT;
     enum status status = codec_args_integer(r, "limit", 1, MAX_LIMIT, &limit, problems);
     const char *cursor = http_query(r, "cursor");
     if (cursor && strlen(cursor) >= CURSOR_SIZE)
         status = refuse("cursor", "a next_cursor of this list", cursor, problems);
+    const char *search = http_query(r, "q");
+    if (search && (!*search || strlen(search) > MAX_SEARCH || !utf8_is_printable(search)))
+        status = refuse("q", "1..128 printable bytes of UTF-8", search, problems);
     if (status != STATUS_OK)
         return status;
-    *out = (struct page){.limit = limit};
+    *out = (struct page){.limit = limit, .search = search};
     snprintf(out->cursor, sizeof out->cursor, "%s", cursor ? cursor : "");
     return STATUS_OK;
 }

@@ -43,7 +43,7 @@ enum status codec_args_names(const struct http_request *r, const char *name,
                              const char *const *names, unsigned *out,
                              struct problem_list *problems);
 
-/* limit (1..200, default 50) and cursor. */
+/* limit (1..200, default 50), cursor, and q: 1..128 bytes that print, borrowed from the request. */
 enum status codec_args_page(const struct http_request *r, struct page *out,
                             struct problem_list *problems);
 

@@ -83,16 +83,30 @@ void datasets_create(void *context, const struct http_request *request,
     dataset_row_deinit(&row);
 }
 
+/* kind: "" where it is not asked for. */
+static bool read_filter_or_reply(const struct http_request *request, struct http_response *response,
+                                 char kind[KIND_SIZE], struct page *page)
+{
+    static const char *const known[] = {"kind", "limit", "cursor", "q", NULL};
+    struct problem_list problems = {0};
+    codec_args_known(request, known, &problems);
+    codec_args_page(request, page, &problems);
+    if (codec_dataset_kind(request, kind, &problems) == STATUS_OK && problems.status == STATUS_OK)
+        return true;
+    return reply_problems(request, response, &problems);
+}
+
 void datasets_list(void *context, const struct http_request *request,
                    struct http_response *response)
 {
     const struct service *service = context;
     struct page page = {0};
-    if (!reply_read_page(request, response, &page))
+    char kind[KIND_SIZE];
+    if (!read_filter_or_reply(request, response, kind, &page))
         return;
     struct error err = {0};
     struct dataset_list list = {0};
-    if (store_dataset_list(service->store, &page, &list, &err) != STATUS_OK) {
+    if (store_dataset_list(service->store, *kind ? kind : NULL, &page, &list, &err) != STATUS_OK) {
         reply_error(request, response, &err);
         return;
     }

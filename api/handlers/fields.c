@@ -9,16 +9,35 @@
 #include "api/handlers/handlers.h"
 #include "api/handlers/reply.h"
 #include "api/service.h"
+#include "api/tasks/tasks.h"
+
+static bool read_filter_or_reply(const struct http_request *request, struct http_response *response,
+                                 struct field_filter *filter, struct page *page)
+{
+    static const char *const known[] = {"dataset_id", "task", "limit", "cursor", "q", NULL};
+    struct problem_list problems = {0};
+    codec_args_known(request, known, &problems);
+    codec_args_page(request, page, &problems);
+    filter->dataset_id = http_query(request, "dataset_id");
+    if (filter->dataset_id && !id_is(ID_DATASET, filter->dataset_id))
+        problem_add(&problems, STATUS_INVALID, "/dataset_id",
+                    "'dataset_id' must be the id of a dataset, got '%.40s'", filter->dataset_id);
+    filter->task = http_query(request, "task");
+    if (filter->task && !tasks_find(filter->task))
+        problem_add(&problems, STATUS_INVALID, "/task", "there is no task '%.40s'", filter->task);
+    return problems.status == STATUS_OK || reply_problems(request, response, &problems);
+}
 
 void fields_list(void *context, const struct http_request *request, struct http_response *response)
 {
     const struct service *service = context;
+    struct field_filter filter = {.task = NULL};
     struct page page = {0};
-    if (!reply_read_page(request, response, &page))
+    if (!read_filter_or_reply(request, response, &filter, &page))
         return;
     struct error err = {0};
     struct field_list list = {0};
-    if (store_field_list(service->store, &page, &list, &err) != STATUS_OK) {
+    if (store_field_list(service->store, &filter, &page, &list, &err) != STATUS_OK) {
         reply_error(request, response, &err);
         return;
     }

@@ -61,7 +61,7 @@ static bool read_filter_or_reply(const struct http_request *request, struct http
                                  struct page *page)
 {
     static const char *const known[] = {"status", "dataset_id", "sweep_id", "label",
-                                        "limit",  "cursor",     NULL};
+                                        "limit",  "cursor",     "q",        NULL};
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
     codec_args_page(request, page, &problems);

@@ -166,7 +166,7 @@ void reply_add_item(json_t **items, json_t *item)
 bool reply_read_page(const struct http_request *request, struct http_response *response,
                      struct page *out)
 {
-    static const char *const known[] = {"limit", "cursor", NULL};
+    static const char *const known[] = {"limit", "cursor", "q", NULL};
     struct problem_list problems = {0};
     codec_args_known(request, known, &problems);
     codec_args_page(request, out, &problems);

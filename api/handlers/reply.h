@@ -38,8 +38,8 @@ void reply_text_tagged(const struct http_request *request, struct http_response 
  * NULL, which reply_list answers as what it is. */
 void reply_add_item(json_t **items, json_t *item);
 
-/* The arguments of a list that has no filters: limit and cursor, and no others.  False: answered.
- */
+/* The arguments of a list that has no filters: limit, cursor and q, and no others.  False:
+ * answered. */
 bool reply_read_page(const struct http_request *request, struct http_response *response,
                      struct page *out);
 

@@ -232,12 +232,14 @@ enum status store_dataset_find(struct store *s, const char *kind, const char *sh
     return status;
 }
 
-static enum status read_list(sqlite3 *db, struct page_walk *walk, struct dataset_list *list,
-                             struct error *err)
+static enum status read_list(sqlite3 *db, const char *kind, struct page_walk *walk,
+                             struct dataset_list *list, struct error *err)
 {
-    struct statement q = statement_prepare(db, "SELECT " DATASET_COLUMNS " FROM dataset"
-                                               " WHERE n < ?1 ORDER BY n DESC LIMIT ?2");
+    struct statement q = statement_prepare(
+        db, "SELECT " DATASET_COLUMNS " FROM dataset WHERE n < ?1 AND (?4 IS NULL OR kind = ?4)"
+            " AND " PAGE_SEARCH("dataset", PAGE_IN_NAME("name")) " ORDER BY n DESC LIMIT ?2");
     page_bind(walk, &q);
+    statement_bind_text(&q, 4, kind);
     bool row = false;
     enum status status;
     while ((status = page_step(walk, &q, list->next_cursor, &row, err)) == STATUS_OK && row) {
@@ -250,8 +252,8 @@ static enum status read_list(sqlite3 *db, struct page_walk *walk, struct dataset
     return status;
 }
 
-enum status store_dataset_list(struct store *s, const struct page *page, struct dataset_list *out,
-                               struct error *err)
+enum status store_dataset_list(struct store *s, const char *kind, const struct page *page,
+                               struct dataset_list *out, struct error *err)
 {
     struct reader *r;
     struct page_walk walk;
@@ -261,7 +263,7 @@ enum status store_dataset_list(struct store *s, const struct page *page, struct 
     if (status != STATUS_OK)
         return status;
     struct dataset_list list = {.rows = mem_alloc_array(page->limit, sizeof *list.rows)};
-    status = list.rows ? read_list(r->databases[DATABASE_MAIN], &walk, &list, err)
+    status = list.rows ? read_list(r->databases[DATABASE_MAIN], kind, &walk, &list, err)
                        : error_status(err, STATUS_NO_MEMORY);
     reader_give(s, r);
     if (status == STATUS_OK)

@@ -74,12 +74,17 @@ enum status store_field_get(struct store *s, const char *id, struct field_row *o
     return status;
 }
 
-static enum status read_list(sqlite3 *db, struct page_walk *walk, struct field_list *list,
-                             struct error *err)
+static enum status read_list(sqlite3 *db, const struct field_filter *f, struct page_walk *walk,
+                             struct field_list *list, struct error *err)
 {
-    struct statement q = statement_prepare(db, "SELECT " FIELD_COLUMNS " FROM field"
-                                               " WHERE n < ?1 ORDER BY n DESC LIMIT ?2");
+    struct statement q = statement_prepare(
+        db,
+        "SELECT " FIELD_COLUMNS " FROM field WHERE n < ?1"
+        " AND (?4 IS NULL OR dataset_id = ?4) AND (?5 IS NULL OR task = ?5)"
+        " AND " PAGE_SEARCH("field", PAGE_IN_DATASET("dataset_id")) " ORDER BY n DESC LIMIT ?2");
     page_bind(walk, &q);
+    statement_bind_text(&q, 4, f ? f->dataset_id : NULL);
+    statement_bind_text(&q, 5, f ? f->task : NULL);
     bool row = false;
     enum status status;
     while ((status = page_step(walk, &q, list->next_cursor, &row, err)) == STATUS_OK && row) {
@@ -92,8 +97,8 @@ static enum status read_list(sqlite3 *db, struct page_walk *walk, struct field_l
     return status;
 }
 
-enum status store_field_list(struct store *s, const struct page *page, struct field_list *out,
-                             struct error *err)
+enum status store_field_list(struct store *s, const struct field_filter *filter,
+                             const struct page *page, struct field_list *out, struct error *err)
 {
     struct reader *r;
     struct page_walk walk;
@@ -103,7 +108,7 @@ enum status store_field_list(struct store *s, const struct page *page, struct fi
     if (status != STATUS_OK)
         return status;
     struct field_list list = {.rows = mem_alloc_array(page->limit, sizeof *list.rows)};
-    status = list.rows ? read_list(r->databases[DATABASE_MAIN], &walk, &list, err)
+    status = list.rows ? read_list(r->databases[DATABASE_MAIN], filter, &walk, &list, err)
                        : error_status(err, STATUS_NO_MEMORY);
     reader_give(s, r);
     if (status == STATUS_OK)

@@ -339,23 +339,25 @@ static struct statement prepare_list(sqlite3 *db, const struct job_filter *f,
     char sql[1024];
     int n = snprintf(
         sql, sizeof sql,
-        "SELECT " JOB_COLUMNS " FROM job WHERE n < ?1%s%s%s%s ORDER BY n DESC LIMIT ?2",
-        f->by_status ? " AND status = ?3" : "", f->dataset_id ? " AND dataset_id = ?4" : "",
-        f->label_key ? " AND n IN (SELECT job FROM job_label WHERE key = ?5 AND value = ?6)" : "",
-        f->sweep_id ? " AND sweep_id = ?7" : "");
+        "SELECT " JOB_COLUMNS " FROM job WHERE n < ?1%s%s%s%s%s"
+        " ORDER BY n DESC LIMIT ?2",
+        walk->search ? " AND " PAGE_SEARCH("job", PAGE_IN_DATASET("dataset_id")) : "",
+        f->by_status ? " AND status = ?4" : "", f->dataset_id ? " AND dataset_id = ?5" : "",
+        f->label_key ? " AND n IN (SELECT job FROM job_label WHERE key = ?6 AND value = ?7)" : "",
+        f->sweep_id ? " AND sweep_id = ?8" : "");
     assert(n > 0 && (size_t)n < sizeof sql);
     struct statement q = statement_prepare(db, sql);
     page_bind(walk, &q);
     if (f->by_status)
-        statement_bind_text(&q, 3, job_status_name(f->status));
+        statement_bind_text(&q, 4, job_status_name(f->status));
     if (f->dataset_id)
-        statement_bind_text(&q, 4, f->dataset_id);
+        statement_bind_text(&q, 5, f->dataset_id);
     if (f->label_key) {
-        statement_bind_text(&q, 5, f->label_key);
-        statement_bind_text(&q, 6, f->label_value);
+        statement_bind_text(&q, 6, f->label_key);
+        statement_bind_text(&q, 7, f->label_value);
     }
     if (f->sweep_id)
-        statement_bind_text(&q, 7, f->sweep_id);
+        statement_bind_text(&q, 8, f->sweep_id);
     return q;
 }
 

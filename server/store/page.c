@@ -33,7 +33,7 @@ static enum status read_cursor(const char *cursor, char list, int64_t *before, s
 enum status page_begin(const struct page *page, char list, struct page_walk *out, struct error *err)
 {
     assert(page->limit >= 1 && page->limit <= MAX_PAGE);
-    struct page_walk walk = {.list = list, .limit = page->limit};
+    struct page_walk walk = {.list = list, .search = page->search, .limit = page->limit};
     enum status status = read_cursor(page->cursor, list, &walk.before, err);
     if (status == STATUS_OK)
         *out = walk;
@@ -44,6 +44,8 @@ void page_bind(const struct page_walk *walk, struct statement *q)
 {
     statement_bind_int(q, 1, walk->before);
     statement_bind_count(q, 2, walk->limit + 1); /* one more tells that there is another page */
+    if (walk->search)
+        statement_bind_text(q, 3, walk->search);
 }
 
 enum status page_step(struct page_walk *walk, struct statement *q, char next_cursor[CURSOR_SIZE],

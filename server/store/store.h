@@ -54,11 +54,15 @@ enum status store_check(struct store *s, struct error *err) WARN_UNUSED;
 /* Newest first: in the order of their commits, whatever the clock does.  cursor: "" for the first
  * page, else next_cursor of the page before; INVALID at "/cursor" if it is not one of this list.
  * Stable under inserts and deletions: it names the last row seen.  limit is the caller's to check.
- */
+ *
+ * search: only rows whose id begins so, or in whose name this is; as it stands, but for the case of
+ * the letters a to z.  The name of a dataset is its own, that of a job or field its dataset's, and
+ * a sweep has its own and those of its datasets. */
 enum { CURSOR_SIZE = 64 };
 struct page {
     size_t limit; /* 1..200 */
     char cursor[CURSOR_SIZE];
+    const char *search; /* or NULL */
 };
 
 /* --- datasets --- */
@@ -95,8 +99,9 @@ enum status store_dataset_get(struct store *s, const char *id, struct dataset_ro
 /* By content: NOT_FOUND if these bytes are not there as this kind. */
 enum status store_dataset_find(struct store *s, const char *kind, const char *sha256,
                                struct dataset_row *out, struct error *err) WARN_UNUSED;
-enum status store_dataset_list(struct store *s, const struct page *page, struct dataset_list *out,
-                               struct error *err) WARN_UNUSED;
+/* kind: only these, or NULL. */
+enum status store_dataset_list(struct store *s, const char *kind, const struct page *page,
+                               struct dataset_list *out, struct error *err) WARN_UNUSED;
 /* CONFLICT while a queued or running job needs it.  The file goes when no dataset has its bytes. */
 enum status store_dataset_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;
 /* An open read-only descriptor of the original bytes; the caller closes it. */
@@ -392,6 +397,10 @@ struct field_row {
 };
 void field_row_deinit(struct field_row *row);
 
+struct field_filter {
+    const char *dataset_id; /* or NULL */
+    const char *task;       /* or NULL */
+};
 struct field_list {
     size_t n;
     struct field_row *rows;
@@ -404,7 +413,8 @@ enum status store_field_get(struct store *s, const char *id, struct field_row *o
 /* The job that is training a field with this id, queued or running: NOT_FOUND else. */
 enum status store_field_job(struct store *s, const char *id, struct job_row *out,
                             struct error *err) WARN_UNUSED;
-enum status store_field_list(struct store *s, const struct page *page, struct field_list *out,
+enum status store_field_list(struct store *s, const struct field_filter *filter,
+                             const struct page *page, struct field_list *out,
                              struct error *err) WARN_UNUSED;
 /* Its blob goes too if nothing else has it. */
 enum status store_field_delete(struct store *s, const char *id, struct error *err) WARN_UNUSED;

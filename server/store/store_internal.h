@@ -188,10 +188,11 @@ bool sha256_is(const char *text);
  * A walk through the rows of one page of a list, by a statement whose column 0 is the row's number
  * n:
  *
- *   SELECT n, … WHERE n < ?1 ORDER BY n DESC LIMIT ?2
+ *   SELECT n, … WHERE n < ?1 AND PAGE_SEARCH(…) ORDER BY n DESC LIMIT ?2
  */
 struct page_walk {
     char list; /* whose cursors: 'd', 'j', 'f', 's' */
+    const char *search;
     size_t limit;
     int64_t before; /* the cursor's number: rows with n < before */
     size_t n;       /* rows so far */
@@ -201,7 +202,12 @@ struct page_walk {
 /* INVALID at "/cursor" if the page's is none of this list. */
 enum status page_begin(const struct page *page, char list, struct page_walk *out,
                        struct error *err) WARN_UNUSED;
-/* Bind ?1 and ?2. */
+/* What the page's search, ?3, finds in `table`: every row where there is none. */
+#define PAGE_SEARCH(table, in_name)                                                                \
+    "(?3 IS NULL OR substr(" table ".id, 1, length(?3)) = lower(?3) OR " in_name ")"
+#define PAGE_IN_NAME(name) "instr(lower(" name "), lower(?3)) > 0"
+#define PAGE_IN_DATASET(id) id " IN (SELECT d.id FROM dataset d WHERE " PAGE_IN_NAME("d.name") ")"
+/* Bind ?1, ?2 and, where there is a search, ?3. */
 void page_bind(const struct page_walk *walk, struct statement *q);
 /* *row: there is one more of this page to read.  Where the list goes on after the page, its end
  * writes the cursor of the next one; elsewhere next_cursor stays. */

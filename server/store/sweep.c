@@ -281,6 +281,12 @@ static enum status read_list(struct statement *q, struct page_walk *walk, struct
     return status;
 }
 
+/* By its own name, and by those of its datasets. */
+#define SEARCH PAGE_SEARCH("sweep", PAGE_IN_NAME("name") " OR " IN_A_DATASET)
+#define IN_A_DATASET                                                                               \
+    "EXISTS (SELECT 1 FROM job i WHERE i.sweep_id = sweep.id AND " PAGE_IN_DATASET(                \
+        "i.dataset_id") ")"
+
 enum status store_sweep_list(struct store *s, const struct page *page, struct sweep_list *out,
                              struct error *err)
 {
@@ -298,7 +304,7 @@ enum status store_sweep_list(struct store *s, const struct page *page, struct sw
         "SELECT s.n, s.id, s.name, s.request_json, s.created_ms, sum(j.status = 'queued'),"
         " sum(j.status = 'running'), sum(j.status = 'succeeded'), sum(j.status = 'failed'),"
         " sum(j.status = 'canceled'), sum(j.attempt > 0)"
-        " FROM (SELECT * FROM sweep WHERE n < ?1 ORDER BY n DESC LIMIT ?2) s"
+        " FROM (SELECT * FROM sweep WHERE n < ?1 AND " SEARCH " ORDER BY n DESC LIMIT ?2) s"
         " JOIN job j ON j.sweep_id = s.id GROUP BY s.n ORDER BY s.n DESC");
     page_bind(&walk, &q);
     status = list.rows ? read_list(&q, &walk, &list, err) : error_status(err, STATUS_NO_MEMORY);

@@ -10,7 +10,7 @@
 void fuzz_seeds(void)
 {
     static const char *const texts[] = {
-        "limit=7&cursor=abc",
+        "limit=7&cursor=abc&q=%25_'%20OR",
         "cursor=0123456789012345678901234567890123456789012345678901234567890123456789",
         "x=0.25&y=-1e-3",
         "bbox=0,0,1.5,+2e1&width=512",
@@ -51,15 +51,16 @@ static void check_names(const struct http_request *r, struct problem_list *probl
     const char *cursor = http_query(r, "cursor");
     if (codec_args_page(r, &page, problems) == STATUS_OK)
         REQUIRE(page.limit >= 1 && page.limit <= 200 &&
-                strcmp(page.cursor, cursor ? cursor : "") == 0);
+                strcmp(page.cursor, cursor ? cursor : "") == 0 &&
+                (!page.search || (*page.search && strlen(page.search) <= 128)));
     else
         REQUIRE(page.limit == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
-    static const char *const known[] = {"limit", "cursor", "x",       "y", "bbox",
-                                        "width", "frame",  "outputs", NULL};
+    static const char *const known[] = {"limit", "cursor", "q",     "x",       "y",
+                                        "bbox",  "width",  "frame", "outputs", NULL};
     struct target t;
     struct problem_list problems = {.status = STATUS_OK};
     struct http_request request = {.id = "req_fuzz"};

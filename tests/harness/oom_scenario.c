@@ -332,7 +332,7 @@ const struct scenario oom_scenarios[] = {
     GET("dataset_get_views", "/v1/datasets/$v"),
     GET("dataset_preview_views", "/v1/datasets/$v/preview?width=16"),
     GET("dataset_preview_kspace", "/v1/datasets/$c/preview?width=16"),
-    {.name = "dataset_list", .path = "/v1/datasets?limit=1", .good = 200, .is_stable = true},
+    {.name = "dataset_list", .path = "/v1/datasets?limit=1&q=ds_", .good = 200, .is_stable = true},
     {.name = "dataset_get", .path = "/v1/datasets/$D", .good = 200, .is_stable = true},
     {.name = "dataset_preview",
      .path = "/v1/datasets/$D/preview?width=16",

@@ -117,7 +117,7 @@ static void a_failed_upload_leaves_nothing(void **state)
 
     struct dataset_list list;
     struct page page = {.limit = 10};
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 0);
     dataset_list_deinit(&list);
 }
@@ -181,7 +181,7 @@ static void lists_are_newest_first_and_stable(void **state)
     }
     struct page page = {.limit = 3};
     struct dataset_list list;
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 3);
     assert_string_equal(list.rows[0].id, ids[6]);
     assert_string_equal(list.rows[2].id, ids[4]);
@@ -190,23 +190,79 @@ static void lists_are_newest_first_and_stable(void **state)
     /* New ones, and the loss of the one the cursor stands on, change nothing for the next page. */
     make_dataset(f, "picture 7", ids[7]);
     assert_ok(store_dataset_delete(f->store, ids[4], &f->err));
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 3);
     for (int i = 0; i < 3; i++)
         assert_string_equal(list.rows[i].id, ids[3 - i]);
     memcpy(page.cursor, list.next_cursor, CURSOR_SIZE);
     dataset_list_deinit(&list);
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 1);
     assert_string_equal(list.rows[0].id, ids[0]);
     assert_string_equal(list.next_cursor, "");
     dataset_list_deinit(&list);
     /* A page that ends exactly with the list is the last. */
     page = (struct page){.limit = 7};
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 7);
     assert_string_equal(list.next_cursor, "");
     dataset_list_deinit(&list);
+}
+
+/* Uploads with a name of their own. */
+static void upload_named(struct fixture *f, const char *kind, const char *name, char id[ID_SIZE])
+{
+    char path[512];
+    bool existed;
+    path_in(f, path, "tmp", "upload");
+    write_file(path, name, strlen(name));
+    struct dataset_row row = {.bytes = strlen(name), .info_json = mem_strdup("{}")};
+    snprintf(row.kind, sizeof row.kind, "%s", kind);
+    snprintf(row.name, sizeof row.name, "%s", name);
+    sha256_text(name, strlen(name), row.sha256);
+    assert_ok(store_dataset_insert(f->store, &row, path, &existed, &f->err));
+    memcpy(id, row.id, ID_SIZE);
+    dataset_row_deinit(&row);
+}
+
+static void lists_are_searched_by_name_and_by_the_beginning_of_the_id(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"Kodim 23.png", "100% kodim_07", "caf\xc3\xa9", "a'b\\c",
+                                        "kodim 5.nii"};
+    enum { N = sizeof names / sizeof *names };
+    char ids[N][ID_SIZE], upper[ID_SIZE];
+    for (int i = 0; i < N; i++)
+        upload_named(f, i < 4 ? "image" : "volume", names[i], ids[i]);
+    for (size_t i = 0; i < ID_SIZE; i++)
+        upper[i] = (char)(ids[2][i] >= 'a' && ids[2][i] <= 'z' ? ids[2][i] - 32 : ids[2][i]);
+    const struct {
+        const char *search, *kind, *expected;
+    } rows[] = {
+        {NULL, NULL, "43210"},     {"kodim", NULL, "410"}, {"KODIM", "image", "10"},
+        {NULL, "volume", "4"},     {"kodim", "shape", ""}, {"%", NULL, "1"},
+        {"_", NULL, "1"},          {"100%", NULL, "1"},    {"m_0", NULL, "1"},
+        {"'", NULL, "3"},          {"\\", NULL, "3"},      {"caf\xc3\xa9", NULL, "2"},
+        {"' OR 1=1 --", NULL, ""}, {"ds_", NULL, "43210"}, {"s_0", NULL, ""},
+        {ids[1], NULL, "1"},       {upper, NULL, "2"},     {"kodim 23.png ", NULL, ""},
+        {"*", NULL, ""},           {"?", NULL, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (size_t limit = 1; limit <= 10; limit += 9) { /* one by one, and in one page */
+            struct page page = {.limit = limit, .search = rows[i].search};
+            char found[8] = "";
+            do {
+                struct dataset_list list;
+                assert_ok(store_dataset_list(f->store, rows[i].kind, &page, &list, &f->err));
+                for (size_t k = 0; k < list.n; k++)
+                    for (int id = 0; id < N; id++)
+                        if (strcmp(list.rows[k].id, ids[id]) == 0)
+                            found[strlen(found)] = (char)('0' + id);
+                memcpy(page.cursor, list.next_cursor, CURSOR_SIZE);
+                dataset_list_deinit(&list);
+            } while (page.cursor[0]);
+            assert_string_equal(found, rows[i].expected);
+        }
 }
 
 static void cursors_of_others_are_refused(void **state)
@@ -228,11 +284,11 @@ static void cursors_of_others_are_refused(void **state)
     };
     struct page page = {.limit = 10, .cursor = "d0000000000000001"};
     struct dataset_list list;
-    assert_ok(store_dataset_list(f->store, &page, &list, &f->err));
+    assert_ok(store_dataset_list(f->store, NULL, &page, &list, &f->err));
     dataset_list_deinit(&list);
     for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++) {
         snprintf(page.cursor, sizeof page.cursor, "%s", cursors[i]);
-        assert_status(store_dataset_list(f->store, &page, &list, &f->err), STATUS_INVALID);
+        assert_status(store_dataset_list(f->store, NULL, &page, &list, &f->err), STATUS_INVALID);
         assert_string_equal(f->err.where, "/cursor");
     }
 }
@@ -242,10 +298,15 @@ static void cursors_of_others_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_dataset_is_kept_with_its_bytes),     TEST(the_same_bytes_again_are_the_same_dataset),
-        TEST(an_orphan_with_the_same_name_is_used), TEST(a_failed_upload_leaves_nothing),
-        TEST(what_is_not_there_is_not_found),       TEST(a_dataset_stays_while_a_job_needs_it),
-        TEST(lists_are_newest_first_and_stable),    TEST(cursors_of_others_are_refused),
+        TEST(a_dataset_is_kept_with_its_bytes),
+        TEST(the_same_bytes_again_are_the_same_dataset),
+        TEST(an_orphan_with_the_same_name_is_used),
+        TEST(a_failed_upload_leaves_nothing),
+        TEST(what_is_not_there_is_not_found),
+        TEST(a_dataset_stays_while_a_job_needs_it),
+        TEST(lists_are_newest_first_and_stable),
+        TEST(cursors_of_others_are_refused),
+        TEST(lists_are_searched_by_name_and_by_the_beginning_of_the_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,6 +250,43 @@ static void lists_filter_by_status_dataset_and_label(void **state)
     assert_string_equal(f->err.where, "/cursor");
 }
 
+static void lists_are_searched_by_the_datasets_name(void **state)
+{
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], gone[ID_SIZE], ids[2][ID_SIZE];
+    bool was_running;
+    make_dataset(f, "picture 0", gone);
+    make_job(f, gone, ids[0]);
+    assert_ok(store_job_cancel(f->store, ids[0], NULL, 0, &was_running, &f->err));
+    assert_ok(store_dataset_delete(f->store, gone, &f->err));
+    make_dataset(f, "picture 1", dataset);
+    make_job(f, dataset, ids[1]);
+    const struct {
+        const char *search;
+        struct job_filter filter;
+        const char *expected;
+    } rows[] = {
+        {"A PIC", {0}, "1"}, /* both were "a picture" */
+        {"a_pic", {0}, ""},
+        {"job_", {0}, "10"},
+        {ids[0], {0}, "0"},
+        {ids[0], {.by_status = true, .status = JOB_QUEUED}, ""},
+        {"picture", {.dataset_id = dataset, .by_status = true, .status = JOB_QUEUED}, "1"},
+        {"picture", {.label_key = "a", .label_value = "b"}, ""},
+        {"picture", {.sweep_id = "swp_01hzy3v7k2m4n6p8qrstvwxyz0"}, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct page page = {.limit = 10, .search = rows[i].search};
+        struct job_list list;
+        char found[8] = "";
+        assert_ok(store_job_list(f->store, &rows[i].filter, &page, &list, &f->err));
+        for (size_t k = 0; k < list.n; k++)
+            found[k] = strcmp(list.rows[k].id, ids[0]) == 0 ? '0' : '1';
+        assert_string_equal(found, rows[i].expected);
+        job_list_deinit(&list);
+    }
+}
+
 static void pages_are_stable_while_jobs_come(void **state)
 {
     struct fixture *f = *state;
@@ -364,6 +401,7 @@ int main(void)
         TEST(a_refused_request_leaves_its_key_free),
         TEST(keys_expire_after_a_day),
         TEST(lists_filter_by_status_dataset_and_label),
+        TEST(lists_are_searched_by_the_datasets_name),
         TEST(pages_are_stable_while_jobs_come),
         TEST(the_queue_knows_positions_and_counts),
         TEST(what_is_not_there_is_not_found),

@@ -434,7 +434,7 @@ static void fields_are_listed_and_deleted_with_their_weights(void **state)
     }
     struct page page = {.limit = 3};
     struct field_list list;
-    assert_ok(store_field_list(f->store, &page, &list, &f->err));
+    assert_ok(store_field_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 3);
     for (int i = 0; i < 3; i++)
         assert_string_equal(list.rows[i].id, fields[3 - i]);
@@ -442,7 +442,7 @@ static void fields_are_listed_and_deleted_with_their_weights(void **state)
     field_list_deinit(&list);
     assert_ok(store_field_delete(f->store, fields[1], &f->err));
     assert_true(has_blob(f, blobs[1])); /* field 2 has it too */
-    assert_ok(store_field_list(f->store, &page, &list, &f->err));
+    assert_ok(store_field_list(f->store, NULL, &page, &list, &f->err));
     assert_int_equal(list.n, 1);
     assert_string_equal(list.rows[0].id, fields[0]);
     assert_string_equal(list.next_cursor, "");
@@ -461,7 +461,7 @@ static void fields_are_listed_and_deleted_with_their_weights(void **state)
     assert_string_equal(row.field_id, fields[2]);
     job_row_deinit(&row);
     snprintf(page.cursor, sizeof page.cursor, "j0000000000000001");
-    assert_status(store_field_list(f->store, &page, &list, &f->err), STATUS_INVALID);
+    assert_status(store_field_list(f->store, NULL, &page, &list, &f->err), STATUS_INVALID);
 }
 
 static void a_blob_that_waits_for_its_name_stays(void **state)

@@ -47,9 +47,9 @@ static enum status read_everything(void *context, struct error *err)
     size_t n;
     enum status status = store_job_list(f->store, NULL, &page, &jobs, err);
     if (status == STATUS_OK)
-        status = store_dataset_list(f->store, &page, &datasets, err);
+        status = store_dataset_list(f->store, NULL, &page, &datasets, err);
     if (status == STATUS_OK)
-        status = store_field_list(f->store, &page, &fields, err);
+        status = store_field_list(f->store, NULL, &page, &fields, err);
     if (status == STATUS_OK)
         status = store_job_metrics(f->store, jobs.rows[0].id, NULL, 0, -1, &series, err);
     if (status == STATUS_OK)

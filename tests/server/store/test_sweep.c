@@ -204,6 +204,27 @@ static void sweeps_are_listed_newest_first_with_their_counts(void **state)
 }
 
 /* A page of the longest requests would be gigabytes as JSON. */
+static void sweeps_are_searched_by_their_name_and_their_datasets(void **state)
+{
+    struct fixture *f = *state;
+    char dataset[ID_SIZE], id[ID_SIZE];
+    make_dataset(f, "picture", dataset); /* "a picture" */
+    make_sweep(f, dataset, id);          /* "one" */
+    const struct {
+        const char *search;
+        size_t n;
+    } rows[] = {{NULL, 1}, {"ON", 1}, {"Pict", 1}, {id, 1}, {"swp_", 1}, {"two", 0}, {"%", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct page page = {.limit = 10, .search = rows[i].search};
+        struct sweep_list list;
+        assert_ok(store_sweep_list(f->store, &page, &list, &f->err));
+        assert_int_equal(list.n, rows[i].n);
+        if (list.n > 0)
+            assert_int_equal(list.rows[0].n_jobs[JOB_QUEUED], N);
+        sweep_list_deinit(&list);
+    }
+}
+
 static void a_page_ends_where_its_requests_are_long(void **state)
 {
     enum { LONG = 900000, PAGE = 3 }; /* two of them are less than 2 MiB */
@@ -426,6 +447,7 @@ int main(void)
         TEST(its_jobs_are_listed_by_it),
         TEST(the_latest_of_each_metric_comes_with_the_jobs_that_succeeded),
         TEST(sweeps_are_listed_newest_first_with_their_counts),
+        TEST(sweeps_are_searched_by_their_name_and_their_datasets),
         TEST(a_page_ends_where_its_requests_are_long),
         TEST(a_repeated_request_is_the_same_sweep),
         TEST(a_sweep_that_the_queue_has_no_room_for_leaves_nothing),
