@@ -52,16 +52,20 @@ export async function fetchBytes(path, options = {}) {
 
 const NUMBERS = { '<f4': Float32Array, '<f8': Float64Array, '|u1': Uint8Array, '|i1': Int8Array, '<u2': Uint16Array, '<i2': Int16Array, '<u4': Uint32Array, '<i4': Int32Array };
 
-/* NPY in C order → { shape, data: an array of its numbers' type }. */
-export async function getArray(path, options = {}) {
-  const buffer = await (await fetchBytes(path, options)).arrayBuffer();
-  const view = new DataView(buffer);
+/* The bytes of an NPY file in C order → { shape, data: an array of its numbers' type }. */
+export function readArray(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const n = view.getUint8(6) === 1 ? view.getUint16(8, true) + 10 : view.getUint32(8, true) + 12;
-  const header = new TextDecoder().decode(new Uint8Array(buffer, 0, n));
+  const header = new TextDecoder().decode(bytes.subarray(0, n));
   const shape = /'shape': \(([^)]*)\)/.exec(header)?.[1].split(',').filter((t) => t.trim()).map(Number);
   const kind = NUMBERS[/'descr': '([^']*)'/.exec(header)?.[1]];
   if (!shape || !kind || /'fortran_order': True/.test(header)) throw new Error('the array is of numbers or of an order that are not read here');
-  return { shape, data: new kind(buffer.slice(n)) };
+  return { shape, data: new kind(bytes.slice(n).buffer) };
+}
+
+/* The same of an answer. */
+export async function getArray(path, options = {}) {
+  return readArray(new Uint8Array(await (await fetchBytes(path, options)).arrayBuffer()));
 }
 
 /* fetch() tells nothing about the progress of an upload; XMLHttpRequest does. */
