@@ -129,21 +129,32 @@ async function* readEvents(body) {
   }
 }
 
+const SILENCE = 40000; /* milliseconds: the service says something at least every 15 s */
+
 /* Live events of a job: handlers by type ("state", "progress", "metric", "snapshot", "done").  EventSource sends no
- * token, so the stream is read here: cut off, it is asked for again from the last event on.  It ends after `done`,
- * and when the service says that nothing will come (204) or may not be asked (4xx).  Returns a function that ends it. */
+ * token, so the stream is read here: cut off, or silent for too long (a laptop slept), it is asked for again from the
+ * last event on.  It ends after `done`, and when the service says that nothing will come (204) or may not be asked
+ * (4xx).  Two more handlers: connection(isUp), and end(status) with the 204 or 4xx.  Returns a function that ends it. */
 export function watch(jobId, handlers) {
   const end = new AbortController();
+  let request = null; /* cuts the one that is under way */
+  let wake = () => {};
   let last = null;
   let pause = 2000;
+  let heard = Date.now();
 
   async function read() {
     const wanted = { Accept: 'text/event-stream', ...(last === null ? {} : { 'Last-Event-ID': last }) };
-    const response = await send(`/v1/jobs/${jobId}/events`, { headers: wanted, signal: end.signal, cache: 'no-store' });
-    if (response.status === 204 || (response.status >= 400 && response.status < 500)) return false;
+    const response = await send(`/v1/jobs/${jobId}/events`, { headers: wanted, signal: request.signal, cache: 'no-store' });
+    if (response.status === 204 || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
+      handlers.end?.(response.status);
+      return false;
+    }
     if (!response.ok) return true;
+    handlers.connection?.(true);
     for await (const event of readEvents(response.body)) {
       if (end.signal.aborted) return false;
+      heard = Date.now();
       pause = event.retry || pause;
       last = event.id ?? last;
       if (event.data !== undefined) handlers[event.type]?.(JSON.parse(event.data));
@@ -152,16 +163,41 @@ export function watch(jobId, handlers) {
     return true;
   }
 
-  (async () => {
+  async function readOn() {
     while (!end.signal.aborted) {
+      request = new AbortController();
+      heard = Date.now();
       try {
         if (!(await read())) break;
       } catch {
         /* cut off, or not reached */
       }
-      await new Promise((resume) => setTimeout(resume, pause));
+      if (end.signal.aborted) break;
+      handlers.connection?.(false);
+      await new Promise((resume) => {
+        wake = resume;
+        setTimeout(resume, pause);
+      });
     }
-    end.abort(); /* after `done` the rest of the stream is not waited for */
-  })();
-  return () => end.abort();
+    stop(); /* after `done` the rest of the stream is not waited for */
+  }
+
+  function listen() {
+    if (Date.now() - heard > SILENCE) request.abort();
+  }
+  const again = () => {
+    request.abort();
+    wake();
+  };
+  const timer = setInterval(listen, 10000);
+  document.addEventListener('visibilitychange', listen, { signal: end.signal });
+  addEventListener('online', again, { signal: end.signal });
+
+  function stop() {
+    clearInterval(timer);
+    end.abort();
+    request.abort();
+  }
+  readOn();
+  return stop;
 }

@@ -18,6 +18,6 @@ export const lookOfJob = (job, dataset) => lookOf(job.task, dataset?.info?.depth
 export function smallPicturePath(fieldId, look, width, v) {
   const version = v === null || v === undefined ? '' : `&v=${encodeURIComponent(v)}`;
   if (look === 'picture') return `/v1/fields/${fieldId}/image?width=${width}${version}`;
-  if (look === 'volume') return `/v1/fields/${fieldId}/slice?axis=z&width=${width}${version}`;
+  if (look === 'volume') return `/v1/fields/${fieldId}/slice?axis=z&orientation=upright&width=${width}${version}`;
   return null;
 }
