@@ -8,20 +8,39 @@
 #include "api/handlers/reply.h"
 #include "core/base/mem.h"
 
-enum group { GROUP_FALLING, GROUP_DECIBELS, GROUP_SHARES, GROUP_OTHERS, N_GROUPS };
+enum group { GROUP_FALLING, GROUP_DECIBELS, GROUP_SHARES, GROUP_BANDS, GROUP_OTHERS, N_GROUPS };
 _Static_assert(N_GROUPS <= (int)PLOT_MAX_PANELS, "each group is a panel");
 
 enum { TITLE_SIZE = 128, SETTINGS_SIZE = 400 };
 
 static const struct {
     const char *title, *label;
-    enum scale_kind scale;
+    enum scale_kind steps, scale;
+    const char *legend; /* of series that are in an order; NULL: they are not */
 } groups[N_GROUPS] = {
-    [GROUP_FALLING] = {"Loss", "loss", SCALE_LOG},
-    [GROUP_DECIBELS] = {"Quality", "PSNR (dB)", SCALE_LINEAR},
-    [GROUP_SHARES] = {"Agreement", "share", SCALE_LINEAR},
-    [GROUP_OTHERS] = {"Others", "value", SCALE_LINEAR},
+    [GROUP_FALLING] = {"Loss", "loss", SCALE_LINEAR, SCALE_LOG, NULL},
+    [GROUP_DECIBELS] = {"Quality", "PSNR (dB)", SCALE_LINEAR, SCALE_LINEAR, NULL},
+    [GROUP_SHARES] = {"Agreement", "share", SCALE_LINEAR, SCALE_LINEAR, NULL},
+    [GROUP_BANDS] = {"Residual by frequency", "part of the data's power", SCALE_LOG, SCALE_LOG,
+                     "cycles per sample"},
+    [GROUP_OTHERS] = {"Others", "value", SCALE_LINEAR, SCALE_LINEAR, NULL},
 };
+
+static const struct {
+    const char *key, *name;
+} bands[] = {{"residual_band_0", "to 1/64"},      {"residual_band_1", "1/64 to 1/32"},
+             {"residual_band_2", "1/32 to 1/16"}, {"residual_band_3", "1/16 to 1/8"},
+             {"residual_band_4", "1/8 to 1/4"},   {"residual_band_5", "above 1/4"}};
+enum { N_BANDS = sizeof bands / sizeof *bands };
+
+/* What a key is called in a legend. */
+static const char *name_of(const char *key)
+{
+    for (size_t i = 0; i < N_BANDS; i++)
+        if (strcmp(key, bands[i].key) == 0)
+            return bands[i].name;
+    return key;
+}
 
 static bool ends_in(const char *text, const char *end)
 {
@@ -33,6 +52,8 @@ static enum group group_of(const char *key)
 {
     if (ends_in(key, "psnr"))
         return GROUP_DECIBELS;
+    if (strncmp(key, "residual_band_", 14) == 0)
+        return GROUP_BANDS;
     if (ends_in(key, "loss") || ends_in(key, "mse") || ends_in(key, "error") ||
         strncmp(key, "residual", 8) == 0)
         return GROUP_FALLING;
@@ -89,7 +110,7 @@ static void add_group(struct chart *c, const struct metric_series *s, enum group
             }
         }
         c->series[(*n_series)++] =
-            (struct plot_series){.name = p->key,
+            (struct plot_series){.name = name_of(p->key),
                                  .n = *used - begin,
                                  .x = c->steps + begin,
                                  .y = c->values + begin,
@@ -141,7 +162,12 @@ static void draw(const struct http_request *request, struct http_response *respo
     struct plot p = {.width = form->width, .height = form->height, .panels = panels};
     static const struct {
         size_t width, height;
-    } sizes[N_GROUPS] = {{800, 520}, {1200, 480}, {1680, 480}, {1200, 900}}; /* by panels */
+    } sizes[N_GROUPS] = {/* by panels */
+                         {800, 520},
+                         {1200, 480},
+                         {1680, 480},
+                         {1200, 900},
+                         {1680, 900}};
     char title[TITLE_SIZE], settings[SETTINGS_SIZE];
     size_t first = 0;
     for (int group = 0; group < N_GROUPS; group++) {
@@ -150,10 +176,16 @@ static void draw(const struct http_request *request, struct http_response *respo
         if ((n > 0 && (group != GROUP_OTHERS || with_others)) || is_empty)
             panels[p.n_panels++] = (struct plot_panel){
                 .title = groups[group].title,
-                .x = {.label = "step", .is_whole = true, .from = c->first, .to = c->last},
+                .x = {.label = "step",
+                      .scale = groups[group].steps,
+                      .is_whole = true,
+                      .from = c->first,
+                      .to = c->last},
                 .y = {.label = groups[group].label, .scale = groups[group].scale},
                 .n_series = n,
                 .series = c->series + first,
+                .is_ordered = groups[group].legend != NULL,
+                .legend_title = groups[group].legend,
             };
         first += n;
     }
@@ -175,7 +207,8 @@ void job_plot_reply(const struct http_request *request, struct http_response *re
     if (chart_make(&c, series)) {
         const size_t n_others = c.n_series[GROUP_OTHERS];
         const bool only_others = n_others > 0 && c.n_series[GROUP_FALLING] == 0 &&
-                                 c.n_series[GROUP_DECIBELS] == 0 && c.n_series[GROUP_SHARES] == 0;
+                                 c.n_series[GROUP_DECIBELS] == 0 && c.n_series[GROUP_SHARES] == 0 &&
+                                 c.n_series[GROUP_BANDS] == 0;
         draw(request, response, form, row, &c, n_keys > 0 || only_others);
     } else {
         error_status(&err, STATUS_NO_MEMORY);

@@ -8,7 +8,8 @@
 #include "server/store/store.h"
 
 /* A panel each for what falls (loss, mse, residuals: logarithmic), for decibels, for shares of one
- * (ssim, iou), as far as there is any.  What other metrics there are comes last; if the caller has
+ * (ssim, iou), for what is left in each octave of frequencies (both axes logarithmic), as far as
+ * there is any.  What other metrics there are comes last; if the caller has
  * named none (n_keys 0) those are left out that say nothing over steps.  form's width and height
  * may be 0: what suits so many panels. */
 void job_plot_reply(const struct http_request *request, struct http_response *response,

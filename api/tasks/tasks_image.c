@@ -34,7 +34,7 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
                                size_t n_threads)
 {
     return (struct task_bytes){
-        .task = task_image_bytes(facts->width, facts->height, spec->holdout),
+        .task = task_image_bytes(facts->width, facts->height, facts->channels, spec->holdout),
         .evaluating =
             task_image_evaluation_bytes(facts->width, facts->height, facts->channels, n_threads),
     };

@@ -67,7 +67,7 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
     (void)spec;
     (void)n_threads;
     return (struct task_bytes){
-        .task = task_signal_bytes(facts->width),
+        .task = task_signal_bytes(facts->width, facts->channels),
         .evaluating = task_signal_evaluation_bytes(facts->width, facts->channels),
     };
 }

@@ -36,7 +36,8 @@ static struct task_bytes bytes(const struct spec *spec, const struct spec_facts 
 {
     (void)n_threads;
     return (struct task_bytes){
-        .task = task_volume_bytes(facts->width * facts->height * facts->depth, spec->holdout),
+        .task = task_volume_bytes(facts->width, facts->height, facts->depth, facts->channels,
+                                  spec->holdout),
         .evaluating = task_volume_evaluation_bytes(facts->channels),
     };
 }

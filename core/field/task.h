@@ -129,6 +129,12 @@ struct task_class {
                             const struct task_evaluation *how, struct task_metrics *out,
                             struct error *err);
 
+    /* Appends what is left of the data in each octave of frequencies, as evaluate appends.  NULL:
+     * it is not known. */
+    enum status (*measure_bands)(const struct task *t, const struct field *f, struct team *team,
+                                 const volatile bool *stop, struct task_metrics *out,
+                                 struct error *err);
+
     /* What is known of the data before training: *out is fit for survey_deinit in any case.
      * UNSUPPORTED where they cannot be surveyed, NO_MEMORY.  NULL: no data of this task can. */
     enum status (*survey)(const struct task *t, struct survey *out, struct error *err);
@@ -147,6 +153,7 @@ struct task {
     size_t n_evaluated; /* points that a quick evaluation asks the field for */
     float *state;       /* [n_state]: finite numbers, owned by the implementation; NULL: none */
     size_t n_state;
+    size_t n_band_points; /* points that measure_bands asks the field for; 0: nothing to tell */
 };
 
 void task_free(struct task *t); /* NULL is fine */

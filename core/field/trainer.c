@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/field/average.h"
+#include "core/field/band_steps.h"
 #include "core/field/checkpoint.h"
 #include "core/field/early_stop.h"
 #include "core/field/precision.h"
@@ -234,6 +235,7 @@ struct run {
     uint64_t evaluated_step; /* of the last evaluation */
     /* When they are due. */
     double next_loss, next_snapshot, next_evaluation, next_checkpoint;
+    struct band_steps bands;
 };
 
 static void look_at_clock(struct run *r)
@@ -370,6 +372,37 @@ static enum status look(struct run *r, bool *over, enum trainer_stop *stopped_by
     return STATUS_OK;
 }
 
+static size_t n_band_points(const struct task *t)
+{
+    return t->class->measure_bands ? t->n_band_points : 0;
+}
+
+/* What is left in each octave, of the field as it is shown. */
+static enum status tell_bands(struct run *r, struct error *err)
+{
+    const struct trainer *t = r->trainer;
+    struct task_metrics metrics = {0};
+    if (n_band_points(t->task) == 0)
+        return STATUS_OK;
+    enum status status =
+        t->task->class->measure_bands(t->task, t->field, t->team, r->stop, &metrics, err);
+    for (size_t i = 0; i < metrics.n && status == STATUS_OK; i++)
+        report_metric(r, metrics.metric[i].key, metrics.metric[i].value);
+    look_at_clock(r);
+    return status;
+}
+
+static enum status look_at_bands(struct run *r, struct error *err)
+{
+    struct trainer *t = r->trainer;
+    average_show(&t->average, t->field, t->step);
+    enum status status = tell_bands(r, err);
+    average_hide(&t->average, t->field);
+    if (status == STATUS_OK)
+        band_steps_advance(&r->bands);
+    return status;
+}
+
 /* At the end of early stopping: the field, which is the average if there is one, is to be the best
  * that was seen.  What the last parameters are worth is not
  * noted where no evaluation is due: a fit of more steps would not have looked at them. */
@@ -437,6 +470,8 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     *over = is_over(t, stopped_by);
     if (!*over && is_evaluation_due(r))
         status = look(r, over, stopped_by, err);
+    if (status == STATUS_OK && !*over && t->step == r->bands.next)
+        status = look_at_bands(r, err);
     if (status == STATUS_OK && !*over && t->seconds >= r->next_snapshot)
         status = give_snapshot(r, err);
     if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
@@ -463,6 +498,7 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         .next_snapshot = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
         .next_evaluation = t->seconds + fmin(first_snapshot_seconds, intervals->snapshot_seconds),
         .next_checkpoint = t->seconds + intervals->checkpoint_seconds,
+        .bands = band_steps_from(t->step, n_band_points(t->task), t->spec.batch_size),
     };
     enum trainer_stop end = STOPPED_BY_STEPS;
     enum status status = STATUS_OK;
@@ -470,9 +506,11 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         r.next_evaluation = t->seconds; /* when one is told: the first is */
     hide(t);
     bool over = is_over(t, &end);
-    /* A fit may have been stopped between a step and its evaluation, or ended there. */
+    /* A fit may have been stopped between a step and what is due after it, or ended there. */
     if (!over && early_stop_is_due(&t->early_stop, t->step) && t->early_stop.best_step != t->step)
         status = look(&r, &over, &end, err);
+    if (status == STATUS_OK && !over && t->step == r.bands.next)
+        status = look_at_bands(&r, err);
     while (!over && status == STATUS_OK)
         status = run_step(&r, &over, &end, err);
     if (status == STATUS_OK)
@@ -481,6 +519,8 @@ enum status trainer_run(struct trainer *t, const struct trainer_intervals *inter
         average_show(&t->average, t->field, t->step);
     if (status == STATUS_OK && t->spec.early_stop > 0)
         status = show_best(&r, err);
+    if (status == STATUS_OK && !task_stopped(stop)) /* one that comes so late finds it over */
+        status = tell_bands(&r, err);
     if (status == STATUS_OK)
         *stopped_by = end;
     return status;

@@ -64,9 +64,10 @@ struct trainer_sink {
     void (*checkpoint)(void *context, uint64_t step);
 };
 
-/* Seconds between what is told.  The first snapshots come early.  Snapshots and evaluations are
- * stretched so that they cost no more than their share of the time.  With early_stop evaluations
- * come when they have to; their metrics are told with the loss. */
+/* What is left in each octave is told by steps, see band_steps.h, and at the end.
+ * Seconds between what else is told.  The first snapshots come early.  Snapshots and evaluations
+ * are stretched so that they cost no more than their share of the time.  With early_stop
+ * evaluations come when they have to; their metrics are told with the loss. */
 struct trainer_intervals {
     double loss_seconds;       /* metric "loss" and progress; 0.25 */
     double snapshot_seconds;   /* snapshots, and quick evaluations with their metrics; 2 */

@@ -1,5 +1,5 @@
 /*
- * Plots: numbers in, PNG out.  One to four panels, side by side or one over the other, each with
+ * Plots: numbers in, PNG out.  One to five panels, side by side or one over the other, each with
  * curves or with an image whose values are colours.
  *
  * Plain data, borrowed while plot_png runs.  Numbers may be anything: a curve is broken, and an
@@ -19,7 +19,7 @@
 enum {
     PLOT_MIN_SIDE = 160,
     PLOT_MAX_SIDE = 4096,
-    PLOT_MAX_PANELS = 4,
+    PLOT_MAX_PANELS = 5,
     PLOT_MAX_BYTES = 80 << 20, /* of a PNG of the largest size that cannot be compressed */
 };
 

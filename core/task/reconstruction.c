@@ -49,6 +49,7 @@ void reconstruction_init(struct reconstruction *r, const struct reconstruction_c
 void reconstruction_deinit(struct reconstruction *r)
 {
     mem_free(r->truth);
+    residual_bands_free(r->bands);
 }
 
 static void grey_of(const struct image *image, float *out)
@@ -69,6 +70,36 @@ static enum status check_scale(double scale, struct error *err)
     return error_set(err, STATUS_INVALID, "/measure/normalize",
                      "'normalize' can be 'max' only where the largest value is positive, it is %g",
                      scale);
+}
+
+/* As a query for the centre of a pixel computes it (core/field/domain.h). */
+static float unit(size_t i, size_t n)
+{
+    return (float)(1.0 / (double)n * (double)((float)i + 0.5f));
+}
+
+static void write_point(const struct reconstruction *r, size_t sample, float *coords)
+{
+    const size_t x = sample % r->width, row = sample / r->width;
+    coords[0] = unit(x, r->width);
+    coords[1] = unit(row % r->height, r->height);
+    if (r->task.n_inputs == 3)
+        coords[2] = unit(row / r->height, r->depth);
+}
+
+/* Of a volume the slice in the middle. */
+static void read_sample(const void *context, size_t x, size_t y, float *coords, float *value)
+{
+    const struct reconstruction *r = context;
+    const size_t sample = (r->depth / 2 * r->height + y) * r->width + x;
+    write_point(r, sample, coords);
+    *value = r->truth[sample];
+}
+
+static enum status open_bands(struct reconstruction *r, struct error *err)
+{
+    const struct sample_plane plane = {r->width, r->height, r->task.n_inputs, 1, r, read_sample};
+    return residual_bands_create(&r->bands, &plane, &r->task.n_band_points, err);
 }
 
 static double largest(size_t n, const float *values)
@@ -95,12 +126,13 @@ enum status reconstruction_take_truth(struct reconstruction *r, const struct dat
     else
         grey_of(&data->image, r->truth);
     r->task.n_evaluated = n < QUICK_SAMPLES ? n : QUICK_SAMPLES;
-    if (normalize == NORMALIZE_NONE)
-        return STATUS_OK;
-    r->scale = largest(n, r->truth);
-    for (size_t i = 0; i < n; i++)
-        r->truth[i] = (float)((double)r->truth[i] / r->scale);
-    return check_scale(r->scale, err);
+    if (normalize == NORMALIZE_MAX) {
+        r->scale = largest(n, r->truth);
+        for (size_t i = 0; i < n; i++)
+            r->truth[i] = (float)((double)r->truth[i] / r->scale);
+    }
+    enum status status = check_scale(r->scale, err);
+    return status == STATUS_OK ? open_bands(r, err) : status;
 }
 
 enum status reconstruction_find_scale(struct reconstruction *r, struct error *err)
@@ -123,21 +155,6 @@ enum status reconstruction_find_scale(struct reconstruction *r, struct error *er
 }
 
 /* --- training --- */
-
-/* As a query for the centre of a pixel computes it (core/field/domain.h). */
-static float unit(size_t i, size_t n)
-{
-    return (float)(1.0 / (double)n * (double)((float)i + 0.5f));
-}
-
-static void write_point(const struct reconstruction *r, size_t sample, float *coords)
-{
-    const size_t x = sample % r->width, row = sample / r->width;
-    coords[0] = unit(x, r->width);
-    coords[1] = unit(row % r->height, r->height);
-    if (r->task.n_inputs == 3)
-        coords[2] = unit(row / r->height, r->depth);
-}
 
 void reconstruction_draw(const struct task *t, struct task_tile *tile)
 {
@@ -174,6 +191,14 @@ out:
     mem_free(truth);
     mem_free(values);
     return status;
+}
+
+enum status reconstruction_measure_bands(const struct task *t, const struct field *f,
+                                         struct team *team, const volatile bool *stop,
+                                         struct task_metrics *out, struct error *err)
+{
+    const struct reconstruction *r = of(t);
+    return r->bands ? residual_bands_measure(r->bands, f, team, stop, out, err) : STATUS_OK;
 }
 
 /* What a full evaluation works in. */

@@ -7,15 +7,18 @@
  *
  * Where the lattice itself is known (the measurement was simulated) metrics are psnr against it, at
  * full effort also ssim of a picture, and baseline_psnr, of what the classic inverse makes of the
- * same measurement.  Always, at full effort: residual = |A f - p| / |p| of the field f over what
- * was measured and baseline_residual of the classic inverse (but where all of p is 0), and scale,
- * which the lattice was divided by.  Without a lattice to compare with there is no psnr.
+ * same measurement; and while training, what is left in each octave of its frequencies
+ * (residual_bands.h), of a volume in the slice in the middle.  Always, at full effort: residual =
+ * |A f - p| / |p| of the field f over what was measured and baseline_residual of the classic
+ * inverse (but where all of p is 0), and scale, which the lattice was divided by.  Without a
+ * lattice to compare with there is no psnr.
  */
 #ifndef CORE_TASK_RECONSTRUCTION_H
 #define CORE_TASK_RECONSTRUCTION_H
 
 #include "core/base/data.h"
 #include "core/field/task.h"
+#include "core/task/residual_bands.h"
 
 /* What the lattice is divided by, so that the values of a field lie in [0, 1]: its largest value
  * (of a measured one, whose values are not known, the largest of the classic inverse), or nothing.
@@ -36,8 +39,9 @@ struct reconstruction_class {
 struct reconstruction {
     struct task task;
     size_t width, height, depth;
-    float *truth;  /* [N] = [D, H, W], divided by scale; NULL where it is not known */
-    double scale;  /* what all was divided by */
+    float *truth; /* [N] = [D, H, W], divided by scale; NULL where it is not known */
+    struct residual_bands *bands; /* of it; NULL likewise */
+    double scale;                 /* what all was divided by */
     double energy; /* mean square of what was measured: twice the loss of a field that is 0 */
     uint64_t seed;
 };
@@ -65,6 +69,10 @@ void reconstruction_draw(const struct task *t, struct task_tile *tile);
 enum status reconstruction_evaluate(const struct task *t, const struct field *f, struct team *team,
                                     const struct task_evaluation *how, struct task_metrics *out,
                                     struct error *err);
+
+enum status reconstruction_measure_bands(const struct task *t, const struct field *f,
+                                         struct team *team, const volatile bool *stop,
+                                         struct task_metrics *out, struct error *err);
 
 /* Bytes that an evaluation at full effort takes beside the field's workspaces and the task's
  * scratch, for n samples. */

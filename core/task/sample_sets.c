@@ -32,6 +32,23 @@ size_t sample_sets_bytes(size_t n, enum holdout holdout)
     return holdout == HOLDOUT_FRACTION ? n / 8 + n * sizeof(uint32_t) : 0;
 }
 
+enum status sample_check_loss(enum loss loss, enum activation output, size_t n,
+                              const float *targets, struct error *err)
+{
+    if (loss != LOSS_BCE)
+        return loss_check(loss, output, err);
+    if (output != ACTIVATION_SIGMOID)
+        return error_set(err, STATUS_INVALID, "/train/loss",
+                         "'loss' can be 'bce' with the output activation 'sigmoid' only, got '%s'",
+                         activation_name(output));
+    for (size_t i = 0; i < n; i++)
+        if (!(targets[i] >= 0.0f && targets[i] <= 1.0f))
+            return error_set(err, STATUS_INVALID, "/train/loss",
+                             "'loss' can be 'bce' for values in 0..1 only, the data have %g",
+                             (double)targets[i]);
+    return STATUS_OK;
+}
+
 double sample_loss(const struct task *task, const struct task_tile *tile, enum loss loss,
                    enum activation output)
 {

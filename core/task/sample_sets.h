@@ -1,6 +1,7 @@
 /*
- * What tasks have in common that see the samples of a lattice directly (image, volume): two sets of
- * them, one to train on and one that is held out, each with its PSNR, and the loss of values.
+ * What tasks have in common that see the samples of a lattice directly (image, volume, signal): two
+ * sets of them, one to train on and one that is held out, each with its PSNR, and the loss of
+ * values.
  */
 #ifndef CORE_TASK_SAMPLE_SETS_H
 #define CORE_TASK_SAMPLE_SETS_H
@@ -40,6 +41,12 @@ static inline void sample_hold(uint8_t *held, size_t sample)
 {
     held[sample / 8] |= (uint8_t)(1u << sample % 8);
 }
+
+/* Cross-entropy asks for probabilities on both sides: as values of the field, hence of a sigmoid,
+ * and as the n numbers that are its targets (0 where all are known to be some).  INVALID or
+ * UNSUPPORTED at "/train/loss". */
+enum status sample_check_loss(enum loss loss, enum activation output, size_t n,
+                              const float *targets, struct error *err) WARN_UNUSED;
 
 /* For a task's class: the loss of a tile whose targets are values. */
 double sample_loss(const struct task *task, const struct task_tile *tile, enum loss loss,

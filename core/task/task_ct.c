@@ -109,6 +109,7 @@ static const struct reconstruction_class ct_class = {
              .measure = measure,
              .n_scratch = n_scratch,
              .evaluate = reconstruction_evaluate,
+             .measure_bands = reconstruction_measure_bands,
              .survey = survey,
              .free = free_ct_task},
     .invert = invert,
@@ -193,5 +194,6 @@ size_t task_ct_bytes(size_t width, size_t height, size_t n_angles, size_t n_thre
 {
     const size_t n = width * height, n_parts = n_threads < 2 ? 2 : n_threads;
     const size_t sinograms = 3 * n_angles * width; /* p, residuals, filtered */
-    return (n + 2 * (n_parts * n + sinograms)) * sizeof(float) + reconstruction_evaluation_bytes(n);
+    return (n + 2 * (n_parts * n + sinograms)) * sizeof(float) +
+           reconstruction_evaluation_bytes(n) + residual_bands_bytes(width, height, 2, 1);
 }

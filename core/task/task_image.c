@@ -8,6 +8,7 @@
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
 #include "core/task/baseline.h"
+#include "core/task/residual_bands.h"
 #include "core/task/sample_sets.h"
 #include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
@@ -30,6 +31,7 @@ struct task_image {
      * of the others, along the path of visits. */
     uint8_t *held;
     uint32_t *kept; /* [n_samples] */
+    struct residual_bands *bands;
 };
 
 static const struct task_image *of(const struct task *t)
@@ -244,9 +246,10 @@ size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels,
            n_threads * METRICS_SSIM_BYTES + baseline_bytes(height);
 }
 
-size_t task_image_bytes(size_t width, size_t height, enum holdout holdout)
+size_t task_image_bytes(size_t width, size_t height, size_t channels, enum holdout holdout)
 {
-    return sample_sets_bytes(width * height, holdout);
+    return sample_sets_bytes(width * height, holdout) +
+           residual_bands_bytes(width, height, 2, channels);
 }
 
 /* What is measured on one band. */
@@ -485,7 +488,31 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
     return status;
 }
 
-/* --- survey --- */
+/* --- what is left, and survey --- */
+
+static void read_sample(const void *context, size_t x, size_t y, float *unit, float *value)
+{
+    const struct task_image *t = context;
+    const size_t pixel = y * t->image->width + x;
+    write_centre(t, pixel, unit);
+    domain_unit_from_source(&t->domain, 1, unit, unit);
+    write_target(t, pixel, value);
+}
+
+static enum status open_bands(struct task_image *t, struct error *err)
+{
+    const struct image *image = t->image;
+    const struct sample_plane plane = {image->width, image->height, 2, image->channels, t,
+                                       read_sample};
+    return residual_bands_create(&t->bands, &plane, &t->task.n_band_points, err);
+}
+
+static enum status measure_bands(const struct task *task, const struct field *f, struct team *team,
+                                 const volatile bool *stop, struct task_metrics *out,
+                                 struct error *err)
+{
+    return residual_bands_measure(of(task)->bands, f, team, stop, out, err);
+}
 
 static void read_pixel(const void *context, size_t pixel, float *values)
 {
@@ -515,6 +542,7 @@ static void free_image_task(struct task *task)
     struct task_image *t = (struct task_image *)task;
     mem_free(t->held);
     mem_free(t->kept);
+    residual_bands_free(t->bands);
     mem_free(t);
 }
 
@@ -523,35 +551,18 @@ static const struct task_class image_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .measure_bands = measure_bands,
     .survey = survey,
     .free = free_image_task,
 };
 
-/* Cross-entropy asks for probabilities on both sides: as values of the field and as targets. */
-static enum status check_loss(const struct image *image, const struct task_image_spec *spec,
-                              struct error *err)
-{
-    if (spec->loss != LOSS_BCE)
-        return loss_check(spec->loss, spec->output_activation, err);
-    if (spec->output_activation != ACTIVATION_SIGMOID)
-        return error_set(err, STATUS_INVALID, "/train/loss",
-                         "'loss' of an image can be 'bce' with the output activation 'sigmoid' "
-                         "only, got '%s'",
-                         activation_name(spec->output_activation));
-    const size_t n =
-        image->type == SAMPLE_FLOAT ? image->width * image->height * image->channels : 0;
-    for (size_t i = 0; i < n; i++) /* of integers all are */
-        if (!(image->values[i] >= 0.0f && image->values[i] <= 1.0f))
-            return error_set(err, STATUS_INVALID, "/train/loss",
-                             "'loss' can be 'bce' for values in 0..1 only, the image has %g",
-                             (double)image->values[i]);
-    return STATUS_OK;
-}
-
 enum status task_image_create(struct task **out, const struct image *image,
                               const struct task_image_spec *spec, struct error *err)
 {
-    enum status status = check_loss(image, spec, err);
+    const bool is_free = image->type == SAMPLE_FLOAT; /* of integers all are in 0..1 */
+    enum status status = sample_check_loss(
+        spec->loss, spec->output_activation,
+        is_free ? image->width * image->height * image->channels : 0, image->values, err);
     if (status != STATUS_OK)
         return status;
     struct task_image *t = mem_alloc(sizeof *t);
@@ -572,6 +583,8 @@ enum status task_image_create(struct task **out, const struct image *image,
     t->task.n_evaluated = quick_size(t, SET_TRAIN) + quick_size(t, SET_TEST);
     if (status == STATUS_OK && spec->holdout == HOLDOUT_FRACTION)
         status = draw_sets(t, err);
+    if (status == STATUS_OK)
+        status = open_bands(t, err);
     if (status != STATUS_OK) {
         free_image_task(&t->task);
         return status;

@@ -10,7 +10,8 @@
  * ssim, over the whole image, and where pixels are held out, what interpolation of the training
  * samples makes of them (baseline.h): baseline_nearest_psnr, baseline_bilinear_psnr,
  * baseline_bicubic_psnr, and the best of these, baseline_psnr.  Without a holdout there is none:
- * interpolation of all pixels gives them back as they are.  Metrics do not depend on the number of
+ * interpolation of all pixels gives them back as they are.  While training, what is left in each
+ * octave of frequencies (residual_bands.h).  Metrics do not depend on the number of
  * threads.  Memory of an evaluation is that of some rows.
  */
 #ifndef CORE_TASK_TASK_IMAGE_H
@@ -35,7 +36,7 @@ enum status task_image_create(struct task **out, const struct image *image,
                               const struct task_image_spec *spec, struct error *err) WARN_UNUSED;
 
 /* Bytes that the task keeps beside the image, a little high. */
-size_t task_image_bytes(size_t width, size_t height, enum holdout holdout);
+size_t task_image_bytes(size_t width, size_t height, size_t channels, enum holdout holdout);
 
 /* Bytes that a full evaluation takes beside the field's workspaces, a little high. */
 size_t task_image_evaluation_bytes(size_t width, size_t height, size_t channels, size_t n_threads);

@@ -116,6 +116,7 @@ static const struct reconstruction_class mri_class = {
              .measure = measure,
              .n_scratch = n_scratch,
              .evaluate = reconstruction_evaluate,
+             .measure_bands = reconstruction_measure_bands,
              .survey = survey,
              .free = free_mri_task},
     .invert = invert,
@@ -247,5 +248,6 @@ size_t task_mri_bytes(size_t width, size_t height, size_t depth, size_t n_thread
     return n * (1 + 2 * sizeof(float)) + n + /* truth, y, mask */
            4 * n * sizeof(float) +           /* the spectrum, in training and evaluation */
            n_threads * fourier_bytes(longest > depth ? longest : depth) +
-           reconstruction_evaluation_bytes(n) + n * sizeof(float);
+           reconstruction_evaluation_bytes(n) + n * sizeof(float) +
+           residual_bands_bytes(width, height, 3, 1);
 }

@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/base/rng.h"
 #include "core/field/metrics.h"
+#include "core/task/residual_bands.h"
 #include "core/task/sample_sets.h"
 #include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
@@ -16,6 +17,7 @@ struct task_signal {
     const struct signal *signal;
     struct task_signal_spec spec;
     uint32_t *order; /* [N]: the training samples in their order, then the others in theirs */
+    struct residual_bands *bands;
 };
 
 static const struct task_signal *of(const struct task *t)
@@ -164,9 +166,10 @@ static enum status evaluate(const struct task *task, const struct field *f, stru
     return status;
 }
 
-size_t task_signal_bytes(size_t n_samples)
+size_t task_signal_bytes(size_t n_samples, size_t channels)
 {
-    return n_samples * (sizeof(uint32_t) + sizeof(uint8_t));
+    return n_samples * (sizeof(uint32_t) + sizeof(uint8_t)) +
+           residual_bands_bytes(n_samples, 1, 1, channels);
 }
 
 size_t task_signal_evaluation_bytes(size_t n_samples, size_t channels)
@@ -174,7 +177,27 @@ size_t task_signal_evaluation_bytes(size_t n_samples, size_t channels)
     return n_samples * (1 + 2 * channels) * sizeof(float);
 }
 
-/* --- survey --- */
+/* --- what is left, and survey --- */
+
+static void read_place(const void *context, size_t x, size_t y, float *unit, float *value)
+{
+    (void)y; /* a line */
+    write_sample(context, (uint32_t)x, unit, value);
+}
+
+static enum status open_bands(struct task_signal *t, struct error *err)
+{
+    const struct signal *s = t->signal;
+    const struct sample_plane line = {s->n_samples, 1, 1, s->channels, t, read_place};
+    return residual_bands_create(&t->bands, &line, &t->task.n_band_points, err);
+}
+
+static enum status measure_bands(const struct task *task, const struct field *f, struct team *team,
+                                 const volatile bool *stop, struct task_metrics *out,
+                                 struct error *err)
+{
+    return residual_bands_measure(of(task)->bands, f, team, stop, out, err);
+}
 
 /* Training samples in their order. */
 static void read_sample(const void *context, size_t i, float *values)
@@ -205,6 +228,7 @@ static void free_signal_task(struct task *task)
 {
     struct task_signal *t = (struct task_signal *)task;
     mem_free(t->order);
+    residual_bands_free(t->bands);
     mem_free(t);
 }
 
@@ -213,27 +237,10 @@ static const struct task_class signal_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .measure_bands = measure_bands,
     .survey = survey,
     .free = free_signal_task,
 };
-
-static enum status check_loss(const struct signal *signal, const struct task_signal_spec *spec,
-                              struct error *err)
-{
-    if (spec->loss != LOSS_BCE)
-        return loss_check(spec->loss, spec->output_activation, err);
-    if (spec->output_activation != ACTIVATION_SIGMOID)
-        return error_set(err, STATUS_INVALID, "/train/loss",
-                         "'loss' of a signal can be 'bce' with the output activation 'sigmoid' "
-                         "only, got '%s'",
-                         activation_name(spec->output_activation));
-    for (size_t i = 0; i < signal->n_samples * signal->channels; i++)
-        if (!(signal->values[i] >= 0.0f && signal->values[i] <= 1.0f))
-            return error_set(err, STATUS_INVALID, "/train/loss",
-                             "'loss' can be 'bce' for values in 0..1 only, the signal has %g",
-                             (double)signal->values[i]);
-    return STATUS_OK;
-}
 
 static enum status check_bins(const struct task_signal *t, struct error *err)
 {
@@ -252,7 +259,9 @@ static enum status check_bins(const struct task_signal *t, struct error *err)
 enum status task_signal_create(struct task **out, const struct signal *signal,
                                const struct task_signal_spec *spec, struct error *err)
 {
-    enum status status = check_loss(signal, spec, err);
+    enum status status =
+        sample_check_loss(spec->loss, spec->output_activation, signal->n_samples * signal->channels,
+                          signal->values, err);
     if (status != STATUS_OK)
         return status;
     struct task_signal *t = mem_alloc(sizeof *t);
@@ -271,6 +280,8 @@ enum status task_signal_create(struct task **out, const struct signal *signal,
     status = divide(t, err);
     if (status == STATUS_OK)
         status = check_bins(t, err);
+    if (status == STATUS_OK)
+        status = open_bands(t, err);
     if (status != STATUS_OK) {
         free_signal_task(&t->task);
         return status;

@@ -43,7 +43,7 @@ enum status task_signal_create(struct task **out, const struct signal *signal,
                                const struct task_signal_spec *spec, struct error *err) WARN_UNUSED;
 
 /* Bytes that the task keeps beside the signal, and that an evaluation takes, a little high. */
-size_t task_signal_bytes(size_t n_samples);
+size_t task_signal_bytes(size_t n_samples, size_t channels);
 size_t task_signal_evaluation_bytes(size_t n_samples, size_t channels);
 
 #endif

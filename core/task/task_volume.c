@@ -7,6 +7,7 @@
 #include "core/field/domain.h"
 #include "core/field/metrics.h"
 #include "core/task/baseline_volume.h"
+#include "core/task/residual_bands.h"
 #include "core/task/sample_sets.h"
 #include "core/task/survey_lattice.h"
 #include "core/task/visit.h"
@@ -26,6 +27,7 @@ struct task_volume {
      * of the others, along the path of visits. */
     uint8_t *held;
     uint32_t *kept; /* [n_samples] */
+    struct residual_bands *bands;
 };
 
 static const struct task_volume *of(const struct task *t)
@@ -375,12 +377,38 @@ size_t task_volume_evaluation_bytes(size_t channels)
     return (3 + 2 * channels) * SLAB_POINTS * sizeof(float);
 }
 
-size_t task_volume_bytes(size_t n_voxels, enum holdout holdout)
+size_t task_volume_bytes(size_t width, size_t height, size_t depth, size_t channels,
+                         enum holdout holdout)
 {
-    return sample_sets_bytes(n_voxels, holdout);
+    return sample_sets_bytes(width * height * depth, holdout) +
+           residual_bands_bytes(width, height, 3, channels);
 }
 
-/* --- survey --- */
+/* --- what is left, and survey --- */
+
+/* Of the slice in the middle. */
+static void read_sample(const void *context, size_t x, size_t y, float *unit, float *value)
+{
+    const struct task_volume *t = context;
+    const size_t voxel = voxel_at(t->volume, x, y, t->volume->depth / 2);
+    write_centre(t, voxel, unit);
+    domain_unit_from_source(&t->domain, 1, unit, unit);
+    write_target(t, voxel, value);
+}
+
+static enum status open_bands(struct task_volume *t, struct error *err)
+{
+    const struct volume *v = t->volume;
+    const struct sample_plane slice = {v->width, v->height, 3, v->channels, t, read_sample};
+    return residual_bands_create(&t->bands, &slice, &t->task.n_band_points, err);
+}
+
+static enum status measure_bands(const struct task *task, const struct field *f, struct team *team,
+                                 const volatile bool *stop, struct task_metrics *out,
+                                 struct error *err)
+{
+    return residual_bands_measure(of(task)->bands, f, team, stop, out, err);
+}
 
 static void read_voxel(const void *context, size_t voxel, float *values)
 {
@@ -411,6 +439,7 @@ static void free_volume_task(struct task *task)
     struct task_volume *t = (struct task_volume *)task;
     mem_free(t->held);
     mem_free(t->kept);
+    residual_bands_free(t->bands);
     mem_free(t);
 }
 
@@ -419,25 +448,15 @@ static const struct task_class volume_class = {
     .draw = draw,
     .loss = loss,
     .evaluate = evaluate,
+    .measure_bands = measure_bands,
     .survey = survey,
     .free = free_volume_task,
 };
 
-static enum status check_loss(const struct task_volume_spec *spec, struct error *err)
-{
-    if (spec->loss == LOSS_BCE && spec->output_activation != ACTIVATION_SIGMOID)
-        return error_set(err, STATUS_INVALID, "/train/loss",
-                         "'loss' of a volume can be 'bce' with the output activation 'sigmoid' "
-                         "only, got '%s'",
-                         activation_name(spec->output_activation));
-    return spec->loss == LOSS_BCE ? STATUS_OK
-                                  : loss_check(spec->loss, spec->output_activation, err);
-}
-
 enum status task_volume_create(struct task **out, const struct volume *volume,
                                const struct task_volume_spec *spec, struct error *err)
 {
-    enum status status = check_loss(spec, err);
+    enum status status = sample_check_loss(spec->loss, spec->output_activation, 0, NULL, err);
     if (status != STATUS_OK)
         return status;
     struct task_volume *t = mem_alloc(sizeof *t);
@@ -458,6 +477,8 @@ enum status task_volume_create(struct task **out, const struct volume *volume,
     t->task.n_evaluated = quick_size(t, SET_TRAIN) + quick_size(t, SET_TEST);
     if (status == STATUS_OK && spec->holdout == HOLDOUT_FRACTION)
         status = draw_sets(t, err);
+    if (status == STATUS_OK)
+        status = open_bands(t, err);
     if (status != STATUS_OK) {
         free_volume_task(&t->task);
         return status;

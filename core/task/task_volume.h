@@ -10,8 +10,9 @@
  * Metrics: psnr over the training samples, test_psnr over the held-out ones; at full effort, where
  * voxels are held out, also what interpolation of the training samples makes of them
  * (baseline_volume.h): baseline_nearest_psnr, baseline_trilinear_psnr, and the better of the two,
- * baseline_psnr.  Metrics do not depend on the number of threads.  Memory of an evaluation is that
- * of some thousand voxels, whatever the size of the volume.
+ * baseline_psnr.  While training, what is left in each octave of frequencies of the slice in the
+ * middle, z = D / 2 (residual_bands.h).  Metrics do not depend on the number of threads.  Memory of
+ * an evaluation is that of some thousand voxels, whatever the size of the volume.
  */
 #ifndef CORE_TASK_TASK_VOLUME_H
 #define CORE_TASK_TASK_VOLUME_H
@@ -34,7 +35,8 @@ enum status task_volume_create(struct task **out, const struct volume *volume,
                                const struct task_volume_spec *spec, struct error *err) WARN_UNUSED;
 
 /* Bytes that the task keeps beside the volume, a little high. */
-size_t task_volume_bytes(size_t n_voxels, enum holdout holdout);
+size_t task_volume_bytes(size_t width, size_t height, size_t depth, size_t channels,
+                         enum holdout holdout);
 
 /* Bytes that a full evaluation takes beside the field's workspaces, a little high. */
 size_t task_volume_evaluation_bytes(size_t channels);

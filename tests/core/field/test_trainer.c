@@ -43,7 +43,7 @@ static void on_metric(void *context, const char *key, uint64_t step, double valu
         fit->n_losses++;
         fit->last_loss_step = step;
         fit->last_loss = value;
-    } else {
+    } else if (strncmp(key, "residual_band_", 14) != 0) {
         fit->n_metrics++;
     }
     if (strcmp(key, "psnr") == 0)
@@ -457,7 +457,7 @@ static void trainer_draws_whole_groups_and_shows_nothing_with_broken_metrics(voi
 {
     (void)state;
     struct fit fit = small_fit();
-    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, 1, NULL, 0}};
+    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, 1, NULL, 0, 0}};
     enum trainer_stop stopped_by;
     fit_start_counting(&fit, &task.task);
     assert_int_equal(run(&fit, &always, &stopped_by, NULL), STATUS_OK);
@@ -475,7 +475,7 @@ static void trainer_evaluates_only_what_its_share_pays_for(void **state)
 {
     (void)state;
     struct fit fit = small_fit();
-    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, SIZE_MAX, NULL, 0}};
+    struct counting_task task = {.task = {&counting_class, 2, 3, 5, 1, 1, 0, SIZE_MAX, NULL, 0, 0}};
     enum trainer_stop stopped_by;
     fit_start_counting(&fit, &task.task);
     assert_int_equal(run(&fit, &(struct trainer_intervals){0.0, 0.0, 0.0, 1.0}, &stopped_by, NULL),
@@ -488,10 +488,10 @@ static void trainer_refuses_tasks_that_do_not_fit_the_field(void **state)
 {
     (void)state;
     static const struct task tasks[] = {
-        {&counting_class, 3, 3, 1, 1, 1, 0, 1, NULL, 0},
-        {&counting_class, 2, 1, 1, 1, 1, 0, 1, NULL, 0},
-        {&counting_class, 2, 3, MLP_TILE + 1, 1, 1, 0, 1, NULL, 0},
-        {&counting_class, 2, 3, 0, 1, 1, 0, 1, NULL, 0},
+        {&counting_class, 3, 3, 1, 1, 1, 0, 1, NULL, 0, 0},
+        {&counting_class, 2, 1, 1, 1, 1, 0, 1, NULL, 0, 0},
+        {&counting_class, 2, 3, MLP_TILE + 1, 1, 1, 0, 1, NULL, 0, 0},
+        {&counting_class, 2, 3, 0, 1, 1, 0, 1, NULL, 0, 0},
     };
     struct fit fit = small_fit();
     fit_start(&fit, HOLDOUT_NONE);
