@@ -33,7 +33,7 @@ const decade = (v) => (Math.abs(Math.log10(v)) > 3.5 ? Number(v.toPrecision(1)).
 
 /* A chart in a <figure>.
  *   title     the figure's caption
- *   x, y      { label, log: logarithmic or not, range: [low, high] or none, unit }
+ *   x, y      { label, log: logarithmic or not, range: [low, high] or none, unit, ticks: [values] or none }
  *   empty     what stands there before there is anything to draw
  *   last      does the legend tell each line's last value while the pointer is elsewhere?
  *   onPoint   onPoint(x) when the pointer moves over it
@@ -64,9 +64,9 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
       ticks: { stroke: colour('--line'), width: 1, size: 4 },
       size: side === 'y' ? 52 : 30,
       gap: 3,
-      splits: a.log ? (u, i, low, high) => decades(low, high) : undefined,
+      splits: a.ticks ? () => a.ticks : a.log ? (u, i, low, high) => decades(low, high) : undefined,
       filter: a.log ? (u, all) => all : undefined,
-      values: (u, all) => all.map((v) => (v === null ? '' : `${a.log ? decade(v) : number(v, 3)}${a.unit ? ` ${a.unit}` : ''}`)),
+      values: (u, all) => all.map((v) => (v === null ? '' : `${a.log && !a.ticks ? decade(v) : number(v, 3)}${a.unit ? ` ${a.unit}` : ''}`)),
     };
   }
 

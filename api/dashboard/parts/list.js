@@ -31,7 +31,7 @@ import { address } from '/assets/page.js';
 import { Thumbnails } from '/assets/parts/thumbnail.js';
 import { count } from '/assets/words.js';
 
-const MOST_COMPARED = 8;
+const MOST_COMPARED = 4;
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 
 /* Things without a value stand last, whichever way. */
