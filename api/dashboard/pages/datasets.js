@@ -46,7 +46,7 @@ export async function open(page) {
       { key: 'bytes', name: 'File', value: (d) => d.bytes, cell: (d) => bytes(d.bytes) },
       { key: 'created', name: 'Uploaded', value: (d) => d.created_at, cell: (d) => moment(d.created_at) },
       { key: 'use', name: 'Use', cell: (d) => el('span', { class: 'uses' },
-        el('a', { href: address('', { dataset: d.id }), 'aria-label': `Fit ${nameOf(d)}` }, 'Fit'),
+        el('a', { href: `#/datasets/${d.id}`, 'aria-label': `Fit ${nameOf(d)}` }, 'Fit'),
         el('a', { href: address('sweeps', { new: 1, dataset: d.id }), 'aria-label': `Sweep over ${nameOf(d)}` }, 'Sweep'),
         el('a', { href: address('jobs', { dataset_id: d.id }), 'aria-label': `Jobs of ${nameOf(d)}` }, 'Jobs')) },
     ],

@@ -19,7 +19,7 @@ import { curlOfPost, makeTerminal } from '/assets/parts/terminal.js';
 import { suggestionFor } from '/assets/parts/without_grid.js';
 
 /* Tasks by kind of dataset, the one that follows by itself first. */
-const TASKS = {
+export const TASKS = {
   image: ['image', 'ct', 'mri'], volume: ['volume', 'mri'], shape: ['shape'], views: ['views'], sinogram: ['ct'], kspace: ['mri'], signal: ['signal'],
 };
 const ABOUT = {

@@ -39,7 +39,7 @@ export function verdict(sweep, cell) {
   const best = sweep.best === null ? null : sweep.cells[sweep.best].metrics;
   const [mine, tests, trains] = [cell.metrics, 'test_psnr', 'psnr'];
   if (!best?.[tests] || !mine[tests] || !best[trains] || !mine[trains]) return '';
-  if (mine[tests].mean > best[tests].mean - 1) return '';
+  if (mine[tests].mean > best[tests].mean - 0.5) return '';
   return mine[trains].mean < best[trains].mean - 1 ? 'underfitted' : 'overfitted';
 }
 

@@ -43,11 +43,11 @@ function keysFor(metric) {
 
 function linesOf(sweep, pointer, metric) {
   const all = groups(sweep, pointer);
-  return all.slice(0, 12).flatMap(({ name, cells }, i) => keysFor(metric).map(([key, side, dashed]) => ({
+  return all.slice(0, 12).flatMap(({ name, cells }, i) => keysFor(metric).map(([key, side, dashed], k) => ({
     name: [name, all.length > 1 && side === metricName(metric) ? '' : side].filter(Boolean).join(', '),
     dashed,
     marks: true,
-    colour: (i % 6) + 1,
+    colour: all.length > 1 ? (i % 6) + 1 : k + 1,
     points: cells.filter((c) => c.metrics[key]).map((c) => [c.setting[pointer], c.metrics[key].mean]).sort((a, b) => a[0] - b[0]),
   }))).filter((line) => line.points.length);
 }
