@@ -1,5 +1,5 @@
 /*
- * Grids in AVX-512: two features a level, the usual case, by gathers; others in plain C.
+ * Grids in AVX-512: two features a level, the usual case; others in plain C.
  *
  * Forward, the lanes are the levels of one point, so that its features come out as a row of the
  * network's input.  Backward, the lanes are 16 points of one level.
@@ -18,7 +18,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = GRID_LANES, PAIR = 2 };
+enum { LANES = GRID_LANES, PAIR = 2, HALF = LANES / PAIR };
 
 /* Entries and weights of the corners of 16 cells. */
 struct corners {
@@ -83,16 +83,28 @@ INLINE __m512 twice(__m512 x, bool is_last)
     return _mm512_permutexvar_ps(is_last ? last : first, x);
 }
 
-/* Pairs of floats at eight entries. */
-INLINE __m512 gather(const float *table, __m256i entry)
+/* Pairs of floats at four entries. */
+INLINE __m256d load_four(const float *table, const uint32_t *entry)
 {
-    return _mm512_castpd_ps(_mm512_i32gather_pd(entry, table, PAIR * sizeof(float)));
+    const double *pairs = (const double *)table;
+    const __m128d a = _mm_loadh_pd(_mm_load_sd(pairs + entry[0]), pairs + entry[1]);
+    const __m128d b = _mm_loadh_pd(_mm_load_sd(pairs + entry[2]), pairs + entry[3]);
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(a), b, 1);
+}
+
+/* Pairs at up to eight entries, as many as levels need, and 0 behind.  A gather takes up to twice
+ * the time of loads one by one. */
+INLINE __m512 load_pairs(const float *table, const uint32_t *entry, size_t n)
+{
+    const __m512d first = _mm512_zextpd256_pd512(load_four(table, entry));
+    return _mm512_castpd_ps(n > 4 ? _mm512_insertf64x4(first, load_four(table, entry + 4), 1)
+                                  : first);
 }
 
 /* Lanes of floats that hold pairs of n levels. */
 INLINE __mmask16 mask_of_pairs(size_t n)
 {
-    const unsigned bits = n >= LANES / PAIR ? 0xffff : (1u << PAIR * n) - 1;
+    const unsigned bits = n >= HALF ? 0xffff : (1u << PAIR * n) - 1;
     return (__mmask16)bits;
 }
 
@@ -102,7 +114,7 @@ INLINE void forward_pairs(const struct grid *g, const float *table, size_t n, co
     for (size_t level = 0; level < g->n_levels; level += LANES) {
         const size_t n_left = g->n_levels - level;
         const __mmask16 low = mask_of_pairs(n_left);
-        const __mmask16 high = n_left > LANES / PAIR ? mask_of_pairs(n_left - LANES / PAIR) : 0;
+        const __mmask16 high = n_left > HALF ? mask_of_pairs(n_left - HALF) : 0;
         struct levels l = {.mask = _mm512_loadu_si512(g->mask + level),
                            .first = _mm512_loadu_si512(g->first + level)};
         for (size_t d = 0; d < n_dims; d++) {
@@ -113,17 +125,19 @@ INLINE void forward_pairs(const struct grid *g, const float *table, size_t n, co
             float *row = out + i * ld + PAIR * level;
             __m512 sum[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()}, place[LIMIT_DIMS];
             struct corners corners;
+            _Alignas(64) uint32_t entry[LANES];
             for (size_t d = 0; d < n_dims; d++)
                 place[d] = _mm512_set1_ps(x[i * n_dims + d]);
             find_corners(&corners, &l, place, n_dims, is_smooth);
             UNROLL(8)
             for (size_t c = 0; c < (size_t)1 << n_dims; c++) {
-                const __m512i entry = corners.entry[c];
                 const __m512 weight = corners.weight[c];
-                sum[0] = _mm512_fmadd_ps(gather(table, _mm512_castsi512_si256(entry)),
-                                         twice(weight, false), sum[0]);
-                sum[1] = _mm512_fmadd_ps(gather(table, _mm512_extracti64x4_epi64(entry, 1)),
-                                         twice(weight, true), sum[1]);
+                _mm512_store_si512(entry, corners.entry[c]);
+                sum[0] =
+                    _mm512_fmadd_ps(load_pairs(table, entry, n_left), twice(weight, false), sum[0]);
+                if (n_left > HALF)
+                    sum[1] = _mm512_fmadd_ps(load_pairs(table, entry + HALF, n_left - HALF),
+                                             twice(weight, true), sum[1]);
             }
             _mm512_mask_storeu_ps(row, low, sum[0]);
             _mm512_mask_storeu_ps(row + LANES, high, sum[1]);
