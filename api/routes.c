@@ -26,6 +26,7 @@ static const struct http_route routes[] = {
     {HTTP_POST, "/v1/sweeps/{id}/cancel", sweeps_cancel, ROUTE_NO_BODY, 0},
 
     {HTTP_GET, "/v1/presets", presets_get, ROUTE_NO_BODY, 0},
+    {HTTP_GET, "/v1/service", service_get, ROUTE_NO_BODY, 0},
 
     {HTTP_GET, "/v1/fields", fields_list, ROUTE_NO_BODY, 0},
     {HTTP_GET, "/v1/fields/{id}", fields_get, ROUTE_NO_BODY, 0},

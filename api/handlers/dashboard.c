@@ -31,11 +31,11 @@ static const struct embedded *find_page(void)
 
 static json_t *links(void)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name", "farfield",
-                     "version", FARFIELD_VERSION, "links", "openapi", "/openapi.json", "datasets",
-                     "/v1/datasets", "jobs", "/v1/jobs", "fields", "/v1/fields", "presets",
-                     "/v1/presets", "health", "/healthz", "ready", "/readyz", "metrics",
-                     "/metrics");
+    return json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "name",
+                     "farfield", "version", FARFIELD_VERSION, "links", "openapi", "/openapi.json",
+                     "datasets", "/v1/datasets", "jobs", "/v1/jobs", "fields", "/v1/fields",
+                     "presets", "/v1/presets", "service", "/v1/service", "health", "/healthz",
+                     "ready", "/readyz", "metrics", "/metrics");
 }
 
 /* A browser, which names HTML among what it wants, shows the page all the same: it has no secrets,

@@ -52,6 +52,9 @@ handler fields_render;
 /* presets.c, health.c, openapi.c */
 handler presets_get, health_alive, health_ready, health_metrics, openapi_get;
 
+/* service_state.c */
+handler service_get;
+
 /* theory.c */
 handler theory_kernel, theory_regression;
 

@@ -174,10 +174,10 @@ static uint64_t count_oom_kills(void)
     return read_counter("/proc/vmstat", "\noom_kill ");
 }
 
-static uint64_t resident_bytes(const struct process *p)
+uint64_t process_resident_bytes(pid_t pid)
 {
     char path[32];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     return read_counter(path, "\nVmRSS:") << 10;
 }
 
@@ -278,7 +278,7 @@ static bool is_large(struct process *p, double now)
     if (now < p->next_look)
         return false;
     p->next_look = now + look_seconds;
-    return resident_bytes(p) > p->memory_bytes;
+    return process_resident_bytes(p->pid) > p->memory_bytes;
 }
 
 enum process_event process_wait(struct process *p, int wake, double deadline,

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/status.h"
 #include "server/jobs/worker_link.h"
@@ -64,6 +65,9 @@ struct process_end {
 
 /* Give it some seconds to end by itself, kill what is left of its group, reap it, free. */
 void process_finish(struct process *p, double patience, struct process_end *out);
+
+/* Memory of any process that it has in use; 0 where that cannot be read. */
+uint64_t process_resident_bytes(pid_t pid);
 
 /* "exit status 7", "signal 11 (SEGV)". */
 void process_end_text(const struct process_end *end, char *out, size_t size);

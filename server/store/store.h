@@ -49,6 +49,15 @@ const char *store_temporary_folder(const struct store *s);
 /* A cheap read, for /readyz. */
 enum status store_check(struct store *s, struct error *err) WARN_UNUSED;
 
+/* How much is in it, for a page that shows it. */
+struct store_usage {
+    uint64_t n_datasets, n_sweeps, n_fields;
+    uint64_t dataset_bytes;  /* of DIR/blobs */
+    uint64_t database_bytes; /* of both, with their logs */
+    uint64_t free_bytes;     /* of the file system, for this user */
+};
+enum status store_measure(struct store *s, struct store_usage *out, struct error *err) WARN_UNUSED;
+
 /* --- lists --- */
 
 /* Newest first: in the order of their commits, whatever the clock does.  cursor: "" for the first

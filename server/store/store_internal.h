@@ -11,6 +11,7 @@
  *   recover.c    what is set right at open, or with the first write
  *   dataset.c job.c job_attempt.c job_log.c sweep.c field.c blob.c token.c   the nouns
  *   deletion.c   the end of jobs and sweeps
+ *   usage.c      how much is there
  *   idempotency.c  the keys of requests
  *
  * Who touches what: the read-write connections, the pins and the files of blobs/ belong to the

@@ -293,6 +293,7 @@ const struct scenario oom_scenarios[] = {
     {.name = "healthz", .path = "/healthz", .good = 200, .is_stable = true},
     {.name = "readyz", .path = "/readyz", .good = 200, .is_stable = true},
     {.name = "metrics", .path = "/metrics", .good = 200},
+    {.name = "service", .path = "/v1/service", .good = 200},
     {.name = "dashboard", .path = "/", .good = 200, .is_stable = true},
     {.name = "links",
      .path = "/",

@@ -176,6 +176,66 @@ static void presets_tell_their_parameters_and_cost(void **state)
     json_decref(presets);
 }
 
+/* The answer has the members of its schema, and no others. */
+static void check_members(const json_t *value, const json_t *schema)
+{
+    const char *name;
+    json_t *member;
+    json_t *properties = json_object_get(schema, "properties");
+    assert_int_equal(json_object_size(value), json_object_size(properties));
+    assert_int_equal(json_array_size(json_object_get(schema, "required")),
+                     json_object_size(properties));
+    json_object_foreach (properties, name, member) {
+        const json_t *got = member_get(value, name);
+        if (json_object_get(member, "properties"))
+            check_members(got, member);
+        else if (json_object_get(member, "minimum"))
+            assert_true(json_number_value(got) >= 0);
+    }
+}
+
+static void the_service_tells_what_it_does_and_holds(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"--workers",      "1",    "--threads", "1",
+                                           "--upload-bytes", "1MiB", NULL};
+    struct service own;
+    char dataset[ID_TEXT], running[ID_TEXT], queued[ID_TEXT];
+    service_start(&own, settings);
+    json_t *openapi = answer_json(service_get(&own, "/openapi.json"), 200);
+    struct answer a = service_get(&own, "/v1/service");
+    assert_string_equal(answer_header(&a, "Cache-Control"), "no-store");
+    json_t *before = answer_json(a, 200);
+    check_members(before, member_get(openapi, "components.schemas.Service"));
+    assert_int_equal(member_integer(before, "data.datasets"), 0);
+    assert_int_equal(member_integer(before, "limits.upload_bytes"), 1 << 20);
+    assert_int_equal(member_integer(before, "limits.image_pixels"), 64 << 20);
+    assert_int_equal(member_integer(before, "workers.busy"), 0);
+
+    upload_picture(&own, 24, 1, dataset);
+    start_job(&own, dataset, 10000000, "", running);
+    wait_for_step(&own, running, 1);
+    start_job(&own, dataset, 10, "", queued);
+    json_t *now = answer_json(service_get(&own, "/v1/service"), 200);
+    assert_int_equal(member_integer(now, "workers.n"), 1);
+    assert_int_equal(member_integer(now, "workers.busy"), 1);
+    assert_int_equal(member_integer(now, "workers.threads"), 1);
+    assert_int_equal(member_integer(now, "jobs.running"), 1);
+    assert_int_equal(member_integer(now, "jobs.queued"), 1);
+    assert_int_equal(member_integer(now, "data.datasets"), 1);
+    assert_true(member_integer(now, "data.dataset_bytes") > 0);
+    assert_true(member_integer(now, "data.database_bytes") > 0);
+    assert_true(member_integer(now, "data.free_bytes") > 0);
+    assert_true(member_integer(now, "memory.resident_bytes") > 1 << 20);
+    assert_true(member_integer(now, "machine.cores") >= 1);
+    assert_true(member_number(now, "uptime_seconds") >= member_number(before, "uptime_seconds"));
+    assert_string_equal(member_text(now, "started_at"), member_text(before, "started_at"));
+    json_decref(now);
+    json_decref(before);
+    json_decref(openapi);
+    service_remove(&own);
+}
+
 static void the_dashboard_is_html_or_links(void **state)
 {
     (void)state;
@@ -250,6 +310,7 @@ int main(void)
         cmocka_unit_test(metrics_are_text_for_prometheus),
         cmocka_unit_test(openapi_is_served_and_cached),
         cmocka_unit_test(presets_tell_their_parameters_and_cost),
+        cmocka_unit_test(the_service_tells_what_it_does_and_holds),
         cmocka_unit_test(the_dashboard_is_html_or_links),
         cmocka_unit_test(what_does_not_exist_is_a_problem),
         cmocka_unit_test(sigterm_ends_it_with_0_while_a_job_runs_and_a_stream_is_open),

@@ -45,6 +45,25 @@ static void databases_are_set_up_as_promised(void **state)
     assert_string_equal(store_temporary_folder(f->store), temporary);
 }
 
+static void what_is_kept_is_measured(void **state)
+{
+    struct fixture *f = *state;
+    struct store_usage usage;
+    struct dataset_row row;
+    char id[ID_SIZE];
+    bool existed;
+    assert_ok(store_measure(f->store, &usage, &f->err));
+    assert_int_equal(usage.n_datasets + usage.n_sweeps + usage.n_fields + usage.dataset_bytes, 0);
+    assert_true(usage.database_bytes > 0 && usage.free_bytes > 0);
+    make_dataset(f, "0123456789", id);
+    assert_ok(upload(f, "volume", "0123456789", &row, &existed)); /* the same file once more */
+    dataset_row_deinit(&row);
+    make_dataset(f, "01234", id);
+    assert_ok(store_measure(f->store, &usage, &f->err));
+    assert_int_equal(usage.n_datasets, 3);
+    assert_int_equal(usage.dataset_bytes, 15);
+}
+
 static void a_newer_database_is_refused_and_left_alone(void **state)
 {
     struct fixture *f = *state;
@@ -219,6 +238,7 @@ int main(void)
         TEST(a_second_open_is_refused_until_the_first_closes),
         TEST(a_folder_that_cannot_be_made_is_an_error),
         TEST(databases_are_set_up_as_promised),
+        TEST(what_is_kept_is_measured),
         TEST(a_newer_database_is_refused_and_left_alone),
         TEST(a_damaged_database_is_refused),
         TEST(running_jobs_are_queued_again_at_open),
