@@ -173,15 +173,19 @@ export async function dropFile(page, selector, file, name = file.split('/').pop(
 /* The pixels that are seen at a place of the page: { width, height, at(x, y) → [r, g, b], mean(): [r, g, b], spread() }. */
 export async function pixels(page, locator) {
   const shot = (await locator.screenshot()).toString('base64');
-  const { width, height, bytes } = await page.evaluate(async (shot) => {
+  const { width, height, text } = await page.evaluate(async (shot) => {
     const binary = Uint8Array.from(atob(shot), (c) => c.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([binary], { type: 'image/png' }));
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
     const g = canvas.getContext('2d');
     g.drawImage(bitmap, 0, 0);
-    return { width: bitmap.width, height: bitmap.height, bytes: Array.from(g.getImageData(0, 0, bitmap.width, bitmap.height).data) };
+    const bytes = g.getImageData(0, 0, bitmap.width, bitmap.height).data;
+    let text = ''; /* travels a hundred times as fast as a list of numbers */
+    for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return { width: bitmap.width, height: bitmap.height, text: btoa(text) };
   }, shot);
-  const at = (x, y) => bytes.slice(4 * (Math.floor(y) * width + Math.floor(x)), 4 * (Math.floor(y) * width + Math.floor(x)) + 3);
+  const bytes = Buffer.from(text, 'base64');
+  const at = (x, y) => Array.from(bytes.subarray(4 * (Math.floor(y) * width + Math.floor(x)), 4 * (Math.floor(y) * width + Math.floor(x)) + 3));
   const mean = () => [0, 1, 2].map((c) => {
     let sum = 0;
     for (let i = c; i < bytes.length; i += 4) sum += bytes[i];

@@ -119,7 +119,7 @@ test('a canceled job is resumed, and reaches more steps in the same chart', asyn
 });
 
 test('a service that is killed and started again under the open page loses no point', async () => {
-  const job = await start({ field: GAUSSIAN, train: { ...ENDLESS, steps: null, time_limit_seconds: 6 } });
+  const job = await start({ field: GAUSSIAN, train: { ...ENDLESS, steps: null, time_limit_seconds: 4 } });
   const page = await watchJob(job.id);
   await state(page, 'Training');
   await page.waitForFunction(() => document.querySelector('.page').series.lines.loss?.length > 3);
@@ -133,6 +133,34 @@ test('a service that is killed and started again under the open page loses no po
   const { series } = await service.ask(`/v1/jobs/${job.id}/metrics`);
   assert.deepEqual(await page.evaluate(() => document.querySelector('.page').series.lines), series);
   page.forgive(); /* the browser reports each request that was not answered */
+});
+
+test('a browser that was offline for a while catches up', async () => {
+  const job = await start({ field: GAUSSIAN, train: { ...ENDLESS, steps: null, time_limit_seconds: 3 } });
+  const page = await watchJob(job.id);
+  await page.waitForFunction(() => document.querySelector('.page').series?.lines.loss?.length > 1);
+  await page.context().setOffline(true);
+  await service.ended(job.id);
+  await page.context().setOffline(false);
+  await state(page, 'Succeeded');
+  const { series } = await service.ask(`/v1/jobs/${job.id}/metrics`);
+  assert.deepEqual(await page.evaluate(() => document.querySelector('.page').series.lines), series);
+  page.forgive(); /* as above */
+});
+
+test('a job is deleted from its page, and a page elsewhere says so', async () => {
+  const job = await service.fit({ dataset_id: picture.id, train: { steps: steps(50) } });
+  const elsewhere = await watchJob(job.id);
+  await state(elsewhere, 'Succeeded');
+  const page = await watchJob(job.id);
+  await page.getByRole('button', { name: 'Delete job' }).click();
+  await page.getByRole('button', { name: 'Delete it' }).click();
+  await page.waitForURL(/#\/jobs$/);
+  page.blameless();
+  await elsewhere.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await elsewhere.getByText('This job was deleted').waitFor();
+  const late = await watchJob(job.id);
+  await late.getByRole('alert').filter({ hasText: 'There is no such job' }).waitFor();
 });
 
 test('a failure is told in words', async () => {
