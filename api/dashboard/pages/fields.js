@@ -6,7 +6,7 @@ import { Directory, Names, timeOf } from '/assets/parts/directory.js';
 import { deletion, List } from '/assets/parts/list.js';
 import { lookOfField, smallPicturePath } from '/assets/parts/looks.js';
 import { WIDTH } from '/assets/parts/thumbnail.js';
-import { bytes, count, moment, settingsText } from '/assets/words.js';
+import { bytes, count, moment } from '/assets/words.js';
 
 export async function open(page) {
   const datasets = new Directory('/v1/datasets', page.signal);
@@ -26,9 +26,9 @@ export async function open(page) {
     one: 'field',
     many: 'fields',
     intro: [el('a', { class: 'button', href: '#/' }, 'Start a fit')],
+    served: ['task', 'dataset_id'],
+    fixed: { dataset_id: 'of dataset' },
     filters: [{ key: 'task', name: 'Task', options: TASKS, of: (f) => f.task }],
-    searched: 'name, setting or id',
-    words: (f) => [nameOf(f), f.id, f.job_id, f.task, f.state, settingsText(f.spec), f.spec?.preset].join(' '),
     prepare: (fields) => names.learn(fields.map((f) => f.dataset_id)),
     name: nameOf,
     href: (f) => `#/fields/${f.id}`,

@@ -8,7 +8,7 @@ import { Directory, Names } from '/assets/parts/directory.js';
 import { deletion, List } from '/assets/parts/list.js';
 import { lookOf, smallPicturePath } from '/assets/parts/looks.js';
 import { WIDTH } from '/assets/parts/thumbnail.js';
-import { duration, ENDED, moment, settingsText, stateOf } from '/assets/words.js';
+import { duration, ENDED, moment, stateOf } from '/assets/words.js';
 
 const STATES = [['', 'All'], ['running', 'Running'], ['queued', 'Queue'], ['succeeded', 'Succeeded'], ['failed', 'Failed'], ['canceled', 'Canceled']];
 
@@ -29,7 +29,7 @@ function labels(job) {
  * of those has ended or begun. */
 function follow(page, list) {
   let running = null;
-  const fixed = Object.fromEntries([...page.query].filter(([k]) => ['dataset_id', 'sweep_id', 'label'].includes(k)));
+  const fixed = Object.fromEntries([...page.query].filter(([k]) => ['q', 'dataset_id', 'sweep_id', 'label'].includes(k)));
   const ask = async (status) => (await get(`/v1/jobs?${new URLSearchParams({ ...fixed, status, limit: 200 })}`, { signal: page.signal })).items;
   page.every(5000, async () => {
     const now = await ask('running');
@@ -71,8 +71,6 @@ export async function open(page) {
     fixed: { dataset_id: 'of dataset', sweep_id: 'of sweep', label: 'with label' },
     views: { key: 'status', name: 'Status', options: STATES, of: (job) => job.status },
     filters: [{ key: 'task', name: 'Task', options: TASKS, of: (job) => job.task }],
-    searched: 'name, setting, label or id',
-    words: (job) => [nameOf(job), job.id, job.task, settingsText(job.spec), job.spec?.preset, ...Object.entries(job.labels).flat(), job.field_id].join(' '),
     prepare: (jobs) => names.learn(jobs.map((j) => j.dataset_id)),
     name: nameOf,
     href: (job) => `#/jobs/${job.id}`,

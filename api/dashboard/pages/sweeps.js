@@ -40,8 +40,6 @@ async function openList(page) {
     many: 'sweeps',
     intro: [begin()],
     filters: [{ key: 'status', name: 'Status', options: ['queued', 'running', 'succeeded', 'failed', 'canceled'].map((s) => [s, s]), of: (s) => s.status }],
-    searched: 'name, setting or id',
-    words: (s) => [s.name, axesText(s.axes), s.id, s.status, data(s)].join(' '),
     prepare: (sweeps) => names.learn(sweeps.map((s) => s.dataset_ids[0])),
     name: nameOf,
     href: (s) => `#/sweeps/${s.id}`,
@@ -64,6 +62,6 @@ async function openList(page) {
   await list.open();
   page.every(10000, async () => {
     if (![...list.rows.values()].some((r) => isOpen(r.item))) return;
-    await list.take((await get('/v1/sweeps?limit=50', { signal: page.signal })).items, { onTop: true });
+    await list.take((await get(`/v1/sweeps?${new URLSearchParams({ limit: 50, ...(page.query.get('q') ? { q: page.query.get('q') } : {}) })}`, { signal: page.signal })).items, { onTop: true });
   });
 }

@@ -12,11 +12,17 @@ export function makeDatasetPicker(page, { datasets, chosen, changed }) {
   const problem = problemPlace();
   const rows = new Map(); /* id → { dataset, box, element } */
   const list = el('div', { class: 'picker-list', role: 'group', 'aria-label': 'Datasets', tabIndex: 0 });
-  const search = el('input', { type: 'search', autocomplete: 'off', oninput: arrange });
+  const search = el('input', { type: 'search', autocomplete: 'off', maxLength: 128, oninput: () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => again().catch((error) => error.name !== 'AbortError' && problem.say(error)), 250);
+  } });
   const told = el('p', { class: 'hint', role: 'status' });
   const more = actionButton('Older datasets', problem, load);
   const element = el('div', { class: 'picker' }, el('label', {}, 'Search ', search), problem, list, more, told);
   let cursor = null;
+  let turn = 0;
+  let timer = null;
+  page.onLeave(() => clearTimeout(timer));
   more.hidden = true;
 
   const picked = () => [...rows.values()].filter((r) => r.box.checked).map((r) => r.dataset);
@@ -36,17 +42,29 @@ export function makeDatasetPicker(page, { datasets, chosen, changed }) {
   /* Those of another kind than what is picked have another task: they cannot come along. */
   function arrange() {
     const kind = picked()[0]?.kind;
-    const text = search.value.trim().toLowerCase();
-    for (const { dataset, box, element: row } of rows.values()) {
-      box.disabled = Boolean(kind) && dataset.kind !== kind;
-      row.hidden = !box.checked && !`${dataset.name} ${dataset.kind} ${dataset.id}`.toLowerCase().includes(text);
-    }
+    for (const { dataset, box } of rows.values()) box.disabled = Boolean(kind) && dataset.kind !== kind;
     const n = picked().length;
     told.textContent = n ? `${n} chosen.${kind && [...rows.values()].some((r) => r.box.disabled) ? ` Only datasets of kind ${kind} go with ${n === 1 ? 'it' : 'them'}.` : ''}` : 'Choose what to fit.';
   }
 
+  /* What is chosen stays in sight, whatever is looked for. */
+  async function again() {
+    problem.say(null);
+    for (const [id, { box, element: row }] of rows) {
+      if (box.checked) continue;
+      row.remove();
+      rows.delete(id);
+    }
+    cursor = null;
+    turn++;
+    await load();
+  }
+
   async function load() {
-    const { items, next_cursor: next } = await get(`/v1/datasets?limit=50${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, { signal: page.signal });
+    const mine = turn;
+    const query = new URLSearchParams({ limit: 50, ...(search.value.trim() ? { q: search.value.trim() } : {}), ...(cursor ? { cursor } : {}) });
+    const { items, next_cursor: next } = await get(`/v1/datasets?${query}`, { signal: page.signal });
+    if (mine !== turn) return;
     cursor = next;
     more.hidden = !cursor;
     for (const dataset of items) add(dataset, chosen.includes(dataset.id));

@@ -5,11 +5,10 @@
  *   title, path            heading; path of the service's list
  *   one, many              what things are called
  *   intro                  children beside the heading (buttons, links), or none
- *   served                 names of arguments that the service filters by; the others filter what is loaded
+ *   served                 names of arguments that the service filters by, beside q; the others filter what is loaded
  *   fixed                  arguments that only an address gives ({ dataset_id: 'of one dataset' }): told, with a way out
  *   views                  { key, options: [[value, name]] }: the filter that stands as a row of links, or none
  *   filters                [{ key, name, options: [[value, name]], of: item → value }]
- *   words(item)            what a search looks at
  *   name(item), href(item)
  *   prepare(items)         awaited before they are shown, or none
  *   picture(item), letter(item)   see thumbnail.js: the path (or a promise of it), and what stands in its place
@@ -32,6 +31,7 @@ import { Thumbnails } from '/assets/parts/thumbnail.js';
 import { count } from '/assets/words.js';
 
 const MOST_COMPARED = 4;
+const PAUSE = 250; /* ms after the last key before the service is asked */
 const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
 
 /* Things without a value stand last, whichever way. */
@@ -64,7 +64,7 @@ export class List {
   }
 
   isServed(key) {
-    return (this.kind.served ?? []).includes(key);
+    return key === 'q' || (this.kind.served ?? []).includes(key);
   }
 
   /* --- what is there --- */
@@ -96,6 +96,7 @@ export class List {
 
   async reload() {
     this.turn++;
+    this.problem.say(null);
     this.rows.clear();
     this.chosen.clear();
     this.cursor = null;
@@ -164,9 +165,7 @@ export class List {
   isShown({ item }) {
     const { kind } = this;
     const held = [...(kind.filters ?? []), ...(kind.views ? [kind.views] : [])];
-    if (held.some((f) => this.arg(f.key) && f.of && f.of(item) !== this.arg(f.key))) return false;
-    if (this.isServed('q')) return true;
-    return kind.words(item).toLowerCase().includes(this.arg('q').toLowerCase());
+    return !held.some((f) => this.arg(f.key) && f.of(item) !== this.arg(f.key));
   }
 
   sorting() {
@@ -266,12 +265,11 @@ export class List {
     const { kind, page } = this;
     let timer = null;
     const search = el('input', {
-      type: 'search', id: 'list-search', value: this.arg('q'), maxLength: 128, placeholder: kind.searched ?? 'name or id', autocomplete: 'off',
+      type: 'search', id: 'list-search', value: this.arg('q'), maxLength: 128, placeholder: 'name, or how an id begins', autocomplete: 'off',
       oninput: () => {
         page.remember({ q: search.value.trim() });
         clearTimeout(timer);
-        if (this.isServed('q')) timer = setTimeout(() => this.again(), 250);
-        else this.arrange();
+        timer = setTimeout(() => this.again(), PAUSE);
       },
     });
     page.onLeave(() => clearTimeout(timer));

@@ -9,12 +9,15 @@ import { el } from '/assets/dom.js';
 import { address } from '/assets/page.js';
 import { lookOf, smallPicturePath } from '/assets/parts/looks.js';
 import { makeRegion } from '/assets/parts/region.js';
-import { valueText, settingName } from '/assets/parts/setting.js';
+import { settingName, valueText } from '/assets/parts/setting.js';
+import { makeSignals } from '/assets/parts/sweep_signals.js';
+import { defaultCamera } from '/assets/parts/still_camera.js';
 import { groups, mainMetric } from '/assets/parts/sweep_plot.js';
 import { cellName, isLessBetter, metricName, metricText } from '/assets/parts/sweep_table.js';
 import { ENDED } from '/assets/words.js';
 
 const WIDTH = 384;
+const STILL = 192; /* what a camera sees costs more */
 const MOST = 4;
 
 /* Which cells are worth a look: smallest, best, largest of an axis (the middle where the best is an end); or all. */
@@ -71,6 +74,7 @@ export function makePictures(page, problem) {
     el('div', { class: 'head' }, el('h2', {}, 'The same place, as each learned it'), el('div', { class: 'actions' }, chooser, compare)),
     el('div', { class: 'sweep-stage' }, region.element, row));
   let timer = null;
+  let signals = null;
   let figures = [];
   let drawn = '';
   let last = null;
@@ -96,11 +100,12 @@ export function makePictures(page, problem) {
     return null;
   }
 
-  function pathOf(job) {
-    const look = lookOf(job.task, figures.nDims);
-    const box = look === 'picture' ? region.box() : null;
-    if (box) return `/v1/fields/${job.field_id}/image?width=${WIDTH}&frame=unit&bbox=${box.join(',')}`;
-    return smallPicturePath(job.field_id, look, WIDTH, null);
+  /* What is asked for: [path, options as fetch() has them]. */
+  function requestOf(job) {
+    if (figures.look === 'picture') return [`/v1/fields/${job.field_id}/image?width=${WIDTH}&frame=unit&bbox=${region.box().join(',')}`, {}];
+    if (figures.look === 'volume') return [smallPicturePath(job.field_id, 'volume', WIDTH, null), {}];
+    const body = JSON.stringify({ camera: defaultCamera(figures.dataset), width: STILL, height: STILL });
+    return [`/v1/fields/${job.field_id}/render`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }];
   }
 
   /* The data at the same place: its pixels are seen as they are. */
@@ -116,10 +121,11 @@ export function makePictures(page, problem) {
   }
 
   async function showField(figure, signal) {
-    const path = figure.job && pathOf(figure.job);
-    if (!path || path === figure.path) return;
+    if (!figure.job) return;
+    const [path, how] = requestOf(figure.job);
+    if (path === figure.path) return;
     const img = el('img', { alt: figure.alt });
-    await showPicture(img, path, { signal });
+    await showPicture(img, path, { signal, ...how });
     await img.decode();
     figure.path = path;
     figure.stage.replaceChildren(img);
@@ -166,6 +172,15 @@ export function makePictures(page, problem) {
     if (sweep.dataset_ids.includes(page.query.get('of'))) choice.value = page.query.get('of');
   }
 
+  async function drawSignals(dataset, cells, found, pointer) {
+    region.element.hidden = compare.hidden = true;
+    signals ??= makeSignals(page);
+    row.replaceChildren(signals.element);
+    await signals.draw(dataset, cells.map(({ cell, role }, i) => ({
+      name: `${pointer ? `${settingName(pointer)} ${valueText(cell.setting[pointer])}` : cellName(cell)}${role ? `, ${role}` : ''}`, fieldId: found[i]?.field_id,
+    })));
+  }
+
   async function redraw() {
     const { sweep, pointer, names } = last;
     fillChoice(sweep, names);
@@ -179,13 +194,14 @@ export function makePictures(page, problem) {
     if (!first) return;
     const dataset = await names.datasets.find(choice.value);
     figures = cells.map((c, i) => makeFigure(sweep, pointer, c, found[i]));
-    figures.nDims = dataset?.info?.depth > 1 ? 3 : 2;
-    const kind = lookOf(first.task, figures.nDims);
-    element.hidden = kind !== 'picture' && kind !== 'volume';
-    if (element.hidden) return;
-    const hasRegion = kind === 'picture';
-    region.element.hidden = !hasRegion || !dataset;
-    if (hasRegion && dataset?.kind === 'image') {
+    figures.look = lookOf(first.task, dataset?.info?.depth > 1 ? 3 : 2);
+    figures.dataset = dataset;
+    if (figures.look === 'signal') {
+      await drawSignals(dataset, cells, found, pointer);
+      return;
+    }
+    region.element.hidden = figures.look !== 'picture' || !dataset;
+    if (figures.look === 'picture' && dataset?.kind === 'image') {
       const data = await dataFigure(dataset);
       region.show(data.bitmap);
       figures.push(data);
