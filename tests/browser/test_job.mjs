@@ -78,6 +78,26 @@ test('a fit is watched: PSNR rises, the curves and the picture follow, the error
   second.blameless();
 });
 
+test('what is left by frequency is what the service measured: low octaves are learned first', async () => {
+  const job = await service.fit({ dataset_id: picture.id, field: GAUSSIAN, train: { steps: steps(400), batch_size: 1024, learning_rate: 0.005 } });
+  const page = await watchJob(job.id);
+  const bars = page.locator('.spectrum .bands li');
+  await bars.nth(5).waitFor();
+  const shown = await bars.evaluateAll((all) => all.map((li) => {
+    const track = li.querySelector('.track').getBoundingClientRect();
+    return { name: li.firstChild.textContent, share: li.querySelector('.track i').getBoundingClientRect().width / track.width };
+  }));
+  assert.deepEqual(shown.map((b) => b.name), ['up to 1/64', '1/64 – 1/32', '1/32 – 1/16', '1/16 – 1/8', '1/8 – 1/4', 'over 1/4']);
+  shown.forEach(({ share }, k) => {
+    const left = job.metrics[`residual_band_${k}`];
+    assert.ok(Math.abs(share - Math.min(1, Math.max(0, 1 - left))) < 0.02, `band ${k}: ${share} is drawn, ${left} is left`);
+  });
+  assert.ok(shown[0].share > shown[5].share + 0.2, `low before high: ${shown.map((b) => b.share)}`);
+  assert.match((await curves(page)).join(), /Residual by frequency/);
+  page.blameless();
+  await page.close();
+});
+
 test('an error map compares the very same pixels: of a picture that is learned by heart nothing is left', async () => {
   /* Noise: whatever is a pixel off, or scaled, differs everywhere. */
   const size = 48;

@@ -44,7 +44,7 @@ export function makeJobCharts({ task, view, onView }) {
     charts = {
       quality: makeChart(task === 'shape' ? { title: 'Intersection over union', x, y: {} } : { title: 'PSNR', x, y: { unit: 'dB' } }),
       loss: makeChart({ title: 'Loss (logarithmic)', x, y: { log: true } }),
-      spectrum: makeSpectrum({ axis: view.axis, unit: task === 'volume' ? 'voxel' : 'pixel' }),
+      spectrum: makeSpectrum({ axis: view.axis, unit: { volume: 'voxel', signal: 'sample' }[task] ?? 'pixel' }),
     };
     const choose = (change) => {
       view = { ...view, ...change };

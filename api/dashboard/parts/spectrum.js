@@ -1,7 +1,7 @@
 /* What a fit has not learned yet, by frequency: the spectral bias, seen.
  *
- * The service measures residual_band_0, _1, …: |field − data| over |data|, of the frequencies of an octave each, the
- * lowest first, up to 1/4 cycle per pixel to Nyquist's.  About 1: nothing learned; to 0: learned. */
+ * The service measures residual_band_0, _1, …: the power of field − data over that of the data, of the frequencies of
+ * an octave each, the lowest first, up to 1/4 cycle per pixel to Nyquist's.  About 1: nothing learned; to 0: learned. */
 
 import { el } from '/assets/dom.js';
 import { makeChart } from '/assets/parts/chart.js';
@@ -36,14 +36,14 @@ export function makeSpectrum({ axis, unit = 'pixel' }) {
   const chart = makeChart({
     title: `Residual by frequency, over ${axis} (both logarithmic)`,
     x: { label: axis, log: true, unit: axis === 'seconds' ? 's' : '' },
-    y: { label: 'relative residual', log: true },
+    y: { label: 'part of the power that is left', log: true },
   });
   const now = el('figure', {}, el('figcaption', {}, `Learned now, by frequency (cycles per ${unit})`), bars, words);
   const element = el('section', { class: 'spectrum', 'aria-label': 'Spectrum of the residual', hidden: true }, now, chart.element);
 
   function bar({ k, range, learned }) {
     const fill = el('i', { class: `series-${k + 1}` });
-    fill.style.width = percent(learned);
+    fill.style.width = `${100 * learned}%`;
     return el('li', {}, el('span', {}, range.name), el('span', { class: 'track', 'aria-hidden': 'true' }, fill), el('span', { class: 'part' }, percent(learned)));
   }
 
