@@ -91,6 +91,7 @@ function makeFigure(field, onRemove) {
   const state = el('span', { class: 'hint', role: 'status' });
   const value = el('output', { class: 'mono' });
   const stage = el('div', { class: 'stage deep' });
+  let isGone = false;
   const link = el('a', { href: address(`fields/${field.id}`) }, 'open');
   const figure = el('figure', { class: 'compared' },
     el('figcaption', {}, el('div', { class: 'compared-head' }, words, el('span', { class: 'actions' }, link,
@@ -105,9 +106,12 @@ function makeFigure(field, onRemove) {
       words.replaceChildren(...settings.flatMap(([text, differs], i) => [i ? ', ' : '', differs ? el('strong', {}, text) : text]));
       const q = quality(f.metrics);
       psnr.textContent = q ? `${q.key === 'test_psnr' ? 'test ' : ''}${qualityText(f.metrics)}` : '';
-      state.textContent = f.state === 'training' ? (f.bytes !== null ? `learning, step ${f.step}` : 'waits for its turn') : '';
+      if (!isGone) state.textContent = f.state === 'training' ? (f.bytes !== null ? `learning, step ${f.step}` : 'waits for its turn') : '';
     },
-    gone: () => (state.textContent = 'This fit ended without a snapshot: there is no field.'),
+    gone() {
+      isGone = true;
+      state.textContent = 'This fit ended without a snapshot: there is no field.';
+    },
     at: (look) => (link.href = address(`fields/${field.id}`, look)),
   };
 }
@@ -145,9 +149,9 @@ async function openPanes(page, place, fields, dataset, problem) {
         zoomText.dataset.zoom = at.zoom;
       },
       onRest(at) {
-        const place = pane.remembered(at);
-        page.remember(place);
-        if (look === 'picture') figures.forEach((f) => f.at(place));
+        const seen = pane.remembered(at);
+        page.remember(seen);
+        if (look === 'picture') figures.forEach((f) => f.at(seen));
       },
       onPoint: (point) => look === 'picture' && probe.at(point && point.map((v) => Number(v.toFixed(3)))),
     });
@@ -176,8 +180,8 @@ async function openPanes(page, place, fields, dataset, problem) {
   const all = (act) => panes[0] && act(panes[0]);
   const button = (text, name, act) => el('button', { type: 'button', 'aria-label': name, title: name, onclick: () => all(act) }, text);
   const withOriginal = el('input', { type: 'checkbox', checked: page.query.get('original') !== '0', onchange: () => {
-    originalFigure.hidden = !withOriginal.checked;
     page.remember({ original: withOriginal.checked ? null : '0' });
+    showOriginal().catch((error) => error.name !== 'AbortError' && problem.say(error));
   } });
   const originalStage = el('div', { class: 'stage deep' });
   const hasOriginal = look === 'picture' && dataset?.kind === 'image';
@@ -187,16 +191,27 @@ async function openPanes(page, place, fields, dataset, problem) {
   place.append(
     el('div', { class: 'actions viewer-bar' }, originalBox, sweepLink(page),
       el('span', { class: 'actions zoom' }, button('−', 'Zoom out', (p) => p.zoomBy(0.5)), button('+', 'Zoom in', (p) => p.zoomBy(2)),
-        button('Whole', 'Show the whole picture', (p) => p.whole()), button('8×', 'Eight pixels of the screen for one of the data', (p) => p.lookAt({ ...p.look(), zoom: 8 })), zoomText)),
+        button('Whole', 'Whole picture', (p) => p.whole()), button('8×', '8×: eight pixels of the screen for one of the data', (p) => p.lookAt({ ...p.look(), zoom: 8 })), zoomText)),
     ...(kind.controls ? [kind.controls] : []), grid);
   describe();
 
-  async function showOriginal(field) {
+  let originalPane = null;
+  async function showOriginal() {
+    const field = fields.find((f) => f.domain);
+    const isWanted = hasOriginal && field && withOriginal.checked;
+    originalFigure.hidden = !isWanted;
+    if (Boolean(isWanted) === Boolean(originalPane)) return;
+    if (originalPane) {
+      panes.splice(panes.indexOf(originalPane), 1);
+      originalPane.close();
+      originalPane = null;
+      return;
+    }
     const original = await loadOriginal(dataset, field, page.signal);
-    const pane = await openPane(originalStage, 'The original', await kind.size(field));
-    await pane.show(null);
-    pane.cover(original, 1);
-    join(pane);
+    originalPane = await openPane(originalStage, 'The original', await kind.size(field));
+    await originalPane.show(null);
+    originalPane.cover(original, 1);
+    join(originalPane);
   }
 
   for (const field of fields) {
@@ -209,8 +224,7 @@ async function openPanes(page, place, fields, dataset, problem) {
       await showField(figure, newer);
     });
   }
-  const first = fields.find((f) => f.domain);
-  if (first && hasOriginal) await showOriginal(first);
+  await showOriginal();
   for (const [i, field] of fields.entries()) await showField(figures[i], field);
 }
 

@@ -116,7 +116,7 @@ export function makeCopyAs({ id }) {
 
   return {
     element: el('section', { class: 'card', 'aria-label': 'Copy as' }, el('h2', {}, 'Copy as'),
-      el('div', { class: 'actions' }, el('label', {}, el('span', { class: 'visually-hidden' }, 'Of'), what), el('div', { class: 'joined', role: 'group', 'aria-label': 'Form' }, forms)),
+      el('div', { class: 'actions' }, el('label', {}, el('span', { class: 'visually-hidden' }, 'Request of'), what), el('div', { class: 'joined', role: 'group', 'aria-label': 'Form' }, forms)),
       frame, tokenHint, el('div', { class: 'actions' }, copyCode, link, said)),
     view(request) {
       requests.view = request;

@@ -148,9 +148,11 @@ export async function makePane(place, { width, height, label, onMove = () => {},
   let resting = null;
   let hasTiles = false;
   function moved() {
-    if (!hasTiles) return;
+    if (!hasTiles || !ground.clientWidth) return;
+    const at = look();
+    Object.assign(element.dataset, { x: at.x.toFixed(3), y: at.y.toFixed(3), zoom: at.zoom.toPrecision(6) });
     draw();
-    onMove(look());
+    onMove(at);
     clearTimeout(resting);
     resting = setTimeout(() => element.isConnected && onRest(look()), REST_MS);
   }
@@ -205,7 +207,10 @@ export async function makePane(place, { width, height, label, onMove = () => {},
           };
           if (before.length) item.addHandler('fully-loaded-change', replace);
           else viewport().goHome(true);
+          item.addHandler('fully-loaded-change', ({ fullyLoaded }) => element.setAttribute('aria-busy', String(!fullyLoaded)));
+          if (tileUrl) element.setAttribute('aria-busy', String(!item.getFullyLoaded()));
           hasTiles = true;
+          moved();
           resolve();
         },
         error: (e) => reject(new Error(e.message ?? 'the tiles could not be opened')),
@@ -247,13 +252,16 @@ export async function makePane(place, { width, height, label, onMove = () => {},
     close() {
       clearTimeout(resting);
       viewer.destroy();
+      element.remove();
     },
   };
 }
 
-/* Panes that show the same place: moving one moves all.  Returns what each one's onMove is to call. */
+/* Panes that show the same place: moving one moves all.  panes(): those that do; returns what the onMove of each is to
+ * call. */
 export function linkPanes(panes) {
   return (leader) => {
+    if (!panes().includes(leader)) return;
     const at = leader.look();
     for (const pane of panes()) {
       if (pane === leader) continue;

@@ -94,7 +94,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
       onRest: rested,
       onPoint: (point) => probe.at(point && point.map((v) => Number(v.toFixed(4)))),
     });
-    panes.push(pane);
+    if (page.signal.aborted) pane.close();
     return pane;
   };
 
@@ -135,9 +135,13 @@ export async function openView(place, { field: first, dataset, page, tell }) {
       await beside.show(null);
       beside.cover(original, 1);
       beside.lookAt(main.look());
+      panes.push(beside);
       stage.prepend(beside.element);
+    } else if (mode !== 'side' && beside) {
+      panes.splice(panes.indexOf(beside), 1);
+      beside.close();
+      beside = null;
     }
-    if (beside) beside.element.hidden = mode !== 'side';
     main.cover(original, { field: 0, side: 0, original: 1, curtain: split }[mode]);
     curtain.place(split, mode === 'curtain');
     curtain.row.hidden = mode !== 'curtain';
@@ -167,8 +171,8 @@ export async function openView(place, { field: first, dataset, page, tell }) {
       original && modeChoice.element,
       el('label', {}, 'Channel ', channelChoice),
       el('span', { class: 'actions zoom' }, button('−', 'Zoom out', () => main.zoomBy(0.5)), button('+', 'Zoom in', () => main.zoomBy(2)),
-        button('Whole', 'Show the whole picture', () => main.whole()), button('1×', 'A pixel of the screen for one of the data', () => zoomTo(1)),
-        button('8×', 'Eight pixels of the screen for one of the data', () => zoomTo(8)), zoomText)),
+        button('Whole', 'Whole picture', () => main.whole()), button('1×', '1×: a pixel of the screen for one of the data', () => zoomTo(1)),
+        button('8×', '8×: eight pixels of the screen for one of the data', () => zoomTo(8)), zoomText)),
     problem,
     stage,
     curtain.row,
@@ -177,6 +181,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   main = await makeLinked('The field, enlarged');
   main.viewer.addHandler('tile-load-failed', (e) => !page.signal.aborted && problem.say(new Error(`A tile could not be had: ${e.message ?? ''}`)));
 
+  panes.push(main);
   await main.show(tilesOf(field));
   const { x, y, zoom } = main.look();
   if (page.query.has('zoom')) main.lookAt({ x: numberOf(page.query, 'x', x), y: numberOf(page.query, 'y', y), zoom: numberOf(page.query, 'zoom', zoom) });

@@ -109,7 +109,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   place.append(
     el('div', { class: 'actions viewer-bar' },
       el('span', { class: 'actions' }, 'From', fromInput, 'to', toInput),
-      el('span', { class: 'actions zoom' }, button('−', 'Zoom out', () => scaled(2)), button('+', 'Zoom in', () => scaled(0.5)), button('Whole', 'Show the whole signal', () => show(low, high)))),
+      el('span', { class: 'actions zoom' }, button('−', 'Zoom out', () => scaled(2)), button('+', 'Zoom in', () => scaled(0.5)), button('Whole', 'Whole signal', () => show(low, high)))),
     problem, frame, el('p', { class: 'hint' }, 'Drag over a part of the plot to enlarge it.'));
   await show(...range);
 
