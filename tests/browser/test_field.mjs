@@ -200,7 +200,7 @@ test('a channel that the field has not is told in words; one that it has is show
   const page = await openField(picture.field);
   await rested(page);
   await page.getByLabel('Channel').selectOption('laplacian');
-  await page.locator('.problem', { hasText: 'relu' }).waitFor();
+  await page.locator('.problem', { hasText: 'second derivatives' }).waitFor();
   assert.equal(await page.getByLabel('Channel').inputValue(), 'value');
   page.forgive(); /* the browser reports the 422 */
   const tile = page.waitForResponse((r) => r.url().includes('channel=gradient_norm') && r.url().includes('/dzi/'));
