@@ -115,6 +115,37 @@ test('a file that is none is refused in words, and nothing remains', async () =>
   assert.match(page.url(), /#?\/$/);
 });
 
+test('a file over the limit is refused with both sizes', async () => {
+  const small = await startService({ args: ['--upload-bytes', '20KiB'] });
+  const page = await openPage(small);
+  const file = small.sample('picture', { size: 300, file: 'big.png' });
+  for (const once of ['by the service', 'before anything is sent']) {
+    await dropFile(page, '#drop', file);
+    await page.getByRole('alert').getByText(/'big.png' has .* takes at most 20.0 KiB/).waitFor();
+    assert.equal(page.offences().length, 1, once); /* the browser reports the one 413 */
+  }
+  await small.stop();
+});
+
+test('with a token everything works, and the token is written nowhere', async () => {
+  const guarded = await startService({ host: '0.0.0.0' });
+  const token = /"dashboard":"[^"]*#token=([^"]+)"/.exec(guarded.log)[1];
+  const page = await openPage(guarded, { path: `#token=${token}` });
+  await page.getByText('None yet').waitFor();
+  page.forgive(); /* the browser reports that the address alone was answered 401 */
+  const file = guarded.sample('text', { size: 32, file: 'letters.png' });
+  await dropFile(page, '#drop', file);
+  await onDataset(page);
+  await previewIsSeen(page);
+  await estimated(page);
+  assert.ok((await page.locator('.fit-command').textContent()).includes('Bearer $FARFIELD_TOKEN'));
+  assert.ok(!(await page.content()).includes(token));
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download' }).click()]);
+  assert.deepEqual(readFileSync(await download.path()), readFileSync(file));
+  page.blameless();
+  await guarded.stop();
+});
+
 test('a setting out of range is told beside its input, and mended', async () => {
   const dataset = await service.upload(service.sample('picture', { size: 48, file: 'b.png' }), 'image');
   const page = await openPage(service, { path: addressOf(dataset) });
@@ -172,12 +203,46 @@ test('the progress of an upload is shown, and it can be stopped', async () => {
   page.blameless();
 });
 
-test('a dataset is deleted after it was asked twice', async () => {
+test('the settings of a job fill the form: what "auto" came to is kept, the preset is not repeated', async () => {
+  const dataset = await service.upload(service.sample('picture', { size: 44, file: 'again.png' }), 'image');
+  const { spec } = await service.post('/v1/estimates', { dataset_id: dataset.id, train: { steps: 30, seed: 7 } });
+  const set = JSON.stringify({ field: spec.field, train: spec.train, measure: spec.measure });
+  const page = await openPage(service, { path: addressOf(dataset, { set }) });
+  await estimated(page);
+  const body = await bodyOf(page);
+  assert.equal(body.train.seed, 7);
+  assert.equal(body.train.steps, 30);
+  assert.equal(body.train.learning_rate, undefined);
+  assert.equal(body.train.optimizer, undefined);
+  assert.equal(body.field.network, undefined);
+  assert.deepEqual((await service.post('/v1/estimates', body)).spec, spec);
+  page.blameless();
+});
+
+test('what of a link makes no sense is told', async () => {
+  const dataset = await service.upload(service.sample('picture', { size: 44, file: 'again.png' }), 'image');
+  const page = await openPage(service, { path: addressOf(dataset, { task: 'shape', preset: 'best', set: '{"train":{"stepps":5}}', labels: '[' }) });
+  await page.getByText("no task 'shape'").waitFor();
+  await page.getByText("no preset 'best'").waitFor();
+  await page.getByText("'labels' is not").waitFor();
+  await page.getByRole('alert').getByText('/train/stepps').waitFor();
+  page.forgive(); /* the 422 */
+  await page.getByRole('button', { name: 'Back to the preset' }).click();
+  await estimated(page);
+  page.blameless();
+});
+
+test('a dataset is deleted after it was asked twice, and not under a job', async () => {
   const dataset = await service.upload(service.sample('text', { size: 32, file: 't.png' }), 'image');
+  const job = await service.post('/v1/jobs', { dataset_id: dataset.id, train: { time_limit_seconds: 600 } });
   const page = await openPage(service, { path: addressOf(dataset) });
   await page.getByRole('button', { name: 'Delete …' }).click();
   await page.getByRole('button', { name: 'Keep it' }).click();
   await page.getByRole('button', { name: 'Delete …' }).click();
+  await page.getByRole('button', { name: 'Delete it for good' }).click();
+  await page.getByRole('alert').getByText('job').waitFor();
+  await service.post(`/v1/jobs/${job.id}/cancel`, {});
+  await service.ended(job.id);
   await page.getByRole('button', { name: 'Delete it for good' }).click();
   await page.waitForURL(/#\/datasets$/);
   assert.ok(!(await service.ask('/v1/datasets')).items.some((d) => d.id === dataset.id));

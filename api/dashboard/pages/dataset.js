@@ -16,7 +16,11 @@ const PREVIEWS = {
 };
 
 function preview(page, dataset) {
-  const img = el('img', { alt: `Preview of ${dataset.name || kindName(dataset.kind)}` });
+  const img = el('img', { alt: `Preview of ${dataset.name || kindName(dataset.kind)}`, hidden: true });
+  img.addEventListener('load', () => {
+    img.hidden = false;
+    img.classList.toggle('coarse', img.naturalWidth < img.clientWidth);
+  });
   const words = el('figcaption', {}, PREVIEWS[dataset.kind] ?? '');
   showPicture(img, `/v1/datasets/${dataset.id}/preview?width=${PREVIEW}`, { signal: page.signal }).catch((error) => {
     if (error.name !== 'AbortError') words.textContent = `There is no preview: ${error.message}`;
@@ -44,7 +48,7 @@ function deleting(dataset, problem) {
 }
 
 async function showFits(page, dataset, place) {
-  const cards = await makeFitCards(page, `dataset_id=${dataset.id}&limit=12`);
+  const cards = await makeFitCards(page, 12, `dataset_id=${dataset.id}`);
   place.append(cards.classList.contains('empty') ? el('p', { class: 'hint' }, 'None yet.') : cards);
 }
 
@@ -53,7 +57,7 @@ export async function open(page) {
   const name = dataset.name || dataset.id;
   page.title(name);
   const problem = problemPlace();
-  const fits = el('section', {}, el('h2', {}, 'Its fits'));
+  const fits = el('section', { class: 'fit-others' }, el('h2', {}, 'Its fits'));
   const place = el('div', { class: 'fit-place' }, el('p', { class: 'hint' }, 'Loading the settings …'));
   page.place.append(
     el('div', { class: 'head' },
@@ -66,9 +70,8 @@ export async function open(page) {
       el('div', { class: 'fit-data' },
         preview(page, dataset),
         dataset.info.warnings.map((w) => el('p', { class: 'warning' }, w)),
-        facts(datasetFacts(dataset), 'facts'),
-        fits),
-      place));
+        facts(datasetFacts(dataset), 'facts')),
+      place, fits));
   const ignoreLeft = (error) => error.name !== 'AbortError' && problem.say(error);
   showFits(page, dataset, fits).catch(ignoreLeft);
   const [api, presets] = await Promise.all(['/openapi.json', '/v1/presets'].map((p) => get(p, { signal: page.signal })));

@@ -4,11 +4,15 @@
  *   makeDrop(page, uploaded)  an element; uploaded(dataset) is called when the service has taken the file */
 
 import { upload } from '/assets/api.js';
-import { el, problemPlace } from '/assets/dom.js';
+import { el, facts, problemPlace } from '/assets/dom.js';
 import { bytes } from '/assets/words.js';
-import { sniff } from '/assets/parts/npy.js';
+import { sniff } from '/assets/parts/numpy_kind.js';
 
 const ACCEPTED = '.png,.jpg,.jpeg,.npy,.npz,.nii,.gz,.nrrd,.obj,.ply,.stl,.off,.zip';
+const FORMATS = [
+  ['Pictures', 'PNG, JPEG, NPY'], ['Volumes', 'NIfTI, NRRD, NPY'], ['Meshes', 'OBJ, PLY, STL, OFF'], ['Posed views', 'ZIP, NPZ'],
+  ['Sinograms, k-space', 'NPZ'], ['Signals', 'NPY'],
+];
 const LONGEST_NAME = 128; /* bytes */
 
 let limit = Infinity; /* of an upload, once the service has named it */
@@ -36,9 +40,10 @@ export function makeDrop(page, uploaded) {
   const asking = el('div', { class: 'drop-idle' },
     el('p', { class: 'drop-word' }, 'Drop a file anywhere on this page'),
     input, el('label', { for: 'drop-file', class: 'button drop-choose' }, 'or choose one'),
-    el('p', { class: 'hint' }, 'Pictures: PNG, JPEG, NPY · volumes: NIfTI, NRRD, NPY · meshes: OBJ, PLY, STL, OFF · posed views: ZIP, NPZ · sinograms, k-space: NPZ · signals: NPY'));
-  const work = el('div', { class: 'drop-work', 'aria-live': 'polite' });
-  const place = el('section', { class: 'drop card', id: 'drop', 'aria-label': 'Upload a file' }, asking, work, problem);
+    facts(FORMATS, 'drop-kinds'));
+  const work = el('div', { class: 'drop-work' });
+  const state = el('p', { class: 'visually-hidden', role: 'status' });
+  const place = el('section', { class: 'drop card', id: 'drop', 'aria-label': 'Upload a file' }, asking, work, state, problem);
 
   function show(...children) {
     asking.hidden = children.length > 0;
@@ -47,6 +52,7 @@ export function makeDrop(page, uploaded) {
 
   function refuse(error) {
     show();
+    state.textContent = '';
     problem.say(error);
     input.focus();
   }
@@ -85,9 +91,11 @@ export function makeDrop(page, uploaded) {
     const stop = el('button', { type: 'button', onclick: () => end.abort() }, 'Stop');
     show(el('p', { class: 'drop-word' }, file.name), bar, el('div', { class: 'drop-line' }, words, stop));
     stop.focus();
+    state.textContent = `Uploading ${file.name}`;
     const tell = (part) => {
       bar.value = part;
       words.textContent = part < 1 ? `${bytes(Math.round(part * file.size))} of ${bytes(file.size)}` : 'Uploaded; the service reads it …';
+      if (part === 1) state.textContent = words.textContent;
     };
     const name = usableName(file.name);
     const query = new URLSearchParams({ ...(kind ? { kind } : {}), ...(name ? { name } : {}) });
@@ -95,7 +103,7 @@ export function makeDrop(page, uploaded) {
       uploaded(await upload(`/v1/datasets?${query}`, file, tell, end.signal));
     } catch (error) {
       if (page.signal.aborted) return;
-      if (error.status === 413) limit = Number(/limit of (\d+) bytes/.exec(error.message)?.[1] ?? limit);
+      if (error.status === 413) limit = Number(/limit is (\d+)/.exec(error.message)?.[1] ?? limit);
       if (error.name === 'AbortError') refuse(new Error('Stopped. Nothing was kept.'));
       else refuse(file.size > limit ? tooLarge(file) : new Error(`${file.name}: ${error.errors?.[0]?.detail ?? error.message}`));
     }

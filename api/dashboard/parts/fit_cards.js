@@ -1,25 +1,23 @@
 /* The newest fits as small pictures, those under way among them brought up to date, seldom.
  *
- *   await makeFitCards(page, query)   an element; query: of GET /v1/jobs */
+ *   await makeFitCards(page, n, query, …)   an element with n cards at most; queries: of GET /v1/jobs, one after the other */
 
 import { get, showPicture } from '/assets/api.js';
 import { el } from '/assets/dom.js';
-import { lookOfJob, smallPicturePath } from '/assets/parts/looks.js';
+import { Directory } from '/assets/parts/directory.js';
+import { lookOf, smallPicturePath } from '/assets/parts/looks.js';
 import { ENDED, qualityText, settingsText, stateOf } from '/assets/words.js';
 
 const REFRESH = 10000; /* ms, of the list */
 const FIRST_PICTURE = 15; /* s between pictures of a fit under way, at first; then half of what it has trained */
 const WIDTH = 200;
 
-export async function makeFitCards(page, query) {
+export async function makeFitCards(page, n, ...queries) {
   const list = el('ul', { class: 'fit-cards' });
   const cards = new Map(); /* job id → { element, … } */
-  const datasets = new Map();
-
-  function learnDataset(id) {
-    if (!datasets.has(id)) datasets.set(id, get(`/v1/datasets/${id}`, { signal: page.signal }).catch(() => null));
-    return datasets.get(id);
-  }
+  const datasets = new Directory('/v1/datasets', page.signal);
+  const fields = new Directory('/v1/fields', page.signal, 50);
+  let seen = ''; /* which jobs, and which of them have ended */
 
   function makeCard(job) {
     const card = {
@@ -33,6 +31,13 @@ export async function makeFitCards(page, query) {
     return card;
   }
 
+  /* The field as it was shown last; one in training changes, one that has ended may have been deleted. */
+  async function fieldPath(job) {
+    if (job.status === 'queued') return null;
+    const field = await (ENDED.has(job.status) ? fields.find(job.field_id) : get(`/v1/fields/${job.field_id}`, { signal: page.signal }));
+    return field?.step ? smallPicturePath(field.id, lookOf(job.task, field.n_inputs), WIDTH, `${field.state}-${field.step}`) : null;
+  }
+
   /* A field's picture where one GET gives it; else that of the data. */
   async function picture(card, job, dataset) {
     const isFinal = ENDED.has(job.status);
@@ -40,22 +45,15 @@ export async function makeFitCards(page, query) {
     if (card.final || (!isFinal && trained - card.pictured < Math.max(FIRST_PICTURE, card.pictured / 2))) return;
     card.pictured = trained;
     card.final = isFinal;
-    const look = dataset && lookOfJob(job, dataset);
-    const ofField = look && job.status !== 'queued' && job.status !== 'failed' ? smallPicturePath(job.field_id, look, WIDTH, isFinal ? 'final' : job.step) : null;
-    const paths = [ofField, dataset && `/v1/datasets/${dataset.id}/preview?width=${WIDTH}`].filter(Boolean);
-    for (const path of paths) {
-      try {
-        return await showPicture(card.img, path, { signal: page.signal });
-      } catch {
-        /* no snapshot yet, or no field: the data's own picture stands for it */
-      }
-    }
+    const path = await fieldPath(job) ?? (dataset && `/v1/datasets/${dataset.id}/preview?width=${WIDTH}`);
+    if (path && path !== card.path) await showPicture(card.img, path, { signal: page.signal });
+    card.path = path;
   }
 
   async function fill(card, job) {
-    const dataset = await learnDataset(job.dataset_id);
+    const dataset = await datasets.find(job.dataset_id);
     if (page.signal.aborted) return;
-    card.name.textContent = dataset?.name || job.dataset_id;
+    card.name.textContent = dataset?.name || `deleted …${job.dataset_id.slice(-6)}`;
     card.settings.textContent = settingsText(job.spec);
     card.note.textContent = stateOf(job);
     card.quality.textContent = qualityText(job.metrics);
@@ -65,7 +63,11 @@ export async function makeFitCards(page, query) {
   }
 
   async function refresh() {
-    const { items } = await get(`/v1/jobs?${query}`, { signal: page.signal });
+    const lists = await Promise.all(queries.map((q) => get(`/v1/jobs?limit=${n}&${q}`, { signal: page.signal })));
+    const items = [...new Map(lists.flatMap((l) => l.items).map((job) => [job.id, job])).values()].slice(0, n);
+    const now = items.map((job) => job.id + ENDED.has(job.status)).join();
+    if (now !== seen) [datasets, fields].forEach((d) => d.forget());
+    seen = now;
     for (const job of items) if (!cards.has(job.id)) cards.set(job.id, makeCard(job));
     const elements = items.map((job) => cards.get(job.id).element);
     if (elements.some((e, i) => list.children[i] !== e) || list.children.length !== elements.length) list.replaceChildren(...elements);
@@ -73,8 +75,8 @@ export async function makeFitCards(page, query) {
     return items.length;
   }
 
-  const n = await refresh();
+  const found = await refresh();
   page.every(REFRESH, refresh);
-  list.classList.toggle('empty', n === 0);
+  list.classList.toggle('empty', found === 0);
   return list;
 }

@@ -53,10 +53,11 @@ export function makeFitForm(page, dataset, api, presets) {
   const problem = problemPlace();
   const choices = el('div', { class: 'fit-choices' });
   const suggestion = el('div', { class: 'warning fit-suggestion', role: 'status', hidden: true });
+  const back = el('button', { type: 'button', hidden: true, onclick: () => choosePreset(preset, {}) }, 'Back to the preset');
   const terminal = makeTerminal();
   const settings = makeSettings(api, changed);
   const labels = makeLabels(changed);
-  const bar = makePlanBar();
+  const bar = makePlanBar(start);
   const tasks = TASKS[dataset.kind] ?? [dataset.kind];
   const ofTask = (t) => presets.filter((p) => p.task === t);
   const byDefault = (t) => ofTask(t).find((p) => p.default) ?? ofTask(t)[0];
@@ -81,9 +82,9 @@ export function makeFitForm(page, dataset, api, presets) {
 
   /* --- task and preset --- */
 
-  function choosePreset(chosen) {
+  function choosePreset(chosen, set) {
     preset = chosen;
-    settings.use(preset, settings.set);
+    settings.use(preset, set);
     changed();
   }
 
@@ -95,14 +96,12 @@ export function makeFitForm(page, dataset, api, presets) {
     choices.replaceChildren(
       tasks.length > 1 ? radios('What is learned', 'task', taskOptions, task, (value) => {
         task = value;
-        preset = ofTask(task).find((p) => p.name === preset.name) ?? byDefault(task);
         const { measure, ...kept } = settings.set; /* its members are another task's */
-        settings.use(preset, kept);
+        choosePreset(ofTask(task).find((p) => p.name === preset.name) ?? byDefault(task), kept);
         drawChoices();
-        changed();
         choices.querySelector('input:checked').focus();
       }) : '',
-      radios('Preset', 'preset', presetOptions, preset.name, (value) => choosePreset(ofTask(task).find((p) => p.name === value))));
+      radios('Preset', 'preset', presetOptions, preset.name, (value) => choosePreset(ofTask(task).find((p) => p.name === value), settings.set)));
     for (const p of ofTask(task)) tellCost(p, choices.querySelector(`[data-preset="${p.name}"]`));
   }
 
@@ -142,7 +141,7 @@ export function makeFitForm(page, dataset, api, presets) {
       bar.wrong(error.errors.length);
     } else {
       bar.show(null);
-      if (error.status !== 404) problem.say(error);
+      if (error.status !== 404) problem.say(error.status ? error : new Error('The service did not answer.'));
     }
   }
 
@@ -164,6 +163,7 @@ export function makeFitForm(page, dataset, api, presets) {
 
   function changed() {
     suggest();
+    back.hidden = !Object.keys(settings.set).length;
     terminal.show(curlOfPost('/v1/jobs', body()));
     const json = (value) => (Object.keys(value).length ? JSON.stringify(value) : null);
     page.remember({
@@ -173,8 +173,7 @@ export function makeFitForm(page, dataset, api, presets) {
     timer = setTimeout(ask, PAUSE);
   }
 
-  async function start(e) {
-    e.preventDefault();
+  async function start() {
     clearTimeout(timer);
     asking?.abort();
     bar.busy('starting');
@@ -194,8 +193,8 @@ export function makeFitForm(page, dataset, api, presets) {
     asking?.abort();
   });
 
-  const form = el('form', { class: 'fit-form', noValidate: true, onsubmit: start },
-    el('h2', {}, 'Start a fit'), choices, settings.mapping, suggestion, settings.groups, labels.element,
+  const form = el('form', { class: 'fit-form', noValidate: true, onsubmit: (e) => e.preventDefault() },
+    el('div', { class: 'fit-head' }, el('h2', {}, 'Start a fit'), back), choices, settings.mapping, suggestion, settings.groups, labels.element,
     el('details', { class: 'fit-group card' }, el('summary', {}, 'The same from a terminal'), terminal.element),
     problem, bar.element);
   settings.use(preset, readJson(page, 'set', wrong));

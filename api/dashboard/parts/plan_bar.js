@@ -1,6 +1,6 @@
 /* What the fit would cost, and the button that starts it: always in sight at the foot of the form.
  *
- *   const bar = makePlanBar()
+ *   const bar = makePlanBar(start)   start(): the button was pressed
  *   bar.element
  *   bar.show(plan)      as POST /v1/estimates answers, or null: not known
  *   bar.wrong(n)        so many places have to be mended first
@@ -22,10 +22,10 @@ function timeWords({ seconds, training_seconds: training }) {
   return seconds - training > 0.05 * seconds && training !== null ? `${duration(seconds)}, ${duration(training)} of training` : duration(seconds);
 }
 
-export function makePlanBar() {
+export function makePlanBar(start) {
   const words = el('div', { class: 'fit-plan-words' });
   const state = el('p', { class: 'visually-hidden', role: 'status' });
-  const button = el('button', { type: 'submit', class: 'main' }, 'Start the fit');
+  const button = el('button', { type: 'button', class: 'main', onclick: start }, 'Start the fit');
   const element = el('div', { class: 'fit-plan card' }, words, state, button);
   const say = (text, ...children) => {
     words.replaceChildren(...children);

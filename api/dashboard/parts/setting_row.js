@@ -13,8 +13,11 @@ import { choices, isChoice, isList, parse, rangeText, spoken, valueText } from '
 
 const idOf = (pointer) => `set${pointer.replaceAll(/[^\w]/g, '-')}`;
 
-function baseText(base, resolved) {
-  if (base === undefined) return '';
+/* Of what has no preset: how it is written. */
+const EXAMPLES = { b: 'such as [[1, 0], [0, 1]]', a: 'such as [1, 0.5]', parts: 'such as [{"type":"hashgrid"},{"type":"gaussian","sigma":10}]' };
+
+function baseText(name, base, resolved) {
+  if (base === undefined) return EXAMPLES[name] ?? '';
   if (base === 'auto' && resolved !== undefined && resolved !== 'auto') return `auto: ${valueText(resolved)}`;
   return valueText(resolved === undefined ? base : resolved);
 }
@@ -96,7 +99,7 @@ export function makeRow({ pointer, schema, slider, read, write }) {
     element,
     show(base, resolved) {
       standing = resolved === undefined ? base : resolved;
-      control.hint(baseText(base, resolved));
+      control.hint(baseText(name, base, resolved));
       mark();
     },
     say(text) {
