@@ -28,7 +28,10 @@ const fit = (dataset, train, more = {}) => service.post('/v1/jobs', { dataset_id
 
 before(async () => {
   service = await startService();
-  for (let i = 0; i < N; i++) datasets.push(await service.upload(grey(i), 'image', `grey ${i}`));
+  for (let i = 0; i < N; i += 4) { /* as many as are read at once */
+    const some = Array.from({ length: Math.min(4, N - i) }, (_, k) => i + k);
+    datasets.push(...await Promise.all(some.map((k) => service.upload(grey(k), 'image', `grey ${k}`))));
+  }
   const picture = await service.upload(service.sample('picture', { size: 32, file: 'balloons.png' }), 'image');
   datasets.push(picture);
   jobs.short = (await service.ended((await fit(picture, { steps: steps(20) }, { labels: { series: 'lecture' } })).id));
@@ -160,6 +163,23 @@ test('fields are deleted; nothing left is said with what to do', async () => {
   await page.blameless();
 });
 
+test('the service tells what it does, what it keeps, and its limits', async () => {
+  const page = await openPage(service, { path: '#/service' });
+  const state = await service.ask('/v1/service');
+  await page.getByText(`farfield ${state.version}, up`).waitFor();
+  await page.getByRole('region', { name: 'Workers' }).getByText(/is idle/).waitFor();
+  await page.getByText(`${state.data.datasets}, `).waitFor();
+  await page.getByRole('region', { name: 'Traffic' }).getByText('0 of the service’s own').waitFor();
+  await page.getByRole('row').filter({ hasText: 'default' }).filter({ hasText: 'views' }).waitFor();
+  await page.getByText('256 MiB').waitFor();
+  const open = await fit(datasets[0], { steps: 10000000 });
+  const workers = page.getByRole('region', { name: 'Workers' });
+  await workers.getByRole('link', { name: 'grey 0' }).waitFor();
+  await service.post(`/v1/jobs/${open.id}/cancel`, {});
+  await workers.getByText('is idle').waitFor();
+  await page.blameless();
+});
+
 for (const dark of [false, true]) {
   test(`nothing stands in the way, ${dark ? 'dark' : 'light'}`, async () => {
     const page = await openPage(service, { path: '#/jobs', dark });
@@ -168,6 +188,11 @@ for (const dark of [false, true]) {
       await byId(page, ready).waitFor();
       assert.deepEqual(await accessibilityFindings(page), [], path);
     }
+    await page.goto(`${service.url}/#/service`);
+    await page.getByText('256 MiB').waitFor();
+    assert.deepEqual(await accessibilityFindings(page), [], 'service');
+    await page.goto(`${service.url}/#/datasets`);
+    await byId(page, datasets[5].id).waitFor();
     await byId(page, datasets[5].id).getByRole('checkbox').check();
     assert.deepEqual(await accessibilityFindings(page), [], 'with the bar');
     await page.blameless();
@@ -181,6 +206,9 @@ test('on a phone the tables are cards', async () => {
     await page.locator('tbody tr, .nothing:not([hidden])').first().waitFor();
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), path);
   }
+  await page.goto(`${service.url}/#/service`);
+  await page.getByRole('table').waitFor();
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'service');
   await page.goto(`${service.url}/#/jobs`);
   await byId(page, jobs.longer.id).waitFor();
   await page.getByLabel('Sort').selectOption('-quality');
