@@ -11,7 +11,7 @@ after(async () => {
   await service.stop();
 });
 
-const kernelChart = (page) => page.getByRole('img', { name: /^Kernel over the offset/ });
+const kernelChart = (page) => page.locator('.chart[role=img][data-drawn][aria-label^="Kernel over the offset"]'); /* painted */
 const value = (page, label, v) => page.getByLabel(label).fill(String(v)); /* a slider's place */
 
 /* The part of the chart's columns in which the first line is above the middle of its height. */
@@ -30,20 +30,22 @@ async function peakWidth(page) {
   return columns / shot.width;
 }
 
-/* Move a slider, and wait until what it asks for is drawn. */
+/* Move a slider, and wait until what it asks for is painted. */
 async function move(page, label, place) {
-  const drawn = page.evaluate(() => new Promise((resume) => {
-    document.querySelector('.page').addEventListener('kernel-drawn', () => requestAnimationFrame(() => requestAnimationFrame(resume)), { once: true });
-  }));
+  const painted = await kernelChart(page).getAttribute('data-drawn');
+  await page.evaluate(() => {
+    window.isDrawn = false;
+    document.querySelector('.page').addEventListener('kernel-drawn', () => (window.isDrawn = true), { once: true });
+  });
   await value(page, label, place);
-  await drawn;
+  await page.waitForFunction((before) => window.isDrawn && document.querySelector('.chart[data-drawn]').dataset.drawn !== before, painted);
 }
 
 test('a larger sigma makes the kernel narrower, on the screen', async () => {
   const page = await openPage(service, { path: '#/kernel?sigma=2&m=256' });
   await kernelChart(page).waitFor();
   const wide = await peakWidth(page);
-  await move(page, /bandwidth/, Math.log10(40));
+  await move(page, /bandwidth/, 1.6);
   const narrow = await peakWidth(page);
   assert.ok(wide > 2 * narrow && narrow > 0, `${wide} and ${narrow}`);
   assert.match(page.url(), /sigma=39\.8/);

@@ -106,9 +106,14 @@ export function makeChart({ title, x = {}, y = {}, empty = 'Nothing measured yet
         spanGaps: true,
         points: { show: Boolean(line.dots || line.marks) || line.points.length < 2, size: 7, fill: lineColour(line, i) },
       }))],
-      hooks: { setCursor: [pointed], setSelect: [selected] },
+      hooks: { setCursor: [pointed], setSelect: [selected], draw: [painted] },
     }, align(lines), place);
     return true;
+  }
+
+  /* How often: for those who wait for it. */
+  function painted() {
+    place.dataset.drawn = String(Number(place.dataset.drawn ?? 0) + 1);
   }
 
   function pointed(u) {
