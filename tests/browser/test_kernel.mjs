@@ -55,7 +55,7 @@ test('a larger sigma makes the kernel narrower, on the screen', async () => {
 test('what is drawn is what the service answers', async () => {
   const page = await openPage(service, { path: '#/kernel?mapping=power&p=1&m=16' });
   await kernelChart(page).waitFor();
-  const asked = page.waitForResponse((r) => r.url().endsWith('/v1/ntk') && r.request().method() === 'POST');
+  const asked = page.waitForResponse((r) => r.url().endsWith('/v1/ntk') && r.request().postDataJSON().dims !== 2);
   await move(page, /fall of the amplitudes/, 0.5);
   const response = await asked;
   const sent = response.request().postDataJSON();
