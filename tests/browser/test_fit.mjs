@@ -119,11 +119,9 @@ test('a file over the limit is refused with both sizes', async () => {
   const small = await startService({ args: ['--upload-bytes', '20KiB'] });
   const page = await openPage(small);
   const file = small.sample('picture', { size: 300, file: 'big.png' });
-  for (const once of ['by the service', 'before anything is sent']) {
-    await dropFile(page, '#drop', file);
-    await page.getByRole('alert').getByText(/'big.png' has .* takes at most 20.0 KiB/).waitFor();
-    assert.equal(page.offences().length, 1, once); /* the browser reports the one 413 */
-  }
+  await dropFile(page, '#drop', file);
+  await page.getByRole('alert').getByText(/'big.png' has .* takes at most 20.0 KiB/).waitFor();
+  page.blameless(); /* it was not even sent */
   await small.stop();
 });
 
@@ -237,7 +235,7 @@ test('a dataset is deleted after it was asked twice, and not under a job', async
   const job = await service.post('/v1/jobs', { dataset_id: dataset.id, train: { time_limit_seconds: 600 } });
   const page = await openPage(service, { path: addressOf(dataset) });
   await page.getByRole('button', { name: 'Delete …' }).click();
-  await page.getByRole('button', { name: 'Keep it' }).click();
+  await page.getByRole('button', { name: 'Keep as it is' }).click();
   await page.getByRole('button', { name: 'Delete …' }).click();
   await page.getByRole('button', { name: 'Delete it for good' }).click();
   await page.getByRole('alert').getByText('job').waitFor();

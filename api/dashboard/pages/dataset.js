@@ -2,9 +2,10 @@
  * stands in parts/fit_form.js). */
 
 import { del, get, showPicture } from '/assets/api.js';
-import { actionButton, el, facts, problemPlace } from '/assets/dom.js';
+import { el, facts, problemPlace } from '/assets/dom.js';
 import { go } from '/assets/page.js';
 import { moment } from '/assets/words.js';
+import { confirmButton } from '/assets/parts/confirm.js';
 import { datasetFacts, kindName } from '/assets/parts/dataset_facts.js';
 import { makeFitCards } from '/assets/parts/fit_cards.js';
 import { makeFitForm } from '/assets/parts/fit_form.js';
@@ -28,23 +29,12 @@ function preview(page, dataset) {
   return el('figure', { class: 'fit-preview' }, el('div', { class: 'stage' }, img), words);
 }
 
-/* Deleting is asked for twice, in the page. */
-function deleting(dataset, problem) {
-  const ask = el('button', { type: 'button', class: 'bad', onclick: () => turn(true) }, 'Delete …');
-  const yes = actionButton('Delete it for good', problem, async () => {
+function deletion(dataset, problem) {
+  const act = async () => {
     await del(`/v1/datasets/${dataset.id}`);
     go('datasets');
-  }, { class: 'bad' });
-  const sure = el('div', { class: 'actions', role: 'group', 'aria-label': 'Delete this dataset?' },
-    el('span', {}, 'Its fields stay.'), yes, el('button', { type: 'button', onclick: () => turn(false) }, 'Keep it'));
-  sure.hidden = true;
-  function turn(isAsked) {
-    problem.say(null);
-    ask.hidden = isAsked;
-    sure.hidden = !isAsked;
-    (isAsked ? yes : ask).focus();
-  }
-  return [ask, sure];
+  };
+  return confirmButton({ text: 'Delete …', question: 'Its fields stay.', yes: 'Delete it for good', act, problem });
 }
 
 async function showFits(page, dataset, place) {
@@ -64,7 +54,7 @@ export async function open(page) {
       el('div', {}, el('h1', {}, name), el('p', { class: 'sub' }, `${kindName(dataset.kind)}, uploaded ${moment(dataset.created_at)}`)),
       el('div', { class: 'actions' },
         el('a', { class: 'button', href: `/v1/datasets/${dataset.id}/content`, download: name, 'data-file': name }, 'Download'),
-        deleting(dataset, problem))),
+        deletion(dataset, problem))),
     problem,
     el('div', { class: 'fit-dataset' },
       el('div', { class: 'fit-data' },

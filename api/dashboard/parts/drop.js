@@ -3,7 +3,7 @@
  *
  *   makeDrop(page, uploaded)  an element; uploaded(dataset) is called when the service has taken the file */
 
-import { upload } from '/assets/api.js';
+import { get, upload } from '/assets/api.js';
 import { el, facts, problemPlace } from '/assets/dom.js';
 import { bytes } from '/assets/words.js';
 import { sniff } from '/assets/parts/numpy_kind.js';
@@ -15,7 +15,15 @@ const FORMATS = [
 ];
 const LONGEST_NAME = 128; /* bytes */
 
-let limit = Infinity; /* of an upload, once the service has named it */
+let limit = null; /* bytes of an upload, once the service has told */
+
+async function learnLimit() {
+  try {
+    limit ??= (await get('/v1/service')).limits.upload_bytes;
+  } catch {
+    /* then it says so when the file comes */
+  }
+}
 
 /* A name as the service takes one: printable, and not too long. */
 function usableName(name) {
@@ -83,7 +91,9 @@ export function makeDrop(page, uploaded) {
   /* --- on its way --- */
 
   async function send(file, kind) {
-    if (file.size > limit) return refuse(tooLarge(file));
+    await learnLimit();
+    if (page.signal.aborted) return;
+    if (limit !== null && file.size > limit) return refuse(tooLarge(file));
     const end = new AbortController();
     page.onLeave(() => end.abort());
     const bar = el('progress', { max: 1, value: 0, 'aria-label': 'Uploaded' });
@@ -103,9 +113,8 @@ export function makeDrop(page, uploaded) {
       uploaded(await upload(`/v1/datasets?${query}`, file, tell, end.signal));
     } catch (error) {
       if (page.signal.aborted) return;
-      if (error.status === 413) limit = Number(/limit is (\d+)/.exec(error.message)?.[1] ?? limit);
       if (error.name === 'AbortError') refuse(new Error('Stopped. Nothing was kept.'));
-      else refuse(file.size > limit ? tooLarge(file) : new Error(`${file.name}: ${error.errors?.[0]?.detail ?? error.message}`));
+      else refuse(new Error(`${file.name}: ${error.errors?.[0]?.detail ?? error.message}`));
     }
   }
 

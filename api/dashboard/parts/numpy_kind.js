@@ -5,6 +5,8 @@
  *     { format: 'npz', says: 'sinogram, angles', kinds: KINDS.npz, likely: 'sinogram' }
  * likely: the kind that fits what was read, or null. */
 
+import { openZip } from '/assets/parts/zip.js';
+
 const KINDS = {
   npy: [
     { kind: 'image', expects: '[H, W] or [H, W, 1 to 4]: a picture' },
@@ -17,13 +19,6 @@ const KINDS = {
     { kind: 'kspace', expects: 'kspace [H, W] or [D, H, W], complex, and mask of that shape' },
   ],
 };
-
-const END_RECORD = 0x06054b50; /* of a ZIP archive: the last thing in it */
-const ENTRY = 0x02014b50;
-const LONGEST_END = 22 + 65535; /* with the longest comment */
-
-const viewOf = async (blob) => new DataView(await blob.arrayBuffer());
-const textAt = (view, at, n) => new TextDecoder().decode(new Uint8Array(view.buffer, at, n));
 
 function likelyOfShape(shape) {
   const last = shape[shape.length - 1];
@@ -48,28 +43,17 @@ function readHeader(text) {
   return { says: `${shape.join(' × ') || 'one number'} of ${numberType(descr)}`, likely: likelyOfShape(shape) };
 }
 
-/* Names of the members of a ZIP archive; none where its directory is not where it should be. */
+/* Names of what is in a ZIP archive; none where it is none. */
 async function memberNames(file) {
-  const tail = await viewOf(file.slice(Math.max(0, file.size - LONGEST_END)));
-  let at = tail.byteLength - 22;
-  while (at >= 0 && tail.getUint32(at, true) !== END_RECORD) at--;
-  if (at < 0) return [];
-  const [size, start] = [tail.getUint32(at + 12, true), tail.getUint32(at + 16, true)];
-  const directory = await viewOf(file.slice(start, start + size));
-  const names = [];
-  for (let e = 0; e + 46 <= directory.byteLength && directory.getUint32(e, true) === ENTRY;) {
-    const n = directory.getUint16(e + 28, true);
-    names.push(textAt(directory, e + 46, Math.min(n, directory.byteLength - e - 46)));
-    e += 46 + n + directory.getUint16(e + 30, true) + directory.getUint16(e + 32, true);
-  }
-  return names;
+  const read = async (from, to) => new Uint8Array(await file.slice(from, to).arrayBuffer());
+  return openZip(file.size, read).then((files) => [...files.keys()], () => []);
 }
 
 export async function sniff(file) {
-  const head = await viewOf(file.slice(0, 1024));
+  const head = new DataView(await file.slice(0, 1024).arrayBuffer());
   if (head.byteLength < 10) return null;
   if (head.getUint32(0) === 0x934e554d) {
-    return { format: 'npy', kinds: KINDS.npy, ...readHeader(textAt(head, 0, head.byteLength)) };
+    return { format: 'npy', kinds: KINDS.npy, ...readHeader(new TextDecoder('latin1').decode(head)) };
   }
   if (head.getUint16(0) !== 0x504b) return null;
   const names = await memberNames(file);
