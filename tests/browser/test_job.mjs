@@ -22,7 +22,7 @@ after(async () => {
 const start = (body) => service.post('/v1/jobs', { dataset_id: picture.id, ...body });
 const cancel = (id) => service.post(`/v1/jobs/${id}/cancel`, {});
 const watchJob = (id, options = {}) => openPage(service, { path: `#/jobs/${id}`, ...options });
-const state = (page, text) => page.locator('.state').filter({ hasText: text }).waitFor();
+const state = (page, text) => page.locator('.job-state').filter({ hasText: text }).waitFor();
 const numberOf = (page, name) => page.evaluate((name) => {
   const term = [...document.querySelectorAll('.numbers dt')].find((dt) => dt.textContent === name);
   return term ? Number.parseFloat(term.nextSibling.textContent.replaceAll(',', '')) : null;
@@ -50,7 +50,7 @@ const FIELD = '.field-look .still';
 const DATA = 'figure.look:has(img) .still';
 
 test('a fit is watched: PSNR rises, the curves and the picture follow, the error fades', async () => {
-  const job = await start({ field: GAUSSIAN, train: ENDLESS });
+  const job = await start({ field: { ...GAUSSIAN, encoding: { ...GAUSSIAN.encoding, sigma: 1.5 } }, train: ENDLESS });
   const page = await watchJob(job.id);
   await state(page, 'Training');
   await page.getByRole('heading', { name: 'lake.png' }).waitFor();
@@ -59,8 +59,11 @@ test('a fit is watched: PSNR rises, the curves and the picture follow, the error
   const early = { psnr: await numberOf(page, 'PSNR'), far: await difference(page, FIELD, DATA) };
   await grown(page, 'PSNR', early.psnr + 0.5);
   assert.match((await curves(page)).join(), /PSNR\. PSNR: .*Loss.*loss: /s);
-  const service_ = await service.ask(`/v1/jobs/${job.id}`);
-  assert.equal(service_.status, 'running');
+  /* The spectral bias: low frequencies are learned before high ones. */
+  const learned = await page.locator('.bands .track i').evaluateAll((bars) => bars.map((b) => b.getBoundingClientRect().width));
+  assert.ok(learned.length >= 4 && learned[0] > 1.3 * learned.at(-1), `bars of ${learned} pixels`);
+  await page.getByText('the spectral bias').waitFor();
+  assert.equal((await service.ask(`/v1/jobs/${job.id}`)).status, 'running');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await state(page, 'Canceled');
   await page.getByRole('link', { name: 'Look into the field' }).waitFor();

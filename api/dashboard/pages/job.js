@@ -106,7 +106,7 @@ class JobPage {
       onGain: (gain) => page.remember({ gain: gain === 1 ? null : gain }),
     });
     this.settings = makeJobSettings([this.files.element, makeJobCode(job.id)]);
-    this.state = el('p', { class: 'state', role: 'status' });
+    this.state = el('p', { class: 'job-state', role: 'status' });
     this.steps = el('p', { class: 'hint steps' });
     this.bar = el('progress', { max: 1, value: 0, 'aria-label': 'Progress of the training' });
     this.cut = el('p', { class: 'warning', role: 'status', hidden: true });
@@ -131,7 +131,7 @@ class JobPage {
     const { job, series } = this;
     const ended = ENDED.has(job.status);
     if (this.state.textContent !== stateText(job)) this.state.textContent = stateText(job);
-    this.state.className = `state ${job.status}`;
+    this.state.className = `job-state ${job.status}`;
     this.steps.textContent = progressText(job, series.stepsPerSecond());
     this.bar.value = job.status === 'succeeded' ? 1 : job.progress ?? 0;
     this.bar.hidden = ended && job.status !== 'succeeded' && !job.step;

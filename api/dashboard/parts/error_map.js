@@ -41,10 +41,10 @@ function paint(canvas, [height, width], value) {
   g.putImageData(image, 0, 0);
 }
 
-/* title: what stands above it; gain: one of GAINS; onGain(gain) when another is chosen.
+/* title: what stands above it; gain: one of GAINS; onGain(gain) when another is chosen; size: { width, height }.
  * map.show(field, data): arrays [H, W, C] of one size. */
-export function makeErrorMap({ title, gain, onGain }) {
-  const canvas = el('canvas', { class: 'still', role: 'img', 'aria-label': 'Error map: nothing yet' });
+export function makeErrorMap({ title, gain, onGain, size: { width, height } }) {
+  const canvas = el('canvas', { class: 'still', role: 'img', 'aria-label': 'Error map: nothing yet', width, height });
   const scale = el('canvas', { class: 'ramp', 'aria-hidden': 'true' });
   const most = el('span');
   const words = el('p', { class: 'hint' });
@@ -70,7 +70,7 @@ export function makeErrorMap({ title, gain, onGain }) {
   draw();
   return {
     element: el('figure', { class: 'look error-map' }, el('figcaption', {}, title), canvas,
-      el('div', { class: 'scale' }, el('span', {}, '0'), scale, most, el('span', { class: 'gains', role: 'group', 'aria-label': 'Error magnified' }, buttons)),
+      el('div', { class: 'scale' }, el('span', {}, '0'), scale, most, el('span', { class: 'joined gains', role: 'group', 'aria-label': 'Error magnified' }, buttons)),
       words),
     show(field, data) {
       errors = errorsOf(field, data);

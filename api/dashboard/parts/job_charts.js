@@ -54,7 +54,7 @@ export function makeJobCharts({ task, view, onView }) {
       if (last) draw(...last);
     };
     element.replaceChildren(
-      el('div', { class: 'axes' }, el('h2', {}, 'Curves'),
+      el('div', { class: 'curve-axes' }, el('h2', {}, 'Curves'),
         choice('Horizontal axis', [['seconds', 'Seconds'], ['steps', 'Steps']], view.axis, (axis) => choose({ axis })),
         choice('Its scale', [['linear', 'Linear'], ['log', 'Logarithmic']], view.scale, (scale) => choose({ scale }))),
       el('div', { class: 'charts' }, charts.quality.element, charts.loss.element), charts.spectrum.element);

@@ -33,7 +33,7 @@ function settings({ task, preset, field, train, measure }) {
 }
 
 function tunedWords(name, { chosen, reason, seconds }) {
-  return el('p', {}, el('strong', {}, `${name} = ${number(chosen)}`), `: ${reason} It took ${duration(seconds)}.`.replace(/\.\. /, '. '));
+  return el('p', {}, el('strong', {}, `${name} = ${number(chosen)}`), `: ${reason.replace(/\.?$/, '.')} It took ${duration(seconds)}.`);
 }
 
 function expectation({ method, series, revised, reason }) {
@@ -61,7 +61,7 @@ function times(job) {
 
 /* Filled anew by each draw, but for what stands `beside`; what is open stays open. */
 export function makeJobSettings(beside) {
-  const element = el('div', { class: 'tiles settings' });
+  const element = el('div', { class: 'tiles job-settings' });
   const raw = el('pre', { tabIndex: 0, 'aria-label': 'Settings as JSON' });
   const details = el('details', {}, el('summary', {}, 'As JSON'), raw);
   let drawn = null;

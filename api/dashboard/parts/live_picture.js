@@ -1,13 +1,12 @@
 /* The field while it learns, as a small picture that follows its snapshots, beside the data.
  *
- *   const live = makeLivePicture({ job, dataset, field, gain, onGain, signal })
- *       dataset or null where it is gone; field (for shapes and scenes: their domain) or null before the first snapshot
+ *   const live = makeLivePicture({ job, dataset, gain, onGain, signal })     dataset: null where it is gone
  *   live.snapshot(version, trained)    the field has changed: painted when parts/pace.js says so
  *   live.final(version)                it will not change any more: painted at once
  *   live.look()                        is anything due? (time has passed, the window is seen again)
  */
 
-import { fetchBytes, getArray, showPicture } from '/assets/api.js';
+import { fetchBytes, get, getArray, showPicture } from '/assets/api.js';
 import { el, problemPlace } from '/assets/dom.js';
 import { count } from '/assets/words.js';
 import { makeChart } from '/assets/parts/chart.js';
@@ -15,7 +14,7 @@ import { dataPicture } from '/assets/parts/data_picture.js';
 import { makeErrorMap } from '/assets/parts/error_map.js';
 import { lookOfJob, smallPicturePath } from '/assets/parts/looks.js';
 import { Pace } from '/assets/parts/pace.js';
-import { defaultCamera } from '/assets/parts/still_camera.js';
+import { defaultCamera, toRequest } from '/assets/views/camera.js';
 
 const SIDE = 384; /* pixels of a picture's longer side, and of a window of the error map */
 const WHOLE = 512 * 512; /* as many pixels of data are compared as a whole */
@@ -59,13 +58,12 @@ function pictures({ job, dataset, gain, onGain, signal, canvas }) {
   const path = `/v1/fields/${job.field_id}/image`;
   const part = job.task === 'image' && dataset ? partOf(dataset.info) : null;
   const title = part?.isAll ? 'Error, |field − data|' : `Error in the middle ${count(part?.width)} × ${count(part?.height)} pixels`;
-  const map = part && makeErrorMap({ title, gain, onGain });
+  const map = part && makeErrorMap({ title, gain, onGain, size: part });
   let data = null;
 
   async function mapErrors(v) {
     const query = new URLSearchParams({ format: 'npy', width: part.width, height: part.height, v });
     if (!part.isAll) query.set('bbox', [part.x, part.y, part.x + part.width, part.y + part.height].join());
-    data ??= await dataPicture(dataset, part, signal);
     const values = await getArray(`${path}?${query}`, { signal });
     map.show(values, data);
     return values;
@@ -74,6 +72,9 @@ function pictures({ job, dataset, gain, onGain, signal, canvas }) {
   const size = dataset?.info?.width ? Math.min(1, SIDE / Math.max(dataset.info.width, dataset.info.height ?? dataset.info.width)) * dataset.info.width : SIDE;
   return {
     beside: map ? [map.element] : [],
+    async prepare() {
+      if (map) data ??= await dataPicture(dataset, part, signal);
+    },
     async paint(v) {
       if (part?.isAll) {
         paintArray(canvas, await mapErrors(v));
@@ -100,7 +101,7 @@ function spaces({ job, dataset, signal, canvas }) {
   return {
     beside: [],
     async paint() {
-      camera ??= defaultCamera(dataset);
+      camera ??= toRequest(defaultCamera(await get(`/v1/fields/${job.field_id}`, { signal }), dataset));
       const body = JSON.stringify({ camera, width: STILL, height: STILL });
       const response = await fetchBytes(`/v1/fields/${job.field_id}/render`, {
         method: 'POST', body, signal, headers: { 'Content-Type': 'application/json' },
@@ -130,8 +131,10 @@ function signals({ job, dataset, signal }) {
   return {
     beside: [],
     chart,
-    async paint() {
+    async prepare() {
       data ??= await learnData();
+    },
+    async paint() {
       const response = await fetchBytes(`/v1/fields/${job.field_id}/query?frame=unit`, {
         method: 'POST', body: at, signal, headers: { 'Content-Type': 'application/octet-stream', Accept: 'application/octet-stream' },
       });
@@ -158,10 +161,12 @@ function original(dataset, signal) {
 export function makeLivePicture(given) {
   const { job, dataset, signal } = given;
   
-  const canvas = el('canvas', { class: 'still', role: 'img', 'aria-label': 'The field: nothing learned yet', width: 4, height: 4 });
+  const canvas = el('canvas', { class: 'still', role: 'img', 'aria-label': 'The field: not shown yet' });
+  canvas.width = dataset?.info?.width ?? STILL; /* its place has the right shape from the beginning */
+  canvas.height = dataset?.info?.height ?? canvas.width;
   const painter = PAINTERS[lookOfJob(job, dataset)]({ ...given, canvas });
   const problem = problemPlace();
-  const caption = el('span', {}, 'The field: nothing learned yet');
+  const caption = el('span', {}, 'The field');
   const now = el('button', { type: 'button', class: 'plain', title: 'Show the last snapshot now', hidden: true, onclick: () => paint() }, 'Now');
   const pace = new Pace();
   let newest = null; /* { version, trained } */
@@ -172,8 +177,10 @@ export function makeLivePicture(given) {
     if (isBusy || !newest || newest.version === shown) return;
     isBusy = true;
     const { version, trained, name, isFinal } = newest;
-    const began = performance.now();
+    let began = performance.now();
     try {
+      await painter.prepare?.();
+      began = performance.now(); /* what is asked for only once does not count */
       await painter.paint(version);
       shown = version;
       caption.textContent = `The field, ${name}`;
@@ -196,7 +203,7 @@ export function makeLivePicture(given) {
     if (!document.hidden && newest && !isBusy && newest.version !== shown && (newest.isFinal || pace.isDue(newest.trained))) paint();
   }
 
-  const figure = el('figure', { class: `look field-look${painter.chart ? ' wide' : ''}` },
+  const figure = el('figure', { class: `look field-look${painter.chart ? ' whole-row' : ''}` },
     el('figcaption', { class: 'with-button' }, caption, now), painter.chart ? painter.chart.element : canvas, problem);
   return {
     element: el('section', { class: 'looks', 'aria-label': 'The field beside the data' }, figure, original(dataset, signal), painter.beside),

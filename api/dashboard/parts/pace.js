@@ -6,7 +6,7 @@
  * be earned: a page begins with a credit and gets a small share of the passing time. */
 const GROWTH = 1.1;
 const LEAST = 2; /* seconds between two */
-const CREDIT = 10; /* seconds of the service's work */
+const CREDIT = 15; /* seconds of the service's work */
 const SHARE = 1 / 300; /* of the passing time */
 
 export class Pace {

@@ -1,16 +1,16 @@
 /* What a fit has not learned yet, by frequency: the spectral bias, seen.
  *
- * The service measures residual_band_0, _1, …: the power of field − data over that of the data, of the frequencies of
- * an octave each, the lowest first, up to 1/4 cycle per pixel to Nyquist's.  About 1: nothing learned; to 0: learned. */
+ * The service measures residual_band_0 … _5: the power of field − data over that of the data, in octaves of frequencies,
+ * the lowest first (up to 1/64 cycle per pixel, … above 1/4).  About 1: nothing is learned; 0: all is.  What is left of
+ * 1 is called learned here.  Bands that the data leave empty are not told. */
 
 import { el } from '/assets/dom.js';
 import { makeChart } from '/assets/parts/chart.js';
 
 const LEARNED = 0.9;
-
 const BANDS = 6;
 
-const percent = (part) => `${Math.round(100 * part)} %`;
+const percent = (part) => `${Math.round(100 * part)}\u00a0%`;
 const cycles = (e) => `1/${2 ** e}`;
 
 /* In cycles per pixel. */
