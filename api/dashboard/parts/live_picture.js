@@ -16,7 +16,8 @@ import { lookOfJob, smallPicturePath } from '/assets/parts/looks.js';
 import { Pace } from '/assets/parts/pace.js';
 import { defaultCamera, toRequest } from '/assets/views/camera.js';
 
-const SIDE = 384; /* pixels of a picture's longer side, and of a window of the error map */
+const SIDE = 384; /* pixels of a picture's longer side */
+const WINDOW = 256; /* of the error map's, where not everything is compared */
 const WHOLE = 512 * 512; /* as many pixels of data are compared as a whole */
 const STILL = 128; /* of what a camera sees */
 const MOST_SAMPLES = 1024; /* of a signal */
@@ -26,7 +27,7 @@ const MOST_SAMPLES = 1024; /* of a signal */
 /* Where the error is mapped: everything, or a window in the middle. */
 function partOf({ width, height }) {
   if (width * height <= WHOLE) return { x: 0, y: 0, width, height, isAll: true };
-  const [w, h] = [Math.min(width, SIDE), Math.min(height, SIDE)];
+  const [w, h] = [Math.min(width, WINDOW), Math.min(height, WINDOW)];
   return { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h, isAll: false };
 }
 
