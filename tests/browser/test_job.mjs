@@ -161,7 +161,7 @@ test('a service that is killed and started again under the open page loses no po
 test('a browser that was offline for a while catches up', async () => {
   const job = await start({ field: GAUSSIAN, train: { ...ENDLESS, steps: null, time_limit_seconds: 3 } });
   const page = await watchJob(job.id);
-  await page.waitForFunction(() => document.querySelector('.page').series?.lines.loss?.length > 1);
+  await page.waitForFunction(() => document.querySelector('.page')?.series?.lines.loss?.length > 1);
   await page.context().setOffline(true);
   await service.ended(job.id);
   await page.context().setOffline(false);
@@ -176,6 +176,13 @@ test('a job is deleted from its page, and a page elsewhere says so', async () =>
   const elsewhere = await watchJob(job.id);
   await state(elsewhere, 'Succeeded');
   const page = await watchJob(job.id);
+  for (const [role, name, file] of [['button', 'Plot, PNG', /^lake-curves\.png$/], ['link', 'Weights', /\.safetensors$/], ['link', 'PNG, 2×', /^lake-2x\.png$/]]) {
+    const coming = page.waitForEvent('download');
+    await page.getByRole(role, { name }).click();
+    const download = await coming;
+    assert.match(download.suggestedFilename(), file);
+    assert.equal(await download.failure(), null);
+  }
   await page.getByRole('button', { name: 'Delete job' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
   await page.waitForURL(/#\/jobs$/);

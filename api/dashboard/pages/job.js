@@ -47,7 +47,7 @@ function failureText({ class: name, detail }) {
 /* The state in words that change seldom: they are read out. */
 function stateText(job) {
   if (job.status === 'queued') return job.queue_position ? `Queued, number ${job.queue_position} in the queue` : 'Queued';
-  if (job.status === 'running') return `${PHASES[job.phase] ?? 'Starting'}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`;
+  if (job.status === 'running') return `${job.isCanceling ? 'Stopping' : PHASES[job.phase] ?? 'Starting'}${job.attempt > 1 ? `, attempt ${job.attempt}` : ''}`;
   if (job.status === 'succeeded') return `Succeeded: ${STOPPED[job.stopped_by] ?? 'the field is there'}`;
   return job.status === 'failed' ? 'Failed' : 'Canceled';
 }
@@ -78,6 +78,12 @@ function numbersOf({ metrics = {}, ...job }, seconds) {
 
 /* --- the page --- */
 
+/* null for what has been deleted. */
+function orGone(error) {
+  if (error.status === 404) return null;
+  throw error;
+}
+
 class JobPage {
   constructor(page, { job, dataset, earlier }) {
     Object.assign(this, { page, job, dataset, earlier });
@@ -89,8 +95,7 @@ class JobPage {
 
   build() {
     const { page, job, dataset } = this;
-    const name = dataset?.name || job.dataset_id;
-    page.title(name);
+    const name = (this.name = dataset?.name || job.dataset_id);
     const problem = (this.problem = problemPlace());
     const given = { page, dataset, problem, hasField: () => this.hasLearned };
     this.actions = makeJobActions({ ...given, earlier: this.earlier.map((e) => e.id), onChange: (next) => this.hear(next) });
@@ -132,6 +137,7 @@ class JobPage {
     const ended = ENDED.has(job.status);
     if (this.state.textContent !== stateText(job)) this.state.textContent = stateText(job);
     this.state.className = `job-state ${job.status}`;
+    this.page.title(job.status === 'running' ? `${Math.floor(100 * (job.progress ?? 0))} % ${this.name}` : this.name);
     this.steps.textContent = progressText(job, series.stepsPerSecond());
     this.bar.value = job.status === 'succeeded' ? 1 : job.progress ?? 0;
     this.bar.hidden = ended && job.status !== 'succeeded' && !job.step;
@@ -197,21 +203,33 @@ class JobPage {
     this.cut.hidden = isUp;
   }
 
-  /* All of it, once it is over: points that two attempts made are then as the store has them. */
+  /* All of it, once it is over: points that two attempts made are then as the store has them.  Where the service
+   * cannot be asked now, it is asked again. */
   async finish() {
-    this.connection(true);
-    await this.read();
+    try {
+      await this.learnAll();
+      this.connection(true);
+    } catch (error) {
+      if (this.page.signal.aborted) return;
+      if (error.status === 404) this.isGone();
+      else if (error.status && error.status !== 429 && error.status < 500) this.problem.say(error);
+      else setTimeout(() => this.page.signal.aborted || this.finish(), 3000);
+    }
+    this.draw();
+  }
+
+  async learnAll() {
     const options = { signal: this.page.signal };
+    this.hear(await get(`/v1/jobs/${this.job.id}`, options));
     const mayHaveField = this.hasLearned || this.job.status === 'succeeded'; /* it may have been deleted since */
     const [{ series }, field] = await Promise.all([
       get(`/v1/jobs/${this.job.id}/metrics`, options),
-      mayHaveField ? get(`/v1/fields/${this.job.field_id}`, options).catch(() => null) : null,
+      mayHaveField ? get(`/v1/fields/${this.job.field_id}`, options).catch(orGone) : null,
     ]);
     this.series.addAll(series);
     this.hasLearned = field !== null;
     this.seconds = Math.max(this.seconds, ...Object.values(series).map((points) => points.at(-1)?.[2] ?? 0));
     if (field) this.live.final(field.step);
-    this.draw();
   }
 
   follow() {
@@ -236,10 +254,10 @@ class JobPage {
       },
       done: ({ status, stopped_by, error }) => {
         this.hear({ status, stopped_by, error, phase: null, eta_seconds: null });
-        this.finish().catch(() => {});
+        this.finish();
       },
       connection: (isUp) => this.connection(isUp),
-      end: (status) => (status === 404 ? this.isGone() : status === 204 && this.finish().catch(() => {})),
+      end: (status) => (status === 404 ? this.isGone() : status === 204 && this.finish()),
     });
     this.page.onLeave(this.endWatch);
   }
@@ -251,7 +269,9 @@ class JobPage {
     else this.follow(); /* one that failed or was canceled tells whether it left a field */
     this.page.every(5000, async () => {
       this.live.look();
-      if (!ENDED.has(this.job.status) && (this.job.status === 'queued' || !this.job.forecast?.revised)) await this.read();
+      const { status, forecast } = this.job;
+      const isAwaited = status === 'queued' || !forecast || (forecast.method && !forecast.revised);
+      if (isAwaited && !ENDED.has(status)) await this.read();
     });
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) return;

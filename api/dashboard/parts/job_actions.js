@@ -42,7 +42,7 @@ export function makeJobActions({ page, dataset, hasField, problem, onChange, ear
   };
 
   async function cancel() {
-    onChange(await post(`/v1/jobs/${job.id}/cancel`, {}, { signal: page.signal }));
+    onChange({ ...await post(`/v1/jobs/${job.id}/cancel`, {}, { signal: page.signal }), isCanceling: true });
   }
 
   function askSteps() {
