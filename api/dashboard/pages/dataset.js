@@ -38,7 +38,7 @@ function deletion(dataset, problem) {
 }
 
 async function showFits(page, dataset, place) {
-  const cards = await makeFitCards(page, 12, `dataset_id=${dataset.id}`);
+  const cards = await makeFitCards(page, { n: 12, queries: [`dataset_id=${dataset.id}`], title: (job) => `${job.task}, ${job.spec.preset}` });
   place.append(cards.classList.contains('empty') ? el('p', { class: 'hint' }, 'None yet.') : cards);
 }
 

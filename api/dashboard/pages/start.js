@@ -43,7 +43,7 @@ async function newest(page, place) {
   const problem = problemPlace();
   place.append(problem);
   try {
-    const cards = await makeFitCards(page, 6, 'status=running', '');
+    const cards = await makeFitCards(page, { n: 6, queries: ['status=running', ''], title: (job, name) => name });
     if (cards.classList.contains('empty')) place.append(el('p', { class: 'hint' }, 'None yet. A picture takes about five seconds.'));
     else place.append(cards, el('p', {}, el('a', { href: '#/jobs' }, 'All jobs')));
   } catch (error) {

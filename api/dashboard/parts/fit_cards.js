@@ -1,6 +1,8 @@
 /* The newest fits as small pictures, those under way among them brought up to date, seldom.
  *
- *   await makeFitCards(page, n, query, …)   an element with n cards at most; queries: of GET /v1/jobs, one after the other */
+ *   await makeFitCards(page, { n, queries, title })   an element with n cards at most
+ *     queries              of GET /v1/jobs, one after the other
+ *     title(job, name)     what a card is called; name: that of its dataset */
 
 import { get, showPicture } from '/assets/api.js';
 import { el } from '/assets/dom.js';
@@ -12,7 +14,7 @@ const REFRESH = 10000; /* ms, of the list */
 const FIRST_PICTURE = 15; /* s between pictures of a fit under way, at first; then half of what it has trained */
 const WIDTH = 200;
 
-export async function makeFitCards(page, n, ...queries) {
+export async function makeFitCards(page, { n, queries, title }) {
   const list = el('ul', { class: 'fit-cards' });
   const cards = new Map(); /* job id → { element, … } */
   const datasets = new Directory('/v1/datasets', page.signal);
@@ -53,7 +55,7 @@ export async function makeFitCards(page, n, ...queries) {
   async function fill(card, job) {
     const dataset = await datasets.find(job.dataset_id);
     if (page.signal.aborted) return;
-    card.name.textContent = dataset?.name || `deleted …${job.dataset_id.slice(-6)}`;
+    card.name.textContent = title(job, dataset?.name || `deleted …${job.dataset_id.slice(-6)}`);
     card.settings.textContent = settingsText(job.spec);
     card.note.textContent = stateOf(job);
     card.quality.textContent = qualityText(job.metrics);

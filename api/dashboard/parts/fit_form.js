@@ -119,7 +119,7 @@ export function makeFitForm(page, dataset, api, presets) {
 
   function suggest() {
     const wanted = suggestionFor(preset, settings.mappingType());
-    const open = Object.entries(wanted ?? {}).filter(([pointer]) => at(settings.set, pointer) === undefined);
+    const open = Object.entries(wanted).filter(([pointer]) => at(settings.set, pointer) === undefined);
     suggestion.hidden = !open.length;
     if (!open.length) return;
     const text = open.map(([pointer, v]) => `${spoken(pointer.split('/').pop()).toLowerCase()} ${valueText(v)}`).join(', ');

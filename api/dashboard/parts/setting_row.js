@@ -11,6 +11,8 @@
 import { el } from '/assets/dom.js';
 import { choices, isChoice, isList, parse, rangeText, spoken, valueText } from '/assets/parts/schema.js';
 
+const LONG = 110; /* letters of an explanation that are shown at once */
+
 const idOf = (pointer) => `set${pointer.replaceAll(/[^\w]/g, '-')}`;
 
 /* Of what has no preset: how it is written. */
@@ -20,6 +22,17 @@ function baseText(name, base, resolved) {
   if (base === undefined) return EXAMPLES[name] ?? '';
   if (base === 'auto' && resolved !== undefined && resolved !== 'auto') return `auto: ${valueText(resolved)}`;
   return valueText(resolved === undefined ? base : resolved);
+}
+
+/* What a setting means: the first sentences, the others behind "more". */
+function meaning(name, schema, id) {
+  const sentences = schema.description?.split(/(?<=\.) /) ?? [];
+  let first = sentences.shift() ?? '';
+  while (sentences.length && first.length + sentences[0].length < LONG) first += ` ${sentences.shift()}`;
+  const range = rangeText(schema);
+  const rest = sentences.join(' ');
+  return el('div', { class: 'hint', id }, el('code', {}, name), ` ${first}`, range && ` ${range}.`,
+    rest && el('details', {}, el('summary', {}, 'More', el('span', { class: 'visually-hidden' }, ` about ${spoken(name)}`)), rest));
 }
 
 /* A choice begins with "what the preset says". */
@@ -71,12 +84,11 @@ export function makeRow({ pointer, schema, slider, read, write }) {
     onclick: () => { control.fill(undefined); take(); control.input.focus(); },
   }, '↺');
   const problem = el('p', { class: 'fit-wrong', id: `${id}-problem`, role: 'alert', hidden: true });
-  const range = rangeText(schema);
   const element = el('div', { class: 'fit-setting', 'data-pointer': pointer },
     el('div', { class: 'fit-name' }, el('label', { for: id }, spoken(name)), reset),
     control.input, track,
     problem,
-    el('p', { class: 'hint', id: `${id}-help` }, el('code', {}, name), ' ', schema.description, range && ` ${range}.`));
+    meaning(name, schema, `${id}-help`));
   let standing; /* where the user gives nothing */
 
   function mark() {
