@@ -16,13 +16,15 @@ const isOpen = (job) => !ENDED.has(job.status);
 const trainingSeconds = (job) => (job.started_at && job.finished_at ? (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000 : null);
 
 function stateCell(job) {
-  const words = el('span', { class: `state ${job.status}` }, stateOf(job));
+  const words = el('span', { class: `list-state ${job.status}` }, stateOf(job));
   if (job.status !== 'running') return [words, job.error ? el('span', { class: 'hint' }, job.error.detail) : null];
   return [el('progress', { max: 1, value: job.progress, 'aria-label': 'Progress' }), words];
 }
 
 function labels(job) {
-  return Object.entries(job.labels ?? {}).map(([k, v]) => el('a', { class: 'chip', href: address('jobs', { label: `${k}:${v}` }) }, `${k}: ${v}`));
+  const chip = (href, text) => el('a', { class: 'chip', href }, text);
+  const own = Object.entries(job.labels ?? {}).map(([k, v]) => chip(address('jobs', { label: `${k}:${v}` }), `${k}: ${v}`));
+  return job.sweep_id ? [...own, chip(`#/sweeps/${job.sweep_id}`, 'of a sweep')] : own;
 }
 
 /* What became of the jobs that had not ended: those that run are asked for in one question, the others only when one
@@ -77,7 +79,7 @@ export async function open(page) {
     picture,
     letter: (job) => job.task,
     columns: [
-      { key: 'name', name: 'Job', isText: true, value: nameOf, cell: (job) => [el('code', {}, `…${job.id.slice(-6)}`), labels(job)] },
+      { key: 'name', name: 'Job', isText: true, value: nameOf, cell: (job) => [el('code', {}, `…${job.id.slice(-6)}`), ' ', labels(job)] },
       ...(isQueue ? [{ key: 'place', name: 'Place', value: (job) => job.queue_position, cell: (job) => String(job.queue_position ?? '–') }] : []),
       taskColumn,
       settingsColumn,
@@ -97,6 +99,7 @@ export async function open(page) {
       deletion(page, '/v1/jobs', (n) => `Delete ${n}, with curves and checkpoints? Fields and datasets stay.`, (job) => !isOpen(job)),
     ],
     compare: (job) => (job.status === 'queued' ? null : job.field_id),
+    emptyView: isQueue,
     empty: isQueue
       ? [el('p', {}, 'Nothing waits: what is started now runs at once.'), el('a', { class: 'button', href: '#/' }, 'Start a fit')]
       : [el('p', {}, 'No job yet. A job fits a field to a dataset: drop a picture, a volume, a mesh or views on the start page.'), el('a', { class: 'button', href: '#/' }, 'Start a fit')],

@@ -76,7 +76,7 @@ function traffic(now, before, answered) {
   return card('Traffic', facts([
     ['Requests', `${count(m.value('farfield_http_requests_total'))}${perSecond === null ? '' : `, ${number(perSecond, 2)} a second now`}`],
     ['Answers', ['2xx', '3xx', '4xx'].map((c) => `${count(m.value('farfield_http_responses_total', { class: c }))} ${c}`).join(', ')],
-    ['Errors', el('span', { class: errors ? 'state failed' : '' }, `${count(errors)} of the service’s own (5xx)`)],
+    ['Errors', el('span', { class: errors ? 'list-state failed' : '' }, `${count(errors)} of the service’s own (5xx)`)],
     ['Connections', count(m.value('farfield_http_connections'))],
     ['In and out', `${bytes(m.value('farfield_http_received_bytes_total'))}, ${bytes(m.value('farfield_http_sent_bytes_total'))}`],
     ['Fields found ready', hits + misses ? `${Math.round((100 * hits) / (hits + misses))} %` : '–'],

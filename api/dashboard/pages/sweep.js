@@ -21,7 +21,7 @@ function progress(sweep) {
   const ended = succeeded + failed + canceled;
   const parts = [[running, 'running'], [queued, 'waiting'], [failed, 'failed'], [canceled, 'canceled']].filter(([n]) => n).map(([n, text]) => `${count(n)} ${text}`);
   return el('div', { class: 'sweep-progress' }, ENDED.has(sweep.status) ? null : el('progress', { max: sweep.n_jobs, value: ended, 'aria-label': 'Progress' }),
-    el('span', { role: 'status', class: `state ${sweep.status}` }, [`${count(succeeded)} of ${count(sweep.n_jobs)} jobs succeeded`, ...parts].join(', ')));
+    el('span', { role: 'status', class: `list-state ${sweep.status}` }, [`${count(succeeded)} of ${count(sweep.n_jobs)} jobs succeeded`, ...parts].join(', ')));
 }
 
 /* Which axis is looked at: the one in the address, or the first of numbers. */

@@ -14,7 +14,7 @@ const ended = ({ jobs }) => jobs.succeeded + jobs.failed + jobs.canceled;
 
 function stateCell(sweep) {
   const bad = ['failed', 'canceled'].filter((s) => sweep.jobs[s]).map((s) => `, ${count(sweep.jobs[s])} ${s}`).join('');
-  const words = el('span', { class: `state ${sweep.status}` }, `${sweep.status}, ${count(ended(sweep))} of ${count(sweep.n_jobs)}${bad}`);
+  const words = el('span', { class: `list-state ${sweep.status}` }, `${sweep.status}, ${count(ended(sweep))} of ${count(sweep.n_jobs)}${bad}`);
   return isOpen(sweep) ? [el('progress', { max: sweep.n_jobs, value: ended(sweep), 'aria-label': 'Progress' }), words] : words;
 }
 

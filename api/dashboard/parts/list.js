@@ -20,7 +20,7 @@
  *   actions                [{ name, past: its participle, can: item → is it for this one, question: 'n things' → text,
  *                          act: item → promise (of the item as it then is), gone: do things vanish by it }]
  *   compare(item)          the field's id, or null
- *   empty                  children shown where there is nothing at all
+ *   empty                  children shown where there is nothing at all; emptyView: also where nothing is in this view
  * });
  * await list.open(); await list.take(items) takes in newer states of things, and new things; list.rows: Map of id → { item }. */
 
@@ -196,7 +196,7 @@ export class List {
 
   tell() {
     const { kind, rows, shown } = this;
-    const isAsked = ['q', kind.views?.key, ...(kind.filters ?? []).map((f) => f.key), ...Object.keys(kind.fixed ?? {})].some((k) => k && this.arg(k));
+    const isAsked = ['q', kind.emptyView ? null : kind.views?.key, ...(kind.filters ?? []).map((f) => f.key), ...Object.keys(kind.fixed ?? {})].some((k) => k && this.arg(k));
     const sorting = this.sorting();
     const parts = [];
     if (shown.length !== rows.size) parts.push(`${count(shown.length)} of the ${count(rows.size)} loaded`);

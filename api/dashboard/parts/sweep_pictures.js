@@ -13,7 +13,7 @@ import { settingName, valueText } from '/assets/parts/setting.js';
 import { makeSignals } from '/assets/parts/sweep_signals.js';
 import { defaultCamera } from '/assets/parts/still_camera.js';
 import { groups, mainMetric } from '/assets/parts/sweep_plot.js';
-import { cellName, isLessBetter, metricName, metricText } from '/assets/parts/sweep_table.js';
+import { cellName, metricName, metricText, unitOf } from '/assets/parts/sweep_table.js';
 import { ENDED } from '/assets/words.js';
 
 const WIDTH = 384;
@@ -49,7 +49,7 @@ export function verdict(sweep, cell) {
 function metricWords(sweep, cell) {
   const metric = mainMetric(sweep);
   const keys = metric?.startsWith('test_') ? [metric, metric.slice(5)] : [metric];
-  return keys.filter((k) => k && cell.metrics[k]).map((k) => `${metricName(k)} ${metricText(cell, k)}${isLessBetter(k) ? '' : ' dB'}`).join(' · ');
+  return keys.filter((k) => k && cell.metrics[k]).map((k) => `${metricName(k)} ${metricText(cell, k)} ${unitOf(k)}`.trim()).join(' · ');
 }
 
 export function makePictures(page, problem) {
@@ -148,7 +148,7 @@ export function makePictures(page, problem) {
 
   function makeFigure(sweep, pointer, { cell, role }, job) {
     const name = pointer ? `${settingName(pointer)} ${valueText(cell.setting[pointer])}` : cellName(cell);
-    const stage = el('div', { class: 'sweep-picture' }, el('p', { class: 'hint' }, job ? 'being drawn' : 'not fitted yet'));
+    const stage = el('div', { class: 'sweep-picture' }, el('p', { class: 'hint' }, job ? 'being drawn' : ENDED.has(sweep.status) ? 'not fitted' : 'not fitted yet'));
     const said = [role, verdict(sweep, cell)].filter(Boolean).join(', ');
     const title = job ? el('a', { href: `#/fields/${job.field_id}` }, name) : name;
     return {
@@ -208,7 +208,7 @@ export function makePictures(page, problem) {
     }
     row.replaceChildren(...figures.map((f) => f.element));
     const fields = found.filter(Boolean).map((j) => j.field_id);
-    compare.hidden = fields.length < 2;
+    compare.hidden = fields.length < 2 || figures.look === 'space';
     compare.href = address('compare', { fields: fields.join(','), sweep: sweep.id });
     await show();
   }
