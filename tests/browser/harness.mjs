@@ -209,3 +209,26 @@ export async function accessibilityFindings(page) {
   return violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
     .map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join(', ')}`);
 }
+
+/* The pixels that a canvas holds: { width, height, bytes: [r, g, b, a, …] }. */
+export async function drawn(locator) {
+  const { width, height, text } = await locator.evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let text = '';
+    for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+    return { width: canvas.width, height: canvas.height, text: btoa(text) };
+  });
+  return { width, height, bytes: Buffer.from(text, 'base64') };
+}
+
+/* The same of a picture that the service answers with; body: where it is asked for by POST. */
+export async function answered(page, path, body) {
+  const handle = await page.evaluateHandle(async ({ path, body }) => {
+    const post = body && { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
+    const bitmap = await createImageBitmap(await (await fetch(path, post)).blob());
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    canvas.getContext('2d').drawImage(bitmap, 0, 0);
+    return canvas;
+  }, { path, body });
+  return drawn(handle);
+}

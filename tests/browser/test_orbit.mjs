@@ -3,16 +3,21 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { accessibilityFindings, closeBrowser, data, openPage, pixels, startService, steps } from './harness.mjs';
+import { accessibilityFindings, answered, closeBrowser, data, drawn, openPage, pixels, startService, steps } from './harness.mjs';
 
 let service;
 let scene;
 let shape;
+/* Enough to be seen. */
+async function fit(file, kind, settings) {
+  const dataset = await service.upload(file, kind);
+  const job = await service.fit({ dataset_id: dataset.id, train: { steps: steps(80), batch_size: 4096 }, ...settings });
+  return job.field_id;
+}
 before(async () => {
   service = await startService();
-  const fit = async (file, kind, n) => (await service.fit({ dataset_id: (await service.upload(file, kind)).id, train: { steps: steps(n) } })).field_id;
-  shape = await fit(service.sample('shape', { size: 24 }), 'shape', 150);
-  scene = await fit(service.sample('views', { size: 32 }), 'views', 150);
+  shape = await fit(service.sample('shape', { size: 24 }), 'shape', { measure: { pool: 50000 } });
+  scene = await fit(service.sample('views', { size: 32 }), 'views', { measure: { downscale: 2 } });
 });
 after(async () => {
   await closeBrowser();
@@ -27,19 +32,11 @@ const open = async (id, query = '', options = {}) => {
   await isSharp(page);
   return page;
 };
-const contents = (page) => canvas(page).evaluate((c) => ({ side: c.width, bytes: Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }));
+const contents = (page) => drawn(canvas(page));
 const difference = (a, b) => a.reduce((sum, v, i) => sum + Math.abs(v - b[i]), 0) / a.length;
 
-/* The pixels of the answer to a render. */
-const rendered = (page, id, body) => page.evaluate(async ({ id, body }) => {
-  const response = await fetch(`/v1/fields/${id}/render`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  const bitmap = await createImageBitmap(await response.blob());
-  const g = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
-  g.drawImage(bitmap, 0, 0);
-  return Array.from(g.getImageData(0, 0, bitmap.width, bitmap.height).data);
-}, { id, body });
-
 const drag = async (page, right, down, steps = 6) => {
+  await canvas(page).scrollIntoViewIfNeeded();
   const box = await canvas(page).boundingBox();
   const at = [box.x + box.width / 2, box.y + box.height / 2];
   await page.mouse.move(...at);
@@ -56,13 +53,13 @@ async function orbitAndCompare(id) {
   await coarse;
   await isSharp(page);
   await page.waitForFunction(() => location.hash.includes('eye='));
-  const { side, bytes } = await contents(page);
+  const { width: side, bytes } = await contents(page);
   assert.ok(side >= 200, `${side} pixels`);
   const camera = await import(join(import.meta.dirname, '../../api/dashboard/views/camera.js'));
   const query = new URLSearchParams(page.url().split('?')[1]);
-  const expected = await rendered(page, id, { camera: camera.toRequest(camera.fromQuery(query)), width: side, height: side });
+  const { bytes: expected } = await answered(page, `/v1/fields/${id}/render`, { camera: camera.toRequest(camera.fromQuery(query)), width: side, height: side });
   assert.ok(difference(bytes, expected) < 0.5, `another picture than the service's: off by ${difference(bytes, expected)}`);
-  if (before.side === side) assert.ok(difference(bytes, before.bytes) > 1);
+  if (before.width === side) assert.ok(difference(bytes, before.bytes) > 1);
   const seen = await pixels(page, canvas(page));
   assert.ok(seen.spread() > 5);
   page.blameless();
@@ -73,9 +70,7 @@ test('a drag turns a scene: coarse frames, then a sharp one that is the serviceâ
 test('a drag turns a shape likewise', () => orbitAndCompare(shape));
 
 test('lego from its own cameras', { skip: !data }, async () => {
-  const dataset = await service.upload(join(data, 'views/lego_100x100.npz'), 'views');
-  const job = await service.fit({ dataset_id: dataset.id, train: { steps: steps(60) } });
-  const page = await open(job.field_id);
+  const page = await open(await fit(join(data, 'views/lego_100x100.npz'), 'views', { measure: { downscale: 4 } })); /* fog is slow to evaluate */
   await page.getByText('of 106').waitFor();
   const frame = page.waitForResponse((r) => r.url().endsWith('/render') && r.request().postDataJSON().width <= 100);
   await page.getByRole('button', { name: 'Next camera' }).click();
@@ -85,6 +80,18 @@ test('lego from its own cameras', { skip: !data }, async () => {
   assert.deepEqual(camera.look_at.up, [0, 0, 1]);
   await isSharp(page);
   assert.ok((await pixels(page, canvas(page))).spread() > 5);
+  page.blameless();
+});
+
+test('standing where a camera of the data stood, with what it saw beside it', async () => {
+  const page = await open(scene);
+  await page.getByLabel('Camera of the data, by its number').fill('3');
+  await page.getByLabel('Camera of the data, by its number').press('Enter');
+  const photo = page.getByRole('img', { name: 'The dataâ€™s picture 3' });
+  await photo.waitFor();
+  await page.waitForFunction(() => document.querySelector('.photo img').naturalWidth === 32);
+  await canvas(page).press('ArrowLeft');
+  await photo.waitFor({ state: 'hidden' });
   page.blameless();
 });
 
@@ -102,8 +109,8 @@ test('depth has a legend in source units; normals and opacity are pictures; a po
   const box = await canvas(page).boundingBox();
   const bright = (await contents(page));
   const solid = bright.bytes.findIndex((v, i) => i % 4 === 3 && v === 255 && i > bright.bytes.length / 2);
-  const [x, y] = [((solid - 3) / 4) % bright.side, Math.floor((solid - 3) / 4 / bright.side)];
-  await canvas(page).hover({ position: { x: ((x + 2) / bright.side) * box.width, y: ((y + 0.5) / bright.side) * box.height } });
+  const [x, y] = [((solid - 3) / 4) % bright.width, Math.floor((solid - 3) / 4 / bright.width)];
+  await canvas(page).hover({ position: { x: ((x + 2) / bright.width) * box.width, y: ((y + 0.5) / bright.width) * box.height } });
   await page.getByText(/ units away/).waitFor();
   await page.locator('output[data-value]').waitFor();
 
@@ -133,12 +140,12 @@ test('by keys alone, and back by 0; the address brings the camera back', async (
   await isSharp(page);
   assert.equal(page.url(), address);
   const again = await contents(page);
-  if (again.side === moved.side) assert.ok(difference(again.bytes, moved.bytes) < 0.5);
+  if (again.width === moved.width) assert.ok(difference(again.bytes, moved.bytes) < 0.5);
   await canvas(page).evaluate((c) => delete c.dataset.stage);
   await canvas(page).press('0');
   await isSharp(page);
   const back = await contents(page);
-  if (back.side === first.side) assert.deepEqual(back.bytes, first.bytes);
+  if (back.width === first.width) assert.deepEqual(back.bytes, first.bytes);
   page.blameless();
 });
 

@@ -1,8 +1,10 @@
 /* A volume by three linked slices. */
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { accessibilityFindings, closeBrowser, openPage, pixels, startService, steps } from './harness.mjs';
+import { accessibilityFindings, answered, closeBrowser, drawn, openPage, pixels, startService, steps } from './harness.mjs';
 
 let service;
 let field;
@@ -28,23 +30,17 @@ const crosshair = (page) => page.locator('input[type="range"][data-axis]').evalu
 
 /* What a canvas holds, and what the service gives for the same plane. */
 async function compare(page, axis, query) {
-  const { width, height, bytes } = await slice(page, axis).evaluate((c) => ({ width: c.width, height: c.height, bytes: Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data) }));
-  const path = `/v1/fields/${field.id}/slice?axis=${axis}&${query}&width=${width}&height=${height}&orientation=upright&format=png`;
-  const expected = await page.evaluate(async (path) => {
-    const bitmap = await createImageBitmap(await (await fetch(path)).blob());
-    const g = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
-    g.drawImage(bitmap, 0, 0);
-    return Array.from(g.getImageData(0, 0, bitmap.width, bitmap.height).data);
-  }, path);
+  const { width, height, bytes } = await drawn(slice(page, axis));
+  const { bytes: expected } = await answered(page, `/v1/fields/${field.id}/slice?axis=${axis}&${query}&width=${width}&height=${height}&orientation=upright&format=png`);
   assert.equal(bytes.length, expected.length);
   const worst = bytes.reduce((most, v, i) => Math.max(most, Math.abs(v - expected[i])), 0);
   assert.ok(worst <= 1, `slice ${axis} is off by ${worst}`);
-  return { width, bytes };
+  return width;
 }
 
 test('the slices are those of the service, pixel by pixel, and are seen as they are', async () => {
   const page = await open('?x=10&y=-20&z=30');
-  const { width } = await compare(page, 'z', 'pos=30');
+  const width = await compare(page, 'z', 'pos=30');
   assert.ok(width > 200, `only ${width} pixels`);
   await compare(page, 'x', 'pos=10');
   await compare(page, 'y', 'pos=-20');
@@ -122,6 +118,51 @@ test('an address says place, plane and brightness, and brings them back', async 
   await page.reload();
   await isSharp(page, 'x');
   assert.equal(page.url(), address);
+  assert.equal(await page.getByLabel('White at').inputValue(), '250');
+  page.blameless();
+});
+
+test('the data’s own voxels stand where the field has them', async () => {
+  const page = await open('?x=10&y=-20&z=30');
+  const levels = async () => (await drawn(slice(page, 'z'))).bytes.filter((_, i) => i % 4 === 0);
+  const learned = await levels();
+  await page.getByRole('button', { name: 'The data’s own voxels' }).click();
+  await page.waitForFunction(() => document.querySelector('canvas[data-axis="z"]').width === 24);
+  assert.ok(page.url().includes('of=data'));
+  const own = await levels();
+  const side = Math.sqrt(learned.length);
+  const there = Array.from(own, (_, i) => learned[Math.floor(((Math.floor(i / 24) + 0.5) * side) / 24) * side + Math.floor((((i % 24) + 0.5) * side) / 24)]);
+  const away = own.reduce((sum, v, i) => sum + Math.abs(v - there[i]), 0) / own.length;
+  assert.ok(away < 25, `the field is ${away} levels away from its data`);
+  await page.getByText(/The voxel there has [\d.]+/).waitFor();
+  page.blameless();
+});
+
+/* [D, H, W, 4] as NPY: x, y, z, and one half. */
+function writeFourChannels(file, [depth, height, width]) {
+  const values = new Float32Array(depth * height * width * 4);
+  for (let i = 0; i < depth * height * width; i++) {
+    const [x, y, z] = [i % width, Math.floor(i / width) % height, Math.floor(i / width / height)];
+    values.set([x / (width - 1), y / (height - 1), z / (depth - 1), 0.5], 4 * i);
+  }
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${depth}, ${height}, ${width}, 4), }`.padEnd(117) + '\n';
+  const head = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${header}`, 'latin1');
+  writeFileSync(file, Buffer.concat([head, Buffer.from(values.buffer)]));
+  return file;
+}
+
+test('four channels: as a colour, or one of them; without a map, as an array', async () => {
+  const dataset = await service.upload(writeFourChannels(join(service.folder, 'four.npy'), [8, 12, 16]), 'volume');
+  const job = await service.fit({ dataset_id: dataset.id, train: { steps: steps(60) } });
+  const page = await openPage(service, { path: `#/fields/${job.field_id}` });
+  await isSharp(page);
+  await page.getByRole('button', { name: 'The data’s own voxels' }).click();
+  await page.waitForFunction(() => document.querySelector('canvas[data-axis="z"]').width === 16);
+  const corner = (x, y) => slice(page, 'z').evaluate((c, [x, y]) => Array.from(c.getContext('2d').getImageData(x, y, 1, 1).data), [x, y]);
+  assert.deepEqual([await corner(0, 0), await corner(15, 11)], [[0, 0, 146, 255], [255, 255, 146, 255]]); /* the middle is voxel 4 of 8 */
+  await page.getByRole('combobox', { name: 'Channel' }).selectOption('4');
+  assert.deepEqual(await corner(0, 0), [128, 128, 128, 255]);
+  assert.ok(page.url().includes('channel=4'));
   page.blameless();
 });
 

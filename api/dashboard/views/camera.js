@@ -123,8 +123,16 @@ export function commonUp(poses) {
 
 /* --- in words of others --- */
 
+/* To a millionth of the distance: what is copied stays short, and an address asks for the very same picture. */
+function tidy(camera) {
+  const decimals = Math.min(Math.max(6 - Math.floor(Math.log10(distance(camera))), 0), 20);
+  const round = (v) => v.map((n) => Number(n.toFixed(decimals)) || 0);
+  return { eye: round(camera.eye), target: round(camera.target), up: camera.up.map((n) => Number(n.toFixed(9)) || 0), fov: Number(camera.fov.toFixed(4)) };
+}
+
 /* As POST /render has it. */
-export function toRequest({ eye, target, up, fov }) {
+export function toRequest(camera) {
+  const { eye, target, up, fov } = tidy(camera);
   return { look_at: { eye, target, up }, fov_degrees: fov };
 }
 
@@ -140,12 +148,9 @@ export function throughPlace(camera, x, y) {
 /* The place that lies `t` along the middle of the picture. */
 export const along = (camera, t) => add(camera.eye, frameOf(camera).ahead, t);
 
-const short = (v) => Number(v.toPrecision(6));
-
 /* Keys of an address. */
-export function toQuery({ eye, target, up, fov }) {
-  const text = (v) => v.map(short).join(',');
-  return { eye: text(eye), target: text(target), up: text(up), fov: String(short(fov)) };
+export function toQuery(camera) {
+  return Object.fromEntries(Object.entries(tidy(camera)).map(([key, v]) => [key, String(v)]));
 }
 
 /* The camera of an address, or null where it has none that could look. */

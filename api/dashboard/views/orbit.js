@@ -61,24 +61,40 @@ function switchOf(names, label, chosen, choose) {
   return el('div', { class: 'joined', role: 'group', 'aria-label': label }, buttons);
 }
 
-/* Buttons of the cameras of the data. */
-function makeStandsControl(stands, choose) {
+/* The cameras of the data, and what each of them saw where the file has pictures of their own.  choose(stand) */
+function makeStandsControl(stands, choose, problem) {
   let k = 0;
-  const step = (by) => {
+  let url = null;
+  const photo = el('img', { alt: '' });
+  const figure = el('figure', { class: 'photo', hidden: true }, el('figcaption'), photo);
+  async function step(by) {
     k = (k + by + stands.length) % stands.length;
     input.value = k + 1;
-    choose(stands[k]);
-  };
+    const stand = stands[k];
+    choose(stand);
+    if (!stand.photo) return;
+    try {
+      const blob = await stand.photo();
+      if (stand !== stands[k]) return;
+      URL.revokeObjectURL(url);
+      photo.src = url = URL.createObjectURL(blob);
+      figure.firstChild.textContent = photo.alt = `The data’s picture ${k + 1}`;
+      figure.hidden = false;
+    } catch (error) {
+      if (error.name !== 'AbortError') problem.say(error);
+    }
+  }
   const input = el('input', { type: 'number', min: 1, max: stands.length, value: 1, 'aria-label': 'Camera of the data, by its number', onchange: () => {
     k = Math.min(Math.max(Math.round(Number(input.value)) || 1, 1), stands.length) - 1;
     step(0);
   } });
-  return el('div', { class: 'actions stands', role: 'group', 'aria-label': 'Cameras of the data' },
+  const control = el('div', { class: 'actions stands', role: 'group', 'aria-label': 'Cameras of the data' },
     el('span', {}, 'Data’s camera'),
     el('button', { type: 'button', 'aria-label': 'Previous camera', onclick: () => step(-1) }, '‹'), input,
     el('button', { type: 'button', 'aria-label': 'Next camera', onclick: () => step(1) }, '›'),
     el('span', { class: 'hint' }, `of ${stands.length}`),
     el('button', { type: 'button', onclick: () => step(0) }, 'Stand there'));
+  return { control, figure, leave: () => (figure.hidden = true), close: () => URL.revokeObjectURL(url) };
 }
 
 function makeLegend(units) {
@@ -145,9 +161,11 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     tell({ request: requestNow() });
   }
 
-  function move(next) {
+  /* What the data's camera saw is no longer what this one looks at. */
+  function move(next, isStand = false) {
     camera = next;
     hasMoved = true;
+    if (!isStand) standing?.leave();
     upwards.value = nameOfUp(camera) ?? '';
     refiner.want({ camera, output });
   }
@@ -180,6 +198,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     away: () => {},
   });
 
+  const standing = stands && makeStandsControl(stands, (stand) => move(poseOf(stand), true), problem);
   const upwards = el('select', { onchange: () => upwards.value && move(withUp(camera, upwards.value)) },
     el('option', { value: '', hidden: true }, '–'), ['x', 'y', 'z'].map((name) => el('option', { value: name }, name)));
   upwards.value = nameOfUp(camera) ?? '';
@@ -192,8 +211,8 @@ export async function openView(place, { field: first, dataset, page, tell }) {
       }),
       el('label', {}, 'Up ', upwards),
       el('button', { type: 'button', onclick: () => move(home) }, 'Back to the first view')),
-    problem, stage, legend.element,
-    ...(stands ? [makeStandsControl(stands, (stand) => move(poseOf(stand)))] : []),
+    problem, el('div', { class: 'sights' }, el('div', {}, stage, legend.element), ...(standing ? [standing.figure] : [])),
+    ...(standing ? [standing.control] : []),
     el('p', { class: 'hint' }, 'Drag to turn, shift and drag to move, wheel to come nearer; by keys: arrows, shift and arrows, + and −, 0.'));
   refiner.want({ camera, output });
 
@@ -212,6 +231,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     close() {
       refiner.close();
       looker.close();
+      standing?.close();
     },
   };
 }

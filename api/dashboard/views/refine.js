@@ -17,6 +17,7 @@ export function makeRefiner({ stages, load, show, fail, pause = 120 }) {
   let underWay = null;
   let wake = () => {};
   let isClosed = false;
+  let hasFailed = false;
 
   const rest = (ms) => new Promise((resume) => {
     const timer = setTimeout(resume, ms);
@@ -38,7 +39,8 @@ export function makeRefiner({ stages, load, show, fail, pause = 120 }) {
     if (mine === wish) stage = at + 1;
     if (thing === null || (mine !== wish && at > 0)) return; /* a coarse one that is late still shows that it moves */
     show(at, mine, thing);
-    fail(null);
+    if (hasFailed) fail(null);
+    hasFailed = false;
   }
 
   async function run() {
@@ -50,7 +52,9 @@ export function makeRefiner({ stages, load, show, fail, pause = 120 }) {
       } catch (error) {
         if (mine !== wish) continue;
         stage = stages;
-        if (!isClosed && error.name !== 'AbortError') fail(error);
+        if (isClosed || error.name === 'AbortError') continue;
+        hasFailed = true;
+        fail(error);
       }
     }
     isRunning = false;

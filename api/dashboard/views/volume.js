@@ -1,10 +1,12 @@
 /* A volume by three linked slices: a crosshair moved in one moves the two others.  See pages/field.js for what a view
- * is.  In the address: x, y, z (source coordinates of the crosshair), plane, low, high, channel. */
+ * is.  In the address: x, y, z (source coordinates of the crosshair), plane, low, high, channel; of=data: the data's own
+ * voxels. */
 
 import { get, getArray } from '/assets/api.js';
-import { el, problemPlace } from '/assets/dom.js';
+import { actionButton, el, problemPlace } from '/assets/dom.js';
 import { number } from '/assets/words.js';
 import { countsOf, edgesOf, followed, placeOf, planesOf, sidesOf, slicePath, sourceOf, unitAt, unitOf, unitOfVoxel, voxelOf } from '/assets/views/planes.js';
+import { canRead, readOriginal } from '/assets/views/original.js';
 import { makeRefiner } from '/assets/views/refine.js';
 import { makeWindow } from '/assets/views/window.js';
 
@@ -32,8 +34,8 @@ function sizeOf([width, height], longest) {
 
 /* --- a slice --- */
 
-/* hands: { move(unit), look(unit or null), step(axis, voxels), home(), active(plane) } */
-function makePane(field, plane, unitNow, paintArray, hands, problem) {
+/* original(): the data's own voxels where they are shown, else null.  hands: { move(unit), look(unit or null), step(axis, voxels), home(), active(plane) } */
+function makePane(field, plane, unitNow, paintArray, original, hands, problem) {
   const { domain } = field;
   const counts = countsOf(domain);
   const sides = sidesOf(domain, plane);
@@ -57,13 +59,15 @@ function makePane(field, plane, unitNow, paintArray, hands, problem) {
   const refiner = makeRefiner({
     stages: 2,
     async load(stage, { field, unit }, signal) {
+      if (original()) return stage === 0 ? original().slice(plane, unit) : null;
       const longest = Math.min(stage === 0 ? COARSE_SIDE : Math.max(longestSeen(), COARSE_SIDE), LARGEST_SIDE);
       return getArray(slicePath(field, plane, unit, sizeOf(sides, longest), 'npy'), { signal });
     },
     show(stage, wish, loaded) {
       array = loaded;
       paint();
-      canvas.dataset.stage = stage === 0 ? 'coarse' : 'sharp';
+      canvas.dataset.stage = stage === 0 && !original() ? 'coarse' : 'sharp';
+      canvas.classList.toggle('voxels', original() !== null);
     },
     fail: problem.say,
   });
@@ -82,6 +86,7 @@ function makePane(field, plane, unitNow, paintArray, hands, problem) {
       level.style.top = `${100 * down}%`;
       canvas.setAttribute('aria-label', `Slice at ${words}. Arrow keys move the crosshair, page up and page down go through the slices, 0 to the middle.`);
     },
+    array: () => array,
     load(field, unit, isForced) {
       if (!isForced && shownAt === unit[plane.across]) return;
       shownAt = unit[plane.across];
@@ -184,13 +189,16 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   const hasFileNumbers = field.task === 'volume' && dataset?.info.value_range;
   let unit = firstUnit(domain, page.query);
   let active = planes[2];
+  let original = null;
+  let isOriginal = false; /* what is shown */
 
   const problem = problemPlace();
   const levels = makeWindow({
     channels: field.n_outputs,
     range: hasFileNumbers ? dataset.info.value_range : null,
-    low: numberOf(page.query.get('low')),
-    high: numberOf(page.query.get('high')),
+    low: numberOf(page.query.get('low') ?? '0'),
+    high: numberOf(page.query.get('high') ?? '1'),
+    arrays: () => panes.map((p) => p.array()).filter(Boolean),
     channel: page.query.get('channel'),
     change: () => {
       for (const pane of panes) pane.paint();
@@ -199,10 +207,12 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     },
   });
 
-  function noteOf(value) {
+  function noteOf(value, at) {
     if (!hasFileNumbers) return '';
     const [least, most] = dataset.info.value_range;
-    return `In the file’s own numbers: ${value.map((v) => number(least + v * (most - least), 5)).join(', ')}.`;
+    const inFile = (values) => values.map((v) => number(least + v * (most - least), 5)).join(', ');
+    const ofData = original ? ` The voxel there has ${inFile(original.at(at))}.` : '';
+    return `In the file’s own numbers: ${inFile(value)}.${ofData}`;
   }
 
   /* The value at what is pointed at, else at the crosshair. */
@@ -212,15 +222,15 @@ export async function openView(place, { field: first, dataset, page, tell }) {
       const query = new URLSearchParams(point.map((v, i) => ['xyz'[i], v]));
       return get(`/v1/fields/${field.id}/value?${query}`, { signal });
     },
-    show(_, { point }, { value }) {
-      tell({ point, value, note: noteOf(value) });
+    show(_, { point, at }, { value }) {
+      tell({ point, value, note: noteOf(value, at) });
     },
     fail: problem.say,
   });
   function ask(at) {
     const point = sourceOf(domain, at);
     tell({ point, value: null });
-    asker.want({ field, point });
+    asker.want({ field, point, at });
   }
 
   let remembering = null;
@@ -259,7 +269,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     active: (plane) => (active = plane),
   };
 
-  const panes = planes.map((plane) => makePane(field, plane, () => unit, (array) => levels.paint(array), hands, problem));
+  const panes = planes.map((plane) => makePane(field, plane, () => unit, (array) => levels.paint(array), () => (isOriginal ? original : null), hands, problem));
   const sliders = [0, 1, 2].map((axis) => makeAxisSlider(domain, axis, go)).sort((a, b) => a.source - b.source);
   const paneOf = (plane) => panes[planes.indexOf(plane)];
   const requestNow = () => ({ method: 'GET', path: slicePath(field, active, unit, paneOf(active).sizeSeen(), 'png') });
@@ -275,10 +285,20 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     page.remember({ plane: name === 'all' ? null : name });
     if (name !== 'all') active = panes[names.indexOf(name)].plane;
   });
-  place.append(el('div', { class: 'actions view-tools' }, tabs.element), problem, stage,
+  const showOriginal = async (wanted) => {
+    original ??= await readOriginal(dataset, page.signal);
+    isOriginal = wanted;
+    switcher.setAttribute('aria-pressed', String(isOriginal));
+    page.remember({ of: isOriginal ? 'data' : null });
+    move(unit, true);
+  };
+  const switcher = actionButton('The data’s own voxels', problem, () => showOriginal(!isOriginal), { 'aria-pressed': 'false' });
+  place.append(el('div', { class: 'actions view-tools' }, tabs.element, canRead(dataset) && hasFileNumbers ? switcher : ''), problem, stage,
     el('p', { class: 'hint' }, 'Click or drag in a slice to move the two others, wheel to go through it; by keys: arrows, page up and page down, 0.'));
   const wanted = page.query.get('plane');
   tabs.show(names.includes(wanted) ? wanted : matchMedia(NARROW).matches ? 'z' : 'all');
+
+  if (page.query.get('of') === 'data' && canRead(dataset) && hasFileNumbers) showOriginal(true).catch((error) => error.name === 'AbortError' || problem.say(error));
 
   /* What becomes larger gets its pixels. */
   const observer = new ResizeObserver(() => move(unit, true));
