@@ -40,7 +40,7 @@ test('four fields and the original are moved by moving one, and said to differ i
   const page = await openCompare(fields);
   await linked(page, 5, 1);
   assert.equal(await page.locator('.psnr', { hasText: 'dB' }).count(), 4);
-  const bold = await page.locator('.settings').nth(2).locator('strong').allTextContents();
+  const bold = await page.locator('.differing').nth(2).locator('strong').allTextContents();
   assert.ok(bold.includes('gaussian') && bold.some((t) => t.startsWith('σ 3')), bold.join('|'));
   assert.ok(!bold.some((t) => /wide|relu/.test(t)), bold.join('|'));
   const before = Number(await page.locator('.pane').nth(2).getAttribute('data-zoom'));
@@ -105,7 +105,7 @@ test('four mappings of a picture are fitted from one button and seen as they lea
   await form.getByRole('button', { name: 'Fit the four mappings' }).click();
   await page.getByText('learning, step').first().waitFor();
   for (const [i, name] of ['none', 'basic', 'positional', 'gaussian'].entries()) {
-    assert.match(await page.locator('.settings').nth(i).textContent(), new RegExp(`^${name}`));
+    assert.match(await page.locator('.differing').nth(i).textContent(), new RegExp(`^${name}`));
   }
   await page.waitForFunction(() => document.querySelectorAll('.pane').length === 2);
   const { items } = await service.ask('/v1/sweeps');

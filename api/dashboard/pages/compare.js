@@ -86,7 +86,7 @@ function makeSlices(page, onMove) {
 
 /* One field's figure.  The pane comes into it once the field has something to show. */
 function makeFigure(field, onRemove) {
-  const words = el('span', { class: 'settings' });
+  const words = el('span', { class: 'differing' });
   const psnr = el('b', { class: 'psnr' });
   const state = el('span', { class: 'hint', role: 'status' });
   const value = el('output', { class: 'mono' });
@@ -252,9 +252,10 @@ export async function open(page) {
     get('/v1/datasets?limit=200', options),
   ]);
   const known = found.filter(Boolean);
-  const fields = known.filter((f) => isComparable(f) && lookOfField(f) === lookOfField(known[0]));
+  const alike = (f) => isComparable(f) && lookOfField(f) === lookOfField(known[0]) && String(f.domain?.shape) === String(known[0].domain?.shape);
+  const fields = known.filter(alike);
   const lost = ids.length - fields.length;
-  if (lost) problem.say(new Error(`${lost === 1 ? 'One field' : `${lost} fields`} of the address cannot be shown here: deleted, or of another kind than the first.`));
+  if (lost) problem.say(new Error(`${lost === 1 ? 'One field' : `${lost} fields`} of the address cannot be shown here: deleted, or of another kind or size than the first.`));
 
   const picker = makeFieldPicker({
     fields: list.items.filter((f) => isComparable(f)),

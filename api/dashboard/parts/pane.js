@@ -70,7 +70,9 @@ export async function makePane(place, { width, height, label, onMove = () => {},
   });
   const viewport = () => viewer.viewport;
   const point = (x, y) => new OpenSeadragon.Point(x, y);
-  const span = () => ground.clientWidth || 1;
+  /* As the viewport knows it: a resized element is told to it a frame later. */
+  const span = () => viewport().getContainerSize().x || 1;
+  const rise = () => viewport().getContainerSize().y || 1;
 
   function look(current = true) {
     const centre = viewport().getCenter(current);
@@ -86,7 +88,7 @@ export async function makePane(place, { width, height, label, onMove = () => {},
 
   /* Of the element's own pixels, to the source and back. */
   function toSource(px, py, at = look()) {
-    return [at.x + (px - ground.clientWidth / 2) / at.zoom, at.y + (py - ground.clientHeight / 2) / at.zoom];
+    return [at.x + (px - span() / 2) / at.zoom, at.y + (py - rise() / 2) / at.zoom];
   }
 
   /* --- the original over the field --- */
@@ -192,7 +194,7 @@ export async function makePane(place, { width, height, label, onMove = () => {},
 
   /* The new tiles take the place of the old ones once they are there. */
   function show(tileUrl) {
-    const least = Math.min(span() / width, (ground.clientHeight || 1) / height);
+    const least = Math.min(span() / width, rise() / height);
     const source = sourceOf(width, height, least, tileUrl ?? (() => ''));
     const before = Array.from({ length: viewer.world.getItemCount() }, (_, i) => viewer.world.getItemAt(i));
     return new Promise((resolve, reject) => {
@@ -242,7 +244,7 @@ export async function makePane(place, { width, height, label, onMove = () => {},
     },
     region() {
       const [left, top] = toSource(0, 0);
-      const [right, bottom] = toSource(ground.clientWidth, ground.clientHeight);
+      const [right, bottom] = toSource(span(), rise());
       const round = (v) => Number(v.toFixed(4));
       const box = [Math.max(left, 0), Math.max(top, 0), Math.min(right, width), Math.min(bottom, height)].map(round);
       const { zoom } = look();

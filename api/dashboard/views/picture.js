@@ -165,14 +165,12 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   }
 
   const button = (text, name, act) => el('button', { type: 'button', 'aria-label': name, title: name, onclick: act }, text);
-  const zoomTo = (zoom) => main.lookAt({ ...main.look(), zoom });
   place.append(
     el('div', { class: 'actions viewer-bar' },
       original && modeChoice.element,
       el('label', {}, 'Channel ', channelChoice),
       el('span', { class: 'actions zoom' }, button('−', 'Zoom out', () => main.zoomBy(0.5)), button('+', 'Zoom in', () => main.zoomBy(2)),
-        button('Whole', 'Whole picture', () => main.whole()), button('1×', '1×: a pixel of the screen for one of the data', () => zoomTo(1)),
-        button('8×', '8×: eight pixels of the screen for one of the data', () => zoomTo(8)), zoomText)),
+        button('Whole', 'Whole picture', () => main.whole()), button('8×', '8×: eight pixels of the screen for one of the data', () => main.lookAt({ ...main.look(), zoom: 8 })), zoomText)),
     problem,
     stage,
     curtain.row,
