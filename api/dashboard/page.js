@@ -15,6 +15,7 @@ export class Page {
     this.path = path;
     this.id = id;
     this.query = query;
+    this.hash = location.hash;
     this.ending = new AbortController();
     this.signal = this.ending.signal;
   }
@@ -29,9 +30,10 @@ export class Page {
       if (value === null || value === undefined || value === '') this.query.delete(key);
       else this.query.set(key, String(value));
     }
-    if (this.signal.aborted) return;
+    if (this.signal.aborted || location.hash !== this.hash) return; /* somebody is on the way to another address */
     const text = this.query.toString();
     history.replaceState(null, '', `#/${this.path}${text ? `?${text}` : ''}`);
+    this.hash = location.hash;
   }
 
   every(ms, f) {
