@@ -54,6 +54,27 @@ test('a picture is dropped, understood and fitted', async () => {
   start.blameless();
 });
 
+test('the test card is painted and uploaded; a file can be chosen by keyboard', async () => {
+  const page = await openPage(service);
+  await page.locator('#drop-file').focus();
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Space')]);
+  assert.equal(chooser.isMultiple(), false);
+  await page.getByRole('button', { name: 'Upload a test card' }).click();
+  await onDataset(page);
+  await page.getByText('384 × 256 pixels').waitFor();
+  await page.getByText('RGB', { exact: true }).waitFor();
+  await previewIsSeen(page);
+  page.blameless();
+});
+
+test('the start page is light', async () => {
+  const page = await openPage(service);
+  await page.getByText('openapi.json').waitFor();
+  const bytes = await page.evaluate(() => performance.getEntriesByType('resource').filter((e) => e.name.endsWith('.js'))
+    .reduce((sum, e) => sum + e.decodedBodySize, 0));
+  assert.ok(bytes > 10000 && bytes < 300 * 1024, `${bytes} bytes of script`);
+});
+
 test('a volume and a mesh tell what they are', async () => {
   const page = await openPage(service);
   await page.locator('#drop-file').setInputFiles(service.sample('phantom3d', { size: 32, file: 'head.nii.gz' }));
@@ -92,7 +113,7 @@ test('an NPY is asked for its kind, which its shape suggests', async () => {
   await dropFile(page, '#drop', service.sample('signal', { size: 64, file: 'noise.npy' }));
   await page.getByText('An array, 64').waitFor();
   assert.ok(await page.getByLabel('signal').isChecked());
-  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
   await onDataset(page);
   await page.getByText('Samples').first().waitFor();
   page.blameless();

@@ -21,9 +21,14 @@ function aboutIt() {
     el('p', {}, 'To see why the mapping matters, move the sliders of the ', el('a', { href: '#/kernel' }, 'kernel explorer'), '.'));
 }
 
-function samples() {
+function samples(drop) {
+  const paint = async () => {
+    const { makeTestCard } = await import('/assets/parts/test_card.js');
+    await drop.take([await makeTestCard()]);
+  };
   return el('section', { 'aria-labelledby': 'samples' }, el('h2', { id: 'samples' }, 'No data at hand?'),
-    el('p', {}, 'The program makes some of its own:'),
+    el('p', {}, el('button', { type: 'button', onclick: paint }, 'Upload a test card'), ' rings, letters and a soft sky, painted by this page.'),
+    el('p', {}, 'The program makes more:'),
     el('dl', { class: 'fit-samples' }, SAMPLES.map(([name, file, what]) => el('div', {},
       el('dt', {}, el('code', {}, `farfield sample ${name} --out ${file}`)), el('dd', { class: 'hint' }, what)))));
 }
@@ -54,10 +59,11 @@ async function newest(page, place) {
 export async function open(page) {
   page.title('Start a fit');
   const fits = el('section', { 'aria-labelledby': 'newest' }, el('h2', { id: 'newest' }, 'Newest fits'));
+  const drop = makeDrop(page, (dataset) => go(`datasets/${dataset.id}`));
   page.place.append(
     el('h1', { class: 'visually-hidden' }, 'Start a fit'),
-    makeDrop(page, (dataset) => go(`datasets/${dataset.id}`)),
+    drop.element,
     fits,
-    el('div', { class: 'fit-new' }, aboutIt(), samples(), fromTerminal()));
+    el('div', { class: 'fit-new' }, aboutIt(), samples(drop), fromTerminal()));
   await newest(page, fits);
 }

@@ -1,7 +1,9 @@
 /* The place to drop a file: anywhere on the page, or chosen by keyboard.  NumPy files are asked for their kind; then the
  * upload is shown and may be stopped, and a refusal is told here, in words.
  *
- *   makeDrop(page, uploaded)  an element; uploaded(dataset) is called when the service has taken the file */
+ *   const drop = makeDrop(page, uploaded)   uploaded(dataset) is called when the service has taken the file
+ *   drop.element
+ *   drop.take([file])                       as if it had been dropped */
 
 import { get, upload } from '/assets/api.js';
 import { el, facts, problemPlace } from '/assets/dom.js';
@@ -147,5 +149,5 @@ export function makeDrop(page, uploaded) {
     place.classList.remove('over');
     take([...e.dataTransfer.files], [...e.dataTransfer.items].map((i) => i.webkitGetAsEntry?.()));
   });
-  return place;
+  return { element: place, take };
 }
