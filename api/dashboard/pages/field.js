@@ -118,7 +118,7 @@ function headOf(field, dataset) {
     el('div', { class: 'head' },
       el('div', {}, el('h1', {}, name), el('p', { class: 'sub' }, `${field.task} · ${settingsText(field.spec)} · `, state)),
       el('div', { class: 'actions' },
-        el('a', { class: 'button', href: address(`jobs/${field.job_id}`) }, 'How it learned'),
+        field.links.job && el('a', { class: 'button', href: address(`jobs/${field.job_id}`) }, 'How it learned'),
         dataset && el('a', { class: 'button', href: address(`datasets/${dataset.id}`) }, 'The dataset'), compare)),
     metrics);
   return { element, show };

@@ -59,7 +59,7 @@ export function makeDownloads({ field, look, dataset, problem, signal }) {
     look === 'volume' && volumes(base, name),
     (look === 'volume' || look === 'space') && surfaces(base, name),
     el('div', { class: 'actions' }, el('span', {}, 'Itself'), link('safetensors', `${base}/weights`, `${name}.safetensors`),
-      link('Job, JSON', `/v1/jobs/${field.job_id}`, `${name}-job.json`)));
+      ...(field.links.job ? [link('Job, JSON', `/v1/jobs/${field.job_id}`, `${name}-job.json`)] : [])));
   return {
     element: section,
     show(files) {

@@ -2,7 +2,8 @@
  *
  *   const original = await loadOriginal(dataset, field, signal)    null where there is none to be shown
  *   original.bitmap            as drawImage() takes it; as wide as the data, or where `isPreview`, smaller
- *   original.valueAt([x, y])   the numbers of the pixel at a place in source coordinates, in the field's scale, or null */
+ *   original.valueAt([x, y])   the numbers of the pixel at a place in source coordinates, in the field's scale; null where
+ *                              the browser has them no longer exactly */
 
 import { fetchBytes } from '/assets/api.js';
 
@@ -30,12 +31,14 @@ export async function loadOriginal(dataset, field, signal) {
   g.drawImage(bitmap, 0, 0);
   if (scale !== 1) brighten(g, bitmap.width, bitmap.height, 1 / scale);
   const isPreview = bitmap.width !== width || bitmap.height !== height;
+  const isExact = isReadable && !isPreview && dataset.info.bits_per_channel === 8;
   return {
     bitmap: canvas,
     isPreview,
     valueAt([x, y]) {
-      if (isPreview || x < 0 || y < 0 || x >= width || y >= height) return null;
+      if (!isExact || x < 0 || y < 0 || x >= width || y >= height) return null;
       const rgba = g.getImageData(Math.floor(x), Math.floor(y), 1, 1).data;
+      if (rgba[3] < 255) return null; /* a canvas multiplies colours by alpha */
       return Array.from(rgba.slice(0, field.n_outputs === 2 ? 1 : field.n_outputs), (v) => v / 255);
     },
   };
