@@ -60,8 +60,10 @@ test('a fit is watched: PSNR rises, the curves and the picture follow, the error
   await grown(page, 'PSNR', early.psnr + 0.5);
   assert.match((await curves(page)).join(), /PSNR\. PSNR: .*Loss.*loss: /s);
   /* The spectral bias: low frequencies are learned before high ones. */
-  const learned = await page.locator('.bands .track i').evaluateAll((bars) => bars.map((b) => b.getBoundingClientRect().width));
-  assert.ok(learned.length >= 4 && learned[0] > 1.3 * learned.at(-1), `bars of ${learned} pixels`);
+  await page.waitForFunction(() => {
+    const learned = [...document.querySelectorAll('.bands .track i')].map((b) => b.getBoundingClientRect().width);
+    return learned.length >= 4 && learned[0] > 1.3 * learned.at(-1);
+  });
   await page.getByText('the spectral bias').waitFor();
   assert.equal((await service.ask(`/v1/jobs/${job.id}`)).status, 'running');
   await page.getByRole('button', { name: 'Cancel' }).click();

@@ -74,15 +74,20 @@ function pictures({ job, dataset, gain, onGain, signal, canvas }) {
   return {
     beside: map ? [map.element] : [],
     async prepare() {
-      if (map) data ??= await dataPicture(dataset, part, signal);
+      if (!map || data) return;
+      data = await dataPicture(dataset, part, signal).catch((error) => {
+        if (error instanceof TypeError || error.status >= 429) throw error; /* not reached, busy: it can be had later */
+        return null; /* nothing to compare with */
+      });
+      map.element.hidden = !data;
     },
     async paint(v) {
-      if (part?.isAll) {
+      if (part?.isAll && data) {
         paintArray(canvas, await mapErrors(v));
         return;
       }
       await paintBlob(canvas, await fetchBytes(smallPicturePath(job.field_id, 'picture', Math.max(1, Math.round(size)), v), { signal }));
-      if (map) await mapErrors(v);
+      if (data) await mapErrors(v);
     },
   };
 }
@@ -183,6 +188,7 @@ export function makeLivePicture(given) {
       await painter.prepare?.();
       began = performance.now(); /* what is asked for only once does not count */
       await painter.paint(version);
+      pace.spent((performance.now() - began) / 1000, trained);
       shown = version;
       caption.textContent = `The field, ${name}`;
       canvas.setAttribute('aria-label', `The field, ${name}`);
@@ -194,7 +200,6 @@ export function makeLivePicture(given) {
       if (!mayCome) problem.say(error);
       if (mayCome && isFinal) setTimeout(paint, 3000);
     }
-    pace.spent((performance.now() - began) / 1000, trained);
     isBusy = false;
     now.hidden = newest.version === shown;
     if (newest.isFinal && newest.version !== version) paint();

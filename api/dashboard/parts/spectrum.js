@@ -41,6 +41,8 @@ export function makeSpectrum({ axis, unit = 'pixel' }) {
   const now = el('figure', {}, el('figcaption', {}, `Learned now, by frequency (cycles per ${unit})`), bars, words);
   const element = el('section', { class: 'spectrum', 'aria-label': 'Spectrum of the residual', hidden: true }, now, chart.element);
 
+  let drawn = null;
+
   function bar({ k, range, learned }) {
     const fill = el('i', { class: `series-${k + 1}` });
     fill.style.width = `${100 * learned}%`;
@@ -54,8 +56,12 @@ export function makeSpectrum({ axis, unit = 'pixel' }) {
         .map((b) => ({ ...b, learned: Math.min(1, Math.max(0, 1 - series.last(b.key)[1])) }));
       element.hidden = bands.length === 0;
       if (!bands.length) return;
-      bars.replaceChildren(...bands.map(bar));
-      words.textContent = story(bands, unit);
+      const state = JSON.stringify(bands);
+      if (state !== drawn) {
+        drawn = state;
+        bars.replaceChildren(...bands.map(bar));
+        words.textContent = story(bands, unit);
+      }
       chart.draw(bands.map(({ k, range, key }) => ({ name: range.name, points: series.line(key, axis), colour: k + 1 })));
     },
     close: () => chart.close(),
