@@ -176,6 +176,7 @@ test('nothing for a screen reader to stumble on, light and dark; a phone shows o
   await page.getByRole('button', { name: 'Across x', exact: true }).click();
   await isSharp(page, 'x');
   assert.deepEqual([await slice(page, 'x').isVisible(), await slice(page, 'z').isVisible()], [true, false]);
+  await page.waitForFunction(() => document.querySelector('canvas[data-axis="x"]').width > 200);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   page.blameless();
 });

@@ -10,30 +10,32 @@ import { makeRefiner } from '/assets/views/refine.js';
 import { OUTPUTS, depthGradient, draw, fetchSight, lookAt, request } from '/assets/views/sights.js';
 import { readStands } from '/assets/views/stands.js';
 
+const FIRST_SIDE = 50; /* before it is known how fast a field is */
 const COARSE_SIDE = 100;
-const LEAST_SIDE = 32; /* of coarse frames of fields that are slow … */
+const LEAST_SIDE = 24; /* of coarse frames of fields that are slow … */
 const FRAME_MS = 180; /* … so that one takes no longer than this */
 const SHARP_SIDE = 200;
+const SHARP_MS = 20000;
 const LARGEST_SIDE = 800;
-const PATIENCE_MS = 3000; /* for the largest frame */
+const LARGEST_MS = 3000;
 const HALF_TURN = 200; /* degrees that the picture's width stands for */
 
-/* Sides of the three frames of one wish, by how long earlier ones took. */
+/* Sides of the three frames of one wish, by how long the one before took. */
 function makeSides(canvas) {
-  let coarse = COARSE_SIDE;
-  let msPerRay = 0;
+  let coarse = FIRST_SIDE;
+  let last = { side: FIRST_SIDE, ms: 0 };
+  const afforded = (ms) => last.side * Math.sqrt(ms / last.ms);
   return {
     of(stage) {
       if (stage === 0) return coarse;
-      if (stage === 1) return SHARP_SIDE;
+      if (stage === 1) return Math.max(Math.floor(Math.min(SHARP_SIDE, afforded(SHARP_MS))), LEAST_SIDE);
       const seen = canvas.clientWidth * devicePixelRatio;
-      const afforded = Math.sqrt(PATIENCE_MS / msPerRay);
-      const side = Math.floor(Math.min(seen, afforded, LARGEST_SIDE) / 20) * 20;
-      return side > SHARP_SIDE ? side : null;
+      const side = Math.floor(Math.min(seen, afforded(LARGEST_MS), LARGEST_SIDE) / 20) * 20;
+      return side > last.side ? side : null;
     },
     took(stage, side, ms) {
-      if (stage === 0) coarse = Math.round(Math.min(Math.max(side * Math.sqrt(FRAME_MS / ms), LEAST_SIDE), COARSE_SIDE));
-      else msPerRay = ms / side ** 2;
+      last = { side, ms };
+      if (stage === 0) coarse = Math.round(Math.min(Math.max(afforded(FRAME_MS), LEAST_SIDE), COARSE_SIDE));
     },
   };
 }

@@ -12,6 +12,8 @@ import { makeWindow } from '/assets/views/window.js';
 
 const COARSE_SIDE = 80;
 const LARGEST_SIDE = 640;
+const SURE_SIDE = 256; /* that sharp slices have, however slow a field is; beyond it they take … */
+const PATIENCE_MS = 4000; /* … no longer than this */
 const WHEEL_PIXELS = 40; /* that a step takes */
 const NARROW = '(max-width: 40rem)'; /* as in style/space.css */
 const FAR_KEYS = 10; /* voxels, with shift */
@@ -55,13 +57,21 @@ function makePane(field, plane, unitNow, paintArray, original, hands, problem) {
     canvas.getContext('2d').putImageData(pixels, 0, 0);
   };
 
+  let msPerPoint = 0;
   const longestSeen = () => Math.max(canvas.clientWidth, canvas.clientHeight) * devicePixelRatio;
+  const longestOf = (stage) => {
+    if (stage === 0) return COARSE_SIDE;
+    const afforded = Math.max(Math.sqrt(PATIENCE_MS / msPerPoint), SURE_SIDE);
+    return Math.min(Math.max(longestSeen(), COARSE_SIDE), LARGEST_SIDE, afforded);
+  };
   const refiner = makeRefiner({
     stages: 2,
     async load(stage, { field, unit }, signal) {
       if (original()) return stage === 0 ? original().slice(plane, unit) : null;
-      const longest = Math.min(stage === 0 ? COARSE_SIDE : Math.max(longestSeen(), COARSE_SIDE), LARGEST_SIDE);
-      return getArray(slicePath(field, plane, unit, sizeOf(sides, longest), 'npy'), { signal });
+      const began = performance.now();
+      const loaded = await getArray(slicePath(field, plane, unit, sizeOf(sides, longestOf(stage)), 'npy'), { signal });
+      msPerPoint = (performance.now() - began) / (loaded.shape[0] * loaded.shape[1]);
+      return loaded;
     },
     show(stage, wish, loaded) {
       array = loaded;
@@ -79,7 +89,8 @@ function makePane(field, plane, unitNow, paintArray, original, hands, problem) {
     plane,
     name,
     paint,
-    sizeSeen: () => sizeOf(sides, Math.min(Math.max(longestSeen(), COARSE_SIDE), LARGEST_SIDE)),
+    sizeSeen: () => sizeOf(sides, longestOf(1)),
+    canvas,
     showCross(unit, words) {
       const [right, down] = placeOf(plane, unit);
       upright.style.left = `${100 * right}%`;
@@ -88,8 +99,10 @@ function makePane(field, plane, unitNow, paintArray, original, hands, problem) {
     },
     array: () => array,
     load(field, unit, isForced) {
-      if (!isForced && shownAt === unit[plane.across]) return;
-      shownAt = unit[plane.across];
+      const isSeen = canvas.clientWidth > 0;
+      if (isSeen && !isForced && shownAt === unit[plane.across]) return;
+      shownAt = isSeen ? unit[plane.across] : null;
+      if (!isSeen) return;
       refiner.want({ field, unit });
     },
     close: () => refiner.close(),
@@ -300,9 +313,9 @@ export async function openView(place, { field: first, dataset, page, tell }) {
 
   if (page.query.get('of') === 'data' && canRead(dataset) && hasFileNumbers) showOriginal(true).catch((error) => error.name === 'AbortError' || problem.say(error));
 
-  /* What becomes larger gets its pixels. */
+  /* What comes into view, or becomes larger, gets its pixels. */
   const observer = new ResizeObserver(() => move(unit, true));
-  observer.observe(stage);
+  for (const pane of panes) observer.observe(pane.canvas);
 
   return {
     state: () => ({
