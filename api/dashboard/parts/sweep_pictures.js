@@ -11,9 +11,9 @@ import { lookOf, smallPicturePath } from '/assets/parts/looks.js';
 import { makeRegion } from '/assets/parts/region.js';
 import { settingName, valueText } from '/assets/parts/setting.js';
 import { makeSignals } from '/assets/parts/sweep_signals.js';
-import { defaultCamera } from '/assets/parts/still_camera.js';
 import { groups, mainMetric } from '/assets/parts/sweep_plot.js';
 import { cellName, metricName, metricText, unitOf } from '/assets/parts/sweep_table.js';
+import { defaultCamera, toRequest } from '/assets/views/camera.js';
 import { ENDED } from '/assets/words.js';
 
 const WIDTH = 384;
@@ -100,11 +100,12 @@ export function makePictures(page, problem) {
     return null;
   }
 
-  /* What is asked for: [path, options as fetch() has them]. */
-  function requestOf(job) {
+  /* What is asked for: [path, options as fetch() has them].  Shapes and scenes are seen by one camera, the first field's. */
+  async function requestOf(job) {
     if (figures.look === 'picture') return [`/v1/fields/${job.field_id}/image?width=${WIDTH}&frame=unit&bbox=${region.box().join(',')}`, {}];
     if (figures.look === 'volume') return [smallPicturePath(job.field_id, 'volume', WIDTH, null), {}];
-    const body = JSON.stringify({ camera: defaultCamera(figures.dataset), width: STILL, height: STILL });
+    figures.camera ??= get(`/v1/fields/${job.field_id}`, options).then((field) => toRequest(defaultCamera(field, figures.dataset)));
+    const body = JSON.stringify({ camera: await figures.camera, width: STILL, height: STILL });
     return [`/v1/fields/${job.field_id}/render`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }];
   }
 
@@ -122,7 +123,7 @@ export function makePictures(page, problem) {
 
   async function showField(figure, signal) {
     if (!figure.job) return;
-    const [path, how] = requestOf(figure.job);
+    const [path, how] = await requestOf(figure.job);
     if (path === figure.path) return;
     const img = el('img', { alt: figure.alt });
     await showPicture(img, path, { signal, ...how });
