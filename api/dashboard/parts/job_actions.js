@@ -87,7 +87,9 @@ export function makeJobActions({ page, dataset, hasField, problem, onChange, ear
       const state = `${job.status} ${hasField()}`;
       if (state === drawn) return;
       drawn = state;
+      const hadFocus = element.contains(document.activeElement);
       fill();
+      if (hadFocus) element.querySelector('a, button')?.focus(); /* the keyboard stays among the actions */
     },
   };
 }
