@@ -25,7 +25,7 @@ const isComparable = (field) => ['picture', 'volume'].includes(lookOfField(field
 function makePictures() {
   return {
     size: (field) => ({ width: field.domain.shape[1], height: field.domain.shape[0] }),
-    show: (pane, field) => pane.show(tilesOf(field)),
+    show: (pane, field) => pane.show(tilesOf(field), { stay: true }),
     controls: null,
   };
 }

@@ -6,7 +6,7 @@
  *     onMove(look)      while it moves; onRest(look) when it has come to rest
  *     onPoint([x, y])   what the pointer, or the cross in the middle that the keys move, is on; null outside
  *   pane.element
- *   pane.show(tileUrl)             tilesOf(field, channel), or null where the field itself is not to be seen
+ *   pane.show(tileUrl, { stay })   tilesOf(field, channel), or null where the field itself is not to be seen
  *   pane.cover(original, part)     the left part (0..1) shows the original (parts/original.js); null: none
  *   pane.remembered(look) → { x, y, zoom } for the address: null each where the whole is seen
  *   pane.look() → { x, y, zoom }, pane.lookAt(look), pane.whole(), pane.zoomBy(factor)
@@ -192,8 +192,9 @@ export async function makePane(place, { width, height, label, onMove = () => {},
 
   /* --- what it shows --- */
 
-  /* The new tiles take the place of the old ones once they are there. */
-  function show(tileUrl) {
+  /* The new tiles take the place of the old ones: at once, or with `stay` (a newer version of the same) each once it is
+   * there. */
+  function show(tileUrl, { stay = false } = {}) {
     const least = Math.min(span() / width, rise() / height);
     const source = sourceOf(width, height, least, tileUrl ?? (() => ''));
     const before = Array.from({ length: viewer.world.getItemCount() }, (_, i) => viewer.world.getItemAt(i));
@@ -203,12 +204,13 @@ export async function makePane(place, { width, height, label, onMove = () => {},
         opacity: tileUrl ? 1 : 0, /* of what is not seen no tile is asked for */
         success: ({ item }) => {
           const replace = () => {
-            if (tileUrl && !item.getFullyLoaded()) return;
+            if (stay && !item.getFullyLoaded()) return;
             item.removeHandler('fully-loaded-change', replace);
             for (const old of before) viewer.world.removeItem(old);
           };
-          if (before.length) item.addHandler('fully-loaded-change', replace);
-          else viewport().goHome(true);
+          if (stay) item.addHandler('fully-loaded-change', replace);
+          else replace();
+          if (!hasTiles) viewport().goHome(true);
           item.addHandler('fully-loaded-change', ({ fullyLoaded }) => element.setAttribute('aria-busy', String(!fullyLoaded)));
           if (tileUrl) element.setAttribute('aria-busy', String(!item.getFullyLoaded()));
           hasTiles = true;

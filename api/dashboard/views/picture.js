@@ -63,7 +63,8 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   });
   const modes = original ? MODES : { field: MODES.field };
   let mode = modes[page.query.get('mode')] ? page.query.get('mode') : original ? 'curtain' : 'field';
-  let channel = CHANNELS[page.query.get('channel')] ? page.query.get('channel') : 'value';
+  const wantedChannel = CHANNELS[page.query.get('channel')] ? page.query.get('channel') : 'value';
+  let channel = 'value';
   let split = Math.min(Math.max(numberOf(page.query, 'split', 0.5), 0), 1);
 
   /* --- panes: the field's, and one for the original beside it --- */
@@ -126,7 +127,10 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     page.remember({ mode });
     return arrange();
   });
-  const channelChoice = el('select', { onchange: () => chooseChannel(channelChoice.value) }, Object.entries(CHANNELS).map(([value, words]) => el('option', { value }, words)));
+  const channelChoice = el('select', { onchange: () => {
+    problem.say(null);
+    chooseChannel(channelChoice.value);
+  } }, Object.entries(CHANNELS).map(([value, words]) => el('option', { value }, words)));
 
   async function arrange() {
     stage.classList.toggle('side', mode === 'side');
@@ -150,7 +154,6 @@ export async function openView(place, { field: first, dataset, page, tell }) {
 
   /* A field may have no such derivatives: then it says why. */
   async function chooseChannel(chosen) {
-    problem.say(null);
     try {
       if (chosen !== 'value') await fetchBytes(`${base}/image?width=8&height=8&channel=${chosen}`, { signal: page.signal });
       channel = chosen;
@@ -180,11 +183,10 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   main.viewer.addHandler('tile-load-failed', (e) => !page.signal.aborted && problem.say(new Error(`A tile could not be had: ${e.message ?? ''}`)));
 
   panes.push(main);
-  await main.show(tilesOf(field));
+  await chooseChannel(wantedChannel);
   const { x, y, zoom } = main.look();
   if (page.query.has('zoom')) main.lookAt({ x: numberOf(page.query, 'x', x), y: numberOf(page.query, 'y', y), zoom: numberOf(page.query, 'zoom', zoom) });
   await arrange();
-  if (channel !== 'value') await chooseChannel(channel);
 
   return {
     state: () => ({
@@ -197,7 +199,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     }),
     async update(newer) {
       field = newer;
-      await main.show(tilesOf(field, channel));
+      await main.show(tilesOf(field, channel), { stay: true });
     },
     close: () => panes.forEach((pane) => pane.close()),
   };
