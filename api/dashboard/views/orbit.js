@@ -228,7 +228,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     }),
     update(newer) {
       field = newer;
-      refiner.want({ camera, output });
+      refiner.want({ camera, output }, 1);
     },
     close() {
       refiner.close();

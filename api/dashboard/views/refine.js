@@ -7,7 +7,7 @@
  *     show(stage, wish, thing)
  *     fail(error)                 what went wrong, but for what was stopped on purpose; null when all is well again
  *     pause      ms of rest before the second stage
- *   refiner.want(wish)
+ *   refiner.want(wish, first)    first: the stage to begin with, where something is shown already; 0 by default
  *   refiner.close() */
 export function makeRefiner({ stages, load, show, fail, pause = 120 }) {
   let wish = null;
@@ -61,9 +61,9 @@ export function makeRefiner({ stages, load, show, fail, pause = 120 }) {
   }
 
   return {
-    want(next) {
+    want(next, first = 0) {
       wish = next;
-      stage = 0;
+      stage = first;
       changed = performance.now();
       wake();
       if (underWay && !underWay.isCoarse) underWay.abort();

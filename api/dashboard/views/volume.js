@@ -98,12 +98,12 @@ function makePane(field, plane, unitNow, paintArray, original, hands, problem) {
       canvas.setAttribute('aria-label', `Slice at ${words}. Arrow keys move the crosshair, page up and page down go through the slices, 0 to the middle.`);
     },
     array: () => array,
-    load(field, unit, isForced) {
+    load(field, unit, isForced, stage) {
       const isSeen = canvas.clientWidth > 0;
       if (isSeen && !isForced && shownAt === unit[plane.across]) return;
       shownAt = isSeen ? unit[plane.across] : null;
       if (!isSeen) return;
-      refiner.want({ field, unit });
+      refiner.want({ field, unit }, stage);
     },
     close: () => refiner.close(),
   };
@@ -247,12 +247,12 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   }
 
   let remembering = null;
-  function move(next, isForced = false) {
+  function move(next, isForced = false, stage = 0) {
     unit = next.map(clamp);
     for (const slider of sliders) slider.show(unit);
     for (const pane of panes) {
       pane.showCross(unit, sliders.find((s) => s.source === followed(domain, pane.plane.across)).words);
-      pane.load(field, unit, isForced);
+      pane.load(field, unit, isForced, stage);
     }
     ask(unit);
     clearTimeout(remembering);
@@ -324,7 +324,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     }),
     update(newer) {
       field = newer;
-      move(unit, true);
+      move(unit, true, isOriginal ? 0 : 1);
     },
     close() {
       observer.disconnect();
