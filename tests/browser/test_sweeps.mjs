@@ -125,6 +125,19 @@ test('a running sweep is followed, and canceled after one question', async () =>
   await page.blameless();
 });
 
+test('a sweep over shapes is seen by one camera', async () => {
+  const shape = await service.upload(service.sample('shape', { size: 24, file: 'shape.obj' }), 'shape');
+  const base = { train: { steps: steps(100), batch_size: 2048 }, measure: { pool: 50000 } };
+  const sweep = await service.post('/v1/sweeps', { dataset_ids: [shape.id], base, grid: { '/field/encoding/n_levels': [2, 4] } });
+  for (const { job_ids: [id] } of sweep.cells) await service.ended(id);
+  const page = await openPage(service, { path: `#/sweeps/${sweep.id}` });
+  for (const name of ['levels 2', 'levels 4']) {
+    await figure(page, name).locator('img').waitFor();
+    assert.ok((await pixels(page, figure(page, name).locator('img'))).spread() > 5, 'the shape is seen');
+  }
+  await page.blameless();
+});
+
 test('what is wrong is said where it is wrong, before anything starts', async () => {
   const page = await openPage(service, { path: form({ grid: JSON.stringify({ '/field/encoding/sigma': [1, 2] }) }) });
   await page.getByText('2 jobs').waitFor();

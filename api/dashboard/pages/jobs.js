@@ -27,25 +27,52 @@ function labels(job) {
   return job.sweep_id ? [...own, chip(`#/sweeps/${job.sweep_id}`, 'of a sweep')] : own;
 }
 
+const PAGE = 200;
+const MOST_WAITING = 1000; /* of the queue are shown without a press */
+const SHARE = 100; /* the service may spend one part in so many on this page */
+const LONGEST = 10000; /* ms between two looks, however long one takes: the machine may only be busy with other things */
+
+/* Those that wait, down to the id `oldest`. */
+async function askQueue(ask, oldest) {
+  const found = [];
+  let cursor = null;
+  do {
+    const { items, next_cursor: next } = await ask('queued', cursor);
+    found.push(...items);
+    cursor = next;
+  } while (cursor && found[found.length - 1].id > oldest && found.length < MOST_WAITING);
+  return { found, down: cursor ? found[found.length - 1].id : '' };
+}
+
 /* What became of the jobs that had not ended: those that run are asked for in one question, the others only when one
  * of those has ended or begun. */
 function follow(page, list) {
   let running = null;
+  let next = 0;
   const fixed = Object.fromEntries([...page.query].filter(([k]) => ['q', 'dataset_id', 'sweep_id', 'label'].includes(k)));
-  const ask = async (status) => (await get(`/v1/jobs?${new URLSearchParams({ ...fixed, status, limit: 200 })}`, { signal: page.signal })).items;
-  page.every(5000, async () => {
-    const now = await ask('running');
+  const ask = (status, cursor) => get(`/v1/jobs?${new URLSearchParams({ ...fixed, status, limit: PAGE, ...(cursor ? { cursor } : {}) })}`, { signal: page.signal });
+
+  async function look() {
+    const { items: now } = await ask('running');
     const ids = now.map((j) => j.id).join();
     const open = [...list.rows.values()].filter((r) => isOpen(r.item));
-    const changed = ids !== running || open.some((r) => r.item.status === 'running' ? !ids.includes(r.item.id) : !now.length);
+    const waiting = open.filter((r) => r.item.status === 'queued');
+    const changed = ids !== running || open.some((r) => (r.item.status === 'running' ? !ids.includes(r.item.id) : !now.length));
     running = ids;
-    const waiting = changed && open.some((r) => r.item.status === 'queued') ? await ask('queued') : [];
-    const met = new Set([...now, ...waiting].map((j) => j.id));
-    const lost = changed ? open.filter((r) => !met.has(r.item.id)).slice(0, 20) : [];
+    const queue = changed && waiting.length ? await askQueue(ask, waiting.map((r) => r.item.id).sort()[0]) : { found: [], down: '' };
+    const met = new Set([...now, ...queue.found].map((j) => j.id));
+    const lost = changed ? open.filter((r) => !met.has(r.item.id) && r.item.id >= queue.down).slice(0, 20) : [];
     const ended = await Promise.all(lost.map((r) => get(`/v1/jobs/${r.item.id}`, { signal: page.signal }).catch(() => null)));
-    await list.take([...waiting, ...ended].filter((j) => j && list.rows.has(j.id)));
+    await list.take([...queue.found, ...ended].filter((j) => j && list.rows.has(j.id)));
     for (const row of lost) if (ENDED.has(row.item.status)) row.renew();
     await list.take(now.filter((j) => list.rows.has(j.id) || !page.query.get('status') || page.query.get('status') === 'running'), { onTop: true });
+  }
+
+  page.every(5000, async () => {
+    const began = performance.now();
+    if (began < next) return;
+    await look();
+    next = performance.now() + Math.min(SHARE * (performance.now() - began), LONGEST);
   });
 }
 
@@ -92,7 +119,7 @@ export async function open(page) {
     ],
     order: isQueue ? (a, b) => a.queue_position - b.queue_position : null,
     orderName: isQueue ? 'next to run first' : 'newest first',
-    limit: isQueue ? 200 : 50,
+    limit: isQueue ? PAGE : 50,
     older: isQueue ? 'Those before them in the queue' : 'Older jobs',
     actions: [
       { name: 'Cancel', past: 'canceled', can: isOpen, question: (n) => `Cancel ${n}? What was learned by then is kept as a field.`, act: (job) => post(`/v1/jobs/${job.id}/cancel`, {}, { signal: page.signal }) },
@@ -106,5 +133,6 @@ export async function open(page) {
   });
 
   await list.open();
+  while (isQueue && list.cursor && list.rows.size < MOST_WAITING) await list.load(); /* its head is what runs next */
   if (['', 'running', 'queued'].includes(page.query.get('status') ?? '')) follow(page, list);
 }

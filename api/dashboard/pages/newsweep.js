@@ -25,6 +25,8 @@ const RECIPES = [
   { name: 'Depth', text: 'The same mapping before a deeper and deeper network.', grid: { '/field/network/n_hidden_layers': [1, 2, 3, 5, 8] } },
 ];
 
+const long = (seconds) => (seconds < 172800 ? duration(seconds) : `${count(Math.round(seconds / 86400))} days`);
+
 function readJson(text) {
   try {
     const value = JSON.parse(text ?? '{}');
@@ -246,7 +248,7 @@ class Form {
       const plans = await Promise.all([(v) => v[0], (v) => v[v.length - 1]].map((choose) => post('/v1/estimates', jobOf(choose), { signal: mine.signal })));
       this.settings.say([]);
       const seconds = plans.map((p) => p.estimate.seconds);
-      if (seconds.every((s) => s !== null)) this.time.textContent = `About ${duration((n * (seconds[0] + seconds[1])) / 2)} of this machine, one after the other.`;
+      if (seconds.every((s) => s !== null)) this.time.textContent = `About ${long((n * (seconds[0] + seconds[1])) / 2)} of this machine, one after the other.`;
     } catch (error) {
       if (error.name !== 'AbortError') this.tell(error, (pointer) => this.placeInJob(pointer));
     }

@@ -13,6 +13,7 @@ import { count, ENDED, moment } from '/assets/words.js';
 
 const PERIOD = 5000;
 const SHARE = 100; /* the service may spend one part in so many on this page */
+const LONGEST = 10000; /* ms between two looks, however long one takes: the machine may only be busy with other things */
 
 const nameOf = (sweep) => sweep.name || `Sweep over ${sweep.axes.map((a) => settingName(a.pointer)).join(' × ') || 'one setting'}`;
 
@@ -120,7 +121,7 @@ export async function open(page) {
   async function refresh() {
     const began = performance.now();
     sweep = await ask();
-    next = performance.now() + SHARE * (performance.now() - began);
+    next = performance.now() + Math.min(SHARE * (performance.now() - began), LONGEST);
     draw();
   }
 

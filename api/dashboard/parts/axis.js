@@ -100,6 +100,7 @@ export function makeAxis({ api, task, pointer, values, changed, remove }) {
     const numbers = given.filter((v) => typeof v === 'number');
     const [from, to, n] = [field('from', numbers[0] ?? ''), field('to', numbers[numbers.length - 1] ?? ''), field('values', numbers.length || 5)];
     const scale = el('select', {}, el('option', { value: 'log' }, 'equal factors'), el('option', { value: 'linear' }, 'equal steps'));
+    if (select.value === '/train/seed' || numbers.some((v) => v <= 0)) scale.value = 'linear';
     const fill = el('button', { type: 'button', onclick: () => {
       const [low, high, count] = [from, to, n].map(([input]) => Number(input.value));
       const log = scale.value === 'log';
