@@ -78,6 +78,10 @@ for (const [name, path, before] of pages.filter(([name]) => !only.length || only
       const page = await openPage(service, { path, width, height, dark });
       await settle(page);
       await before?.(page);
+      /* As tall as its content, so that what sticks to the window's edge is at the page's. */
+      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width, height: Math.min(Math.max(tall, height), 4000) });
+      await page.waitForTimeout(1500);
       await page.screenshot({
         path: join(out, `${name}-${wide}-${dark ? 'dark' : 'light'}.jpg`), type: 'jpeg', quality: 82, fullPage: true,
       });

@@ -264,7 +264,9 @@ export async function open(page) {
   function tellStory() {
     const points = spectrumLine(answer);
     const half = points.find(([k, v]) => k > 0 && v < points[1]?.[1] / 10);
-    const width = kernelLine(answer).filter(([, v]) => v > 0.5 + 0.5 * Math.min(...kernelLine(answer).map((q) => q[1]))).length / N_KERNEL;
+    const heights = kernelLine(answer).map(([, v]) => v);
+    const middle = (1 + Math.min(...heights)) / 2;
+    const width = heights.filter((v) => v > middle).length / N_KERNEL;
     if (!answer.is_stationary) {
       return 'Without a mapping the kernel depends on the places themselves, not on their distance, and its eigenvalues fall fast: high frequencies are hardly ever learned.';
     }
@@ -272,43 +274,59 @@ export async function open(page) {
     return `The kernel’s peak is ${number(100 * width, 2)} % of the domain wide at half its height. ${slow} A wide peak blurs what lies between samples (underfitting), one narrower than their spacing leaves noise there (overfitting).`;
   }
 
-  let asking = null;
+  /* One question at a time, the newest settings next: while a slider moves every answer is drawn. */
+  let isAsking = false;
+  let isStale = false;
+  let resting = null; /* ends what waits for the sliders to rest */
   async function ask() {
-    asking?.abort();
-    const mine = (asking = new AbortController());
-    const options = { signal: AbortSignal.any([mine.signal, page.signal]) };
+    isStale = true;
+    if (isAsking) return;
+    isAsking = true;
+    resting?.abort();
+    try {
+      while (isStale) {
+        isStale = false;
+        await askCurves();
+      }
+      problem.say(null);
+      resting = new AbortController();
+      askMap(AbortSignal.any([resting.signal, page.signal])).catch(told);
+    } catch (error) {
+      told(error);
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  const told = (error) => error.name !== 'AbortError' && problem.say(error);
+
+  async function askCurves() {
     const signal = signalOf();
     const step = N_SIGNAL / N_TRAIN;
-    const own = { encoding: encodingOf(settings), network: networkOf(settings), seed: 0 };
     const x = Array.from({ length: N_TRAIN }, (_, i) => i / N_TRAIN);
-    const kernel = post('/v1/ntk', question(settings), options).then((a) => {
+    const kernel = post('/v1/ntk', question(settings), { signal: page.signal }).then((a) => {
       answer = a;
       draw();
       page.place.dispatchEvent(new CustomEvent('kernel-drawn'));
     });
     const regression = post('/v1/ntk/regression', {
-      ...own,
+      encoding: encodingOf(settings),
+      network: networkOf(settings),
       train: { x, y: x.map((_, i) => signal[i * step]) },
       test: { x: Array.from({ length: N_SIGNAL }, (_, i) => i / N_SIGNAL) },
       times: TIMES,
-    }, options).then((a) => {
+    }, { signal: page.signal }).then((a) => {
       course = { ...a, signal };
       drawFit();
     });
-    try {
-      await Promise.all([kernel, regression]);
-      problem.say(null);
-      await askMap(options);
-    } catch (error) {
-      if (error.name !== 'AbortError') problem.say(error);
-    }
+    await Promise.all([kernel, regression]);
   }
 
   /* The map follows when the sliders rest: it is the largest question, and the last that is looked at. */
-  async function askMap(options) {
+  async function askMap(signal) {
     await new Promise((resume) => setTimeout(resume, 150));
-    if (options.signal.aborted) return;
-    const a = await post('/v1/ntk', { encoding: encodingOf2d(settings), network: networkOf(settings), n: N_MAP, dims: 2, at: [0.5, 0.5] }, options);
+    signal.throwIfAborted();
+    const a = await post('/v1/ntk', { encoding: encodingOf2d(settings), network: networkOf(settings), n: N_MAP, dims: 2, at: [0.5, 0.5] }, { signal });
     paintKernel(map, a.kernel);
   }
 
