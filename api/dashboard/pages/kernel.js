@@ -10,6 +10,7 @@ import { number } from '/assets/words.js';
 import { makeChart } from '/assets/parts/chart.js';
 import { noise } from '/assets/parts/noise.js';
 import { paintKernel } from '/assets/parts/kernel_map.js';
+import { curlOfPost, makeTerminal } from '/assets/parts/terminal.js';
 
 const N_KERNEL = 256; /* offsets of the kernel's grid */
 const N_MAP = 48; /* of the kernel in two dimensions, along a side */
@@ -217,13 +218,9 @@ export async function open(page) {
         el('div', { class: 'card' }, el('h2', { class: 'first' }, 'What it means'), story, copyPlace()))));
 
   function copyPlace() {
-    const code = el('pre', { class: 'request', tabIndex: 0, 'aria-label': 'The same request from a terminal' });
-    page.place.addEventListener('kernel-drawn', () => {
-      const body = JSON.stringify(question(settings));
-      const short = body.length > 600 ? `${body.slice(0, 600)}…` : body;
-      code.textContent = `curl -H 'Content-Type: application/json' \\\n  -d '${short}' \\\n  ${location.origin}/v1/ntk`;
-    });
-    return el('details', {}, el('summary', {}, 'The same from a terminal'), code);
+    const terminal = makeTerminal();
+    page.place.addEventListener('kernel-drawn', () => terminal.show(curlOfPost('/v1/ntk', question(settings))));
+    return el('details', {}, el('summary', {}, 'The same from a terminal'), terminal.element);
   }
 
   /* --- asking and drawing --- */

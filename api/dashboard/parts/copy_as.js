@@ -1,5 +1,4 @@
 /* "Copy as": the request behind what is seen, or behind the value at the point, as curl, as Python, as an address.
- * A token is named by a variable, never written out: what is copied gets pasted elsewhere.
  *
  *   const copyAs = makeCopyAs({ id })     id of the field
  *   copyAs.view({ method, path, body })   what is seen has another request
@@ -7,8 +6,8 @@
 
 import { el } from '/assets/dom.js';
 import { hasToken } from '/assets/session.js';
+import { copyText, curlToken, quoted } from '/assets/parts/code.js';
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const literal = (text) => JSON.stringify(text); /* a JSON string is a Python string, too */
 
 export function valuePath(id, point) {
@@ -31,8 +30,7 @@ const fileOf = (request) => {
 };
 
 function curlOf(request) {
-  const parts = ['curl', '-f', '-sS'];
-  if (hasToken()) parts.push('-H "Authorization: Bearer $FARFIELD_TOKEN"');
+  const parts = ['curl', '-f', '-sS', ...curlToken()];
   if (request.body) parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(request.body))}`);
   const file = fileOf(request);
   if (file) parts.push(`-o ${file}`);
@@ -70,17 +68,6 @@ function python(value) {
 
 const FORMS = { curl: curlOf, Python: pythonOf, URL: (request) => (request.body ? null : location.origin + request.path) };
 
-/* The clipboard is closed to pages that came unencrypted from another machine: there the text is selected. */
-async function copy(text, code) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return 'Copied.';
-  } catch {
-    getSelection().selectAllChildren(code);
-    return document.execCommand('copy') ? 'Copied.' : 'Selected: press Ctrl+C.';
-  }
-}
-
 export function makeCopyAs({ id }) {
   const requests = { view: null, point: null };
   let form = 'curl';
@@ -97,10 +84,10 @@ export function makeCopyAs({ id }) {
   const code = el('code');
   const frame = el('pre', { class: 'copied', tabIndex: 0, 'aria-label': 'Code' }, code);
   const said = el('span', { class: 'hint', role: 'status' });
-  const copyCode = el('button', { type: 'button', onclick: async () => (said.textContent = await copy(code.textContent, code)) }, 'Copy');
+  const copyCode = el('button', { type: 'button', onclick: async () => (said.textContent = await copyText(code.textContent, code)) }, 'Copy');
   const link = el('button', { type: 'button', onclick: async () => {
     code.textContent = location.href;
-    said.textContent = await copy(location.href, code);
+    said.textContent = await copyText(location.href, code);
   } }, 'Copy a link to this view');
   const tokenHint = hasToken() && el('p', { class: 'hint' }, 'Set FARFIELD_TOKEN to your token first.');
 

@@ -1,11 +1,12 @@
 /* The requests that watch a job, to be pasted into a shell or a program. */
 
 import { el } from '/assets/dom.js';
+import { curlToken } from '/assets/parts/code.js';
 import { makeTerminal } from '/assets/parts/terminal.js';
 import { hasToken } from '/assets/session.js';
 
 function curl(base) {
-  const start = hasToken() ? 'curl -sS -H "Authorization: Bearer $FARFIELD_TOKEN"' : 'curl -sS';
+  const start = ['curl -sS', ...curlToken()].join(' ');
   return [`${start} '${base}'`, `${start} '${base}/metrics'`, `${start} -N '${base}/events'`].join('\n');
 }
 

@@ -1,31 +1,22 @@
-/* The same from a terminal: a command that may be copied.  A token is named by a variable, never written out.
+/* The same from a terminal: a command that may be copied.
  *
  *   const terminal = makeTerminal()   terminal.element, terminal.show(text) */
 
 import { el } from '/assets/dom.js';
-import { hasToken } from '/assets/session.js';
+import { copyText, curlToken, quoted } from '/assets/parts/code.js';
 
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-const AUTH = () => (hasToken() ? ' \\\n  -H "Authorization: Bearer $FARFIELD_TOKEN"' : '');
+const curl = (...parts) => ['curl -sS', ...parts].join(' \\\n  ');
 
-export const curlOfPost = (path, body) => `curl -sS ${quoted(location.origin + path)}${AUTH()} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
+export const curlOfPost = (path, body) => curl(quoted(location.origin + path), ...curlToken(), "-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
 
-export const curlOfUpload = (query, file) => `curl -sS ${quoted(`${location.origin}/v1/datasets${query}`)}${AUTH()} \\\n  --data-binary @${file}`;
+export const curlOfUpload = (query, file) => curl(quoted(`${location.origin}/v1/datasets${query}`), ...curlToken(), `--data-binary @${file}`);
 
 export function makeTerminal() {
   const code = el('pre', { class: 'fit-command', tabIndex: 0, 'aria-label': 'Command' });
   const said = el('span', { class: 'hint', role: 'status' });
   const copy = el('button', {
     type: 'button',
-    onclick: async () => {
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-        said.textContent = 'Copied.';
-      } catch {
-        getSelection().selectAllChildren(code); /* the clipboard is for secure origins only */
-        said.textContent = 'Selected: press Ctrl+C.';
-      }
-    },
+    onclick: async () => (said.textContent = await copyText(code.textContent, code)),
   }, 'Copy');
   return {
     element: el('div', {}, code, el('div', { class: 'actions' }, copy, said)),
