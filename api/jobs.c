@@ -7,6 +7,7 @@
 static const struct job_kind kinds[] = {
     {"fit", job_fit, SYSCALLS_OF_A_FIT},
     {"inspect", job_inspect, SYSCALLS_OF_A_DECODER},
+    {"foresee", job_foresee, SYSCALLS_OF_A_DECODER},
 };
 
 const struct job_kind *jobs_table(size_t *n)

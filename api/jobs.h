@@ -3,6 +3,7 @@
  *
  *   "fit"      dataset + resolved spec -> snapshots, metrics, weights
  *   "inspect"  uploaded bytes -> what they are, or why not
+ *   "foresee"  dataset + resolved spec -> what "fit" would choose and expect (codec_forecast.h)
  *
  * Questions of "inspect": {"kind": "image" or null, "media_type": a hint or null,
  * "preview_width": pixels, optional}.  Its answer: {"kind", "media_type", "info": {shape,
@@ -31,6 +32,7 @@ enum status jobs_open_field(const struct kernel *kernel, const char *spec_json,
 /* The run functions of the table. */
 enum status job_fit(struct worker *w, struct error *err);
 enum status job_inspect(struct worker *w, struct error *err);
+enum status job_foresee(struct worker *w, struct error *err);
 
 /* What "inspect" does, without a process.  *answer: JSON text (mem_free). */
 enum status job_inspect_answer(const char *question, const uint8_t *bytes, size_t n, char **answer,

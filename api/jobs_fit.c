@@ -18,9 +18,9 @@
 #include "api/codec/codec_spec.h"
 #include "api/codec/codec_tuning.h"
 #include "api/jobs.h"
+#include "api/jobs_load.h"
 #include "api/jobs_outlook.h"
-#include "api/kinds/kinds.h"
-#include "api/tasks/tasks.h"
+#include "api/look_ahead.h"
 #include "core/base/mem.h"
 #include "core/base/monotonic.h"
 #include "core/base/parallel.h"
@@ -100,46 +100,17 @@ static enum status make_texts(struct fit *f, struct error *err)
     return make_spec_text(f, &f->spec_text, err);
 }
 
-static enum status load_dataset(struct fit *f, struct error *err)
-{
-    size_t n;
-    const uint8_t *bytes = worker_dataset(f->worker, &n);
-    const char *kind = worker_dataset_kind(f->worker);
-    enum status status =
-        kinds_facts(kind, worker_media_type(f->worker), n, worker_info(f->worker), &f->facts, err);
-    if (status == STATUS_OK)
-        status = codec_spec_read(worker_spec(f->worker), &f->facts, &f->spec, err);
-    if (status == STATUS_OK)
-        status = kinds_find(kind)->decode(bytes, n, &f->spec, &f->data, err);
-    if (status == STATUS_OK)
-        worker_release_dataset(f->worker);
-    return status;
-}
-
-static enum status make_task(struct fit *f, struct error *err)
-{
-    enum status status = team_create(&f->team, worker_threads(f->worker), err);
-    if (status != STATUS_OK)
-        return status;
-    return tasks_of(f->spec.task)
-        ->create(&f->task, &f->data, &f->spec, f->team, worker_stop(f->worker), err);
-}
-
-/* Choose what the spec leaves to the data.  A later attempt finds the number in its spec. */
-static enum status tune(struct fit *f, const struct survey *survey, double begin, struct error *err)
+/* What was left to the data, as it was chosen.  A later attempt finds the number in its spec. */
+static enum status tell_choice(struct fit *f, const struct look_ahead *ahead, struct error *err)
 {
     char *text = NULL;
-    enum status status = tune_choose(&f->chosen, f->spec.tuned, survey, &f->spec.field,
-                                     &f->spec.train, worker_stop(f->worker), err);
-    if (status == STATUS_OK) {
-        tune_set(&f->spec.field.encoding, f->spec.tuned, f->chosen.value);
-        json_t *tuning = codec_tuning(f->spec.tuned, &f->chosen, monotonic_seconds() - begin);
-        status = codec_json_text(tuning, &text, err);
-        json_decref(tuning);
-    }
+    json_t *tuning = codec_tuning(f->spec.tuned, &ahead->chosen, ahead->choice_seconds);
+    enum status status = codec_json_text(tuning, &text, err);
+    json_decref(tuning);
     if (status == STATUS_OK)
-        worker_tuning(f->worker, tune_member_name(f->spec.tuned), f->chosen.value, text);
+        worker_tuning(f->worker, tune_member_name(f->spec.tuned), ahead->chosen.value, text);
     mem_free(text);
+    f->chosen = ahead->chosen;
     return status;
 }
 
@@ -148,35 +119,21 @@ static enum status look_ahead(struct fit *f, struct error *err)
 {
     size_t n;
     const bool is_later = worker_checkpoint(f->worker, &n) != NULL; /* all has been said */
-    const bool has_kernel = tune_has_kernel(&f->spec.field.encoding);
-    struct survey survey = {.n_cells = 0};
+    struct look_ahead ahead;
     struct error why = {0};
-    if (f->spec.tuned == TUNE_NOTHING && (is_later || !has_kernel || !f->task->class->survey)) {
-        if (!is_later)
-            outlook_none(&f->outlook, has_kernel ? "none is known but for pictures"
-                                                 : "none is known for this encoding");
+    if (is_later && f->spec.tuned == TUNE_NOTHING)
+        return STATUS_OK;
+    if (look_ahead_check(&f->spec, &why) != STATUS_OK) {
+        outlook_none(&f->outlook, why.message);
         return STATUS_OK;
     }
-    if (!f->task->class->survey)
-        return error_set(err, STATUS_UNSUPPORTED, "", "task '%s' leaves nothing to its data",
-                         f->task->class->name);
     if (f->spec.tuned != TUNE_NOTHING)
         worker_phase(f->worker, "tuning");
-    const double begin = monotonic_seconds();
-    enum status status = f->task->class->survey(f->task, &survey, &why);
-    if (status == STATUS_UNSUPPORTED && f->spec.tuned == TUNE_NOTHING) {
-        outlook_none(&f->outlook, why.message);
-        status = STATUS_OK;
-    } else if (status != STATUS_OK) {
-        status = error_set(err, status, why.where, "%s", why.message);
-    } else {
-        if (f->spec.tuned != TUNE_NOTHING)
-            status = tune(f, &survey, begin, err);
-        if (status == STATUS_OK)
-            status = outlook_make(&f->outlook, &survey, &f->spec.field, &f->spec.train,
-                                  f->spec.loss, f->task->n_held_out > 0, err);
-    }
-    survey_deinit(&survey);
+    enum status status = look_ahead_make(&ahead, &f->spec, f->task, worker_stop(f->worker), err);
+    if (status == STATUS_OK && ahead.chosen.n > 0)
+        status = tell_choice(f, &ahead, err);
+    if (status == STATUS_OK)
+        outlook_open(&f->outlook, &ahead, f->spec.train.time_limit_seconds);
     return status;
 }
 
@@ -201,9 +158,10 @@ static enum status make_trainer(struct fit *f, struct error *err)
 static enum status load(struct fit *f, struct error *err)
 {
     worker_phase(f->worker, "loading");
-    enum status status = load_dataset(f, err);
+    enum status status =
+        jobs_load_dataset(f->worker, worker_spec(f->worker), &f->spec, &f->facts, &f->data, err);
     if (status == STATUS_OK)
-        status = make_task(f, err);
+        status = jobs_make_task(f->worker, &f->spec, &f->data, &f->team, &f->task, err);
     if (status == STATUS_OK)
         status = look_ahead(f, err);
     if (status == STATUS_OK)

@@ -26,17 +26,12 @@ void outlook_none(struct outlook *o, const char *reason)
     tell(o, codec_no_forecast(reason));
 }
 
-enum status outlook_make(struct outlook *o, const struct survey *s, const struct field_spec *field,
-                         const struct train_spec *train, enum loss loss, bool has_test,
-                         struct error *err)
+void outlook_open(struct outlook *o, const struct look_ahead *ahead, double most_seconds)
 {
-    struct error why = {0};
-    if (forecast_check(s, field, train, loss, &why) != STATUS_OK) {
-        outlook_none(o, why.message);
-        return STATUS_OK;
-    }
-    o->most_seconds = train->time_limit_seconds;
-    return forecast_make(&o->forecast, s, field, train, has_test, err);
+    o->forecast = ahead->forecast;
+    o->most_seconds = most_seconds;
+    if (ahead->forecast.n == 0)
+        outlook_none(o, ahead->no_forecast);
 }
 
 void outlook_progress(struct outlook *o, uint64_t step, double seconds)

@@ -2,7 +2,7 @@
  * What a fit tells of its own future (core/field/forecast.h): once with its first steps, from the
  * data alone, and again when it was measured after a tenth of it (3 to 60 seconds).
  *
- *   outlook_make         before training: keeps a forecast, or tells why there is none
+ *   outlook_open         before training: keeps a forecast, or tells why there is none
  *   outlook_progress     the first time with the pace of the first steps: tells it
  *   outlook_metric       a measurement; of the first one that is late enough: tells it again, with
  *                        what is expected from there ("revised")
@@ -10,7 +10,7 @@
 #ifndef API_JOBS_OUTLOOK_H
 #define API_JOBS_OUTLOOK_H
 
-#include "core/field/forecast.h"
+#include "api/look_ahead.h"
 #include "server/jobs/worker.h"
 
 /* All 0 but the worker, at the start. */
@@ -25,10 +25,8 @@ struct outlook {
 /* Tell that there is none. */
 void outlook_none(struct outlook *o, const char *reason);
 
-/* NO_MEMORY. */
-enum status outlook_make(struct outlook *o, const struct survey *s, const struct field_spec *field,
-                         const struct train_spec *train, enum loss loss, bool has_test,
-                         struct error *err) WARN_UNUSED;
+/* most_seconds: the fit's time limit; 0: none. */
+void outlook_open(struct outlook *o, const struct look_ahead *ahead, double most_seconds);
 
 /* seconds: of training. */
 void outlook_progress(struct outlook *o, uint64_t step, double seconds);

@@ -39,7 +39,7 @@ enum status forecast_check(const struct survey *s, const struct field_spec *fiel
                          "none is known for encoding '%s': its kernel changes, or its spectrum is "
                          "not known",
                          encoding_type_name(field->encoding.type));
-    if (s->kind != SURVEY_SAMPLES || s->n_dims != 2)
+    if (s && (s->kind != SURVEY_SAMPLES || s->n_dims != 2))
         return error_set(err, STATUS_UNSUPPORTED, "", "none is known but for pictures");
     if (train->optimizer.type != OPTIMIZER_ADAM || loss != LOSS_MSE ||
         field->network.activation != ACTIVATION_RELU ||

@@ -40,7 +40,8 @@ struct forecast_measured {
     double psnr, test_psnr;
 };
 
-/* UNSUPPORTED, with the reason and no place, where there is none; NO_MEMORY. */
+/* UNSUPPORTED, with the reason and no place, where there is none.  s: NULL before the data were
+ * read, for what the settings alone tell. */
 enum status forecast_check(const struct survey *s, const struct field_spec *field,
                            const struct train_spec *train, enum loss loss,
                            struct error *err) WARN_UNUSED;

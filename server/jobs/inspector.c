@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/mem.h"
@@ -16,10 +17,25 @@
 #include "server/jobs/process.h"
 #include "server/jobs/worker_message.h"
 
+/* Kinds of questions: the worker's, how many are answered at once, and the words for failures. */
+static const struct {
+    const char *name;
+    size_t most;
+    const char *task, *failure;
+} kinds[] = {
+    [INQUIRY_INSPECT] = {"inspect", INSPECTOR_THREADS, "decoding the file",
+                         "the file cannot be decoded"},
+    [INQUIRY_FORESEE] = {"foresee", INSPECTOR_FORESEES, "a forecast from the data",
+                         "nothing can be foreseen of these data"},
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+/* How often it is asked whether an answer is still wanted. */
+static const double look_seconds = 0.2;
+
 /* A question lives on the stack of who asks, on the list until a thread takes it. */
 struct question {
-    const char *spec_json, *path;
-    double seconds;
+    const struct inquiry *inquiry;
     char *answer;
     enum status status;
     struct error error;
@@ -39,6 +55,7 @@ struct inspector {
     pthread_mutex_t lock;   /* guards all below */
     pthread_cond_t changed; /* a question, an answer, the stop, or someone left */
     struct question *first;
+    size_t n_taken[N_KINDS]; /* that are being answered */
     size_t n_askers;
     bool stopping;
 
@@ -48,15 +65,20 @@ struct inspector {
 
 /* --- one question --- */
 
-static enum status send_question(const struct inspector *in, struct process *p,
-                                 const struct question *q, int file, struct error *err)
+static const char *text_or(const char *text, const char *otherwise)
 {
-    const struct message_job job = {.kind = "inspect",
+    return text ? text : otherwise;
+}
+
+static enum status send_question(const struct inspector *in, struct process *p,
+                                 const struct inquiry *q, int file, struct error *err)
+{
+    const struct message_job job = {.kind = kinds[q->kind].name,
                                     .spec = q->spec_json,
                                     .isa = in->isa,
-                                    .dataset_kind = "",
-                                    .media_type = "",
-                                    .info_json = "{}",
+                                    .dataset_kind = text_or(q->dataset_kind, ""),
+                                    .media_type = text_or(q->media_type, ""),
+                                    .info_json = text_or(q->info_json, "{}"),
                                     .threads = 1};
     struct buffer payload;
     buffer_init(&payload, LINK_MAX_FRAME);
@@ -67,8 +89,19 @@ static enum status send_question(const struct inspector *in, struct process *p,
     return status;
 }
 
+static enum status too_large(const struct inquiry *q, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, "", "%s takes too much memory", kinds[q->kind].task);
+}
+
+static enum status unwanted(struct error *err)
+{
+    return error_set(err, STATUS_CANCELED, "", "the answer is not wanted any more");
+}
+
 /* OK: an answer.  BUSY: this message is not the last one.  Else what the worker said. */
-static enum status read_answer(const struct link_message *m, char **answer, struct error *err)
+static enum status read_answer(const struct inquiry *q, const struct link_message *m, char **answer,
+                               struct error *err)
 {
     struct message_result result;
     struct error said = {.status = STATUS_OK};
@@ -79,7 +112,7 @@ static enum status read_answer(const struct link_message *m, char **answer, stru
         if (status != STATUS_OK)
             return status;
         if (said.status == STATUS_NO_MEMORY) /* of its limit: the service has enough */
-            return error_set(err, STATUS_INVALID, "", "decoding the file takes too much memory");
+            return too_large(q, err);
         return error_set(err, said.status, said.where, "%s", said.message);
     }
     enum status status = message_result_decode(m, &result, err);
@@ -90,30 +123,33 @@ static enum status read_answer(const struct link_message *m, char **answer, stru
 }
 
 /* Wait for the last word.  *ended: there was none, the process is gone. */
-static enum status listen_to(const struct inspector *in, struct process *p, double seconds,
+static enum status listen_to(const struct inspector *in, struct process *p, const struct inquiry *q,
                              char **answer, bool *ended, struct error *err)
 {
-    const double deadline = monotonic_seconds() + seconds;
+    const double deadline = monotonic_seconds() + q->seconds;
     for (;;) {
         struct link_message m = {.descriptors = {-1, -1}};
         struct error link_err = {.status = STATUS_OK};
         enum status status = STATUS_BUSY;
-        switch (process_wait(p, in->wake, deadline, &m, &link_err)) {
+        const double look = q->stop ? monotonic_seconds() + look_seconds : HUGE_VAL;
+        switch (process_wait(p, in->wake, fmin(deadline, look), &m, &link_err)) {
         case PROCESS_MESSAGE:
-            status = read_answer(&m, answer, err);
+            status = read_answer(q, &m, answer, err);
             link_message_deinit(&m);
             break;
         case PROCESS_WOKEN:
             return error_set(err, STATUS_CANCELED, "", "the service is stopping");
         case PROCESS_LATE:
-            return error_set(err, STATUS_INVALID, "", "decoding the file takes longer than %.0f s",
-                             seconds);
+            if (monotonic_seconds() >= deadline)
+                return error_set(err, STATUS_INVALID, "", "%s takes longer than %.0f s",
+                                 kinds[q->kind].task, q->seconds);
+            break;
         case PROCESS_LARGE:
-            return error_set(err, STATUS_INVALID, "", "decoding the file takes too much memory");
+            return too_large(q, err);
         case PROCESS_BROKEN:
             if (link_err.status == STATUS_NO_MEMORY)
                 return error_status(err, STATUS_NO_MEMORY);
-            return error_set(err, STATUS_INVALID, "", "the file cannot be decoded: %s",
+            return error_set(err, STATUS_INVALID, "", "%s: %s", kinds[q->kind].failure,
                              link_err.message);
         case PROCESS_ENDED:
             *ended = true;
@@ -121,10 +157,12 @@ static enum status listen_to(const struct inspector *in, struct process *p, doub
         }
         if (status != STATUS_BUSY)
             return status;
+        if (stop_check(q->stop, NULL) != STATUS_OK)
+            return unwanted(err);
     }
 }
 
-static enum status answer_question(struct inspector *in, const struct question *q, char **answer,
+static enum status answer_question(struct inspector *in, const struct inquiry *q, char **answer,
                                    struct error *err)
 {
     struct process *p = NULL;
@@ -141,7 +179,7 @@ static enum status answer_question(struct inspector *in, const struct question *
             process_signal(p, SIGKILL);
         status = sent == STATUS_NO_MEMORY
                      ? error_status(err, sent) /* else it has died already: its end is read */
-                     : listen_to(in, p, q->seconds, answer, &ended, err);
+                     : listen_to(in, p, q, answer, &ended, err);
         if (status != STATUS_OK && !ended)
             process_signal(p, SIGKILL);
         process_finish(p, 1, &end);
@@ -149,8 +187,8 @@ static enum status answer_question(struct inspector *in, const struct question *
     if (ended) {
         char how[64];
         process_end_text(&end, how, sizeof how);
-        status = error_set(err, STATUS_INVALID, "",
-                           "the file cannot be decoded: its decoder ended with %s", how);
+        status = error_set(err, STATUS_INVALID, "", "%s: its decoder ended with %s",
+                           kinds[q->kind].failure, how);
         atomic_fetch_add(&in->n_crashes, 1);
     }
     close(file);
@@ -159,20 +197,34 @@ static enum status answer_question(struct inspector *in, const struct question *
 
 /* --- the threads --- */
 
+/* The first question that may be answered now, off the list; NULL: none. */
+static struct question *take_next(struct inspector *in)
+{
+    for (struct question **place = &in->first; *place; place = &(*place)->next) {
+        struct question *q = *place;
+        if (in->n_taken[q->inquiry->kind] < kinds[q->inquiry->kind].most) {
+            *place = q->next;
+            in->n_taken[q->inquiry->kind]++;
+            return q;
+        }
+    }
+    return NULL;
+}
+
 static void *thread_main(void *argument)
 {
     struct inspector *in = argument;
     pthread_mutex_lock(&in->lock);
     for (;;) {
-        while (!in->first && !in->stopping)
+        struct question *q = NULL;
+        while (!in->stopping && !(q = take_next(in)))
             pthread_cond_wait(&in->changed, &in->lock);
-        if (in->stopping)
+        if (!q)
             break;
-        struct question *q = in->first;
-        in->first = q->next;
         pthread_mutex_unlock(&in->lock);
-        q->status = answer_question(in, q, &q->answer, &q->error);
+        q->status = answer_question(in, q->inquiry, &q->answer, &q->error);
         pthread_mutex_lock(&in->lock);
+        in->n_taken[q->inquiry->kind]--;
         q->done = true;
         pthread_cond_broadcast(&in->changed);
     }
@@ -199,21 +251,43 @@ static bool take_back(struct inspector *in, struct question *q)
     return false;
 }
 
-enum status inspector_ask(struct inspector *in, const char *spec_json, const char *path,
-                          double seconds, char **answer, struct error *err)
+/* Until something changed, or it is time to ask whether the answer is still wanted. */
+static void wait_for_change(struct inspector *in, const struct stop *stop)
 {
-    struct question q = {.spec_json = spec_json, .path = path, .seconds = seconds};
+    struct timespec at;
+    if (!stop) {
+        pthread_cond_wait(&in->changed, &in->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += (long)(look_seconds * 1e9);
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&in->changed, &in->lock, &at);
+}
+
+static bool is_over(const struct inspector *in, const struct stop *stop)
+{
+    return in->stopping || stop_check(stop, NULL) != STATUS_OK;
+}
+
+enum status inspector_ask(struct inspector *in, const struct inquiry *inquiry, char **answer,
+                          struct error *err)
+{
+    struct question q = {.inquiry = inquiry};
     pthread_mutex_lock(&in->lock);
     in->n_askers++;
     append(in, &q);
     pthread_cond_broadcast(&in->changed);
-    while (!q.done && !(in->stopping && take_back(in, &q)))
-        pthread_cond_wait(&in->changed, &in->lock);
+    while (!q.done && !(is_over(in, inquiry->stop) && take_back(in, &q)))
+        wait_for_change(in, inquiry->stop);
+    const bool is_stopping = in->stopping;
     in->n_askers--;
     pthread_cond_broadcast(&in->changed);
     pthread_mutex_unlock(&in->lock);
     if (!q.done)
-        return error_set(err, STATUS_CANCELED, "", "the service is stopping");
+        return is_stopping ? error_set(err, STATUS_CANCELED, "", "the service is stopping")
+                           : unwanted(err);
     if (q.status != STATUS_OK)
         return error_set(err, q.status, q.error.where, "%s", q.error.message);
     *answer = q.answer;
@@ -255,6 +329,7 @@ void inspector_free(struct inspector *in)
 
 enum status inspector_create(struct inspector **out, const struct config *config, struct error *err)
 {
+    pthread_condattr_t monotonic;
     struct inspector *in = mem_alloc(sizeof *in);
     if (!in)
         return error_status(err, STATUS_NO_MEMORY);
@@ -268,7 +343,10 @@ enum status inspector_create(struct inspector **out, const struct config *config
         return error_set(err, STATUS_INTERNAL, "", "cannot make an eventfd: %s", strerror(errno));
     }
     pthread_mutex_init(&in->lock, NULL);
-    pthread_cond_init(&in->changed, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&in->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     for (; in->n_threads < INSPECTOR_THREADS; in->n_threads++)
         if (pthread_create(&in->threads[in->n_threads], NULL, thread_main, in) != 0) {
             inspector_free(in);

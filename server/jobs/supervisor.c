@@ -9,7 +9,6 @@
 
 #include "core/base/mem.h"
 #include "server/jobs/attempt.h"
-#include "server/jobs/inspector.h"
 #include "server/log.h"
 
 static const double grace_seconds = 8;
@@ -166,10 +165,18 @@ void supervisor_counters(struct supervisor *s, uint64_t *running, uint64_t *cras
     pthread_mutex_unlock(&s->lock);
 }
 
+enum status supervisor_ask(struct supervisor *s, const struct inquiry *inquiry, char **answer,
+                           struct error *err)
+{
+    return inspector_ask(s->inspector, inquiry, answer, err);
+}
+
 enum status supervisor_inspect(struct supervisor *s, const char *spec_json, const char *path,
                                double seconds, char **answer, struct error *err)
 {
-    return inspector_ask(s->inspector, spec_json, path, seconds, answer, err);
+    const struct inquiry inquiry = {
+        .kind = INQUIRY_INSPECT, .spec_json = spec_json, .path = path, .seconds = seconds};
+    return supervisor_ask(s, &inquiry, answer, err);
 }
 
 /* --- start and stop --- */

@@ -28,6 +28,7 @@
 #include "server/config.h"
 #include "server/fields/field_cache.h"
 #include "server/jobs/events.h"
+#include "server/jobs/inspector.h"
 #include "server/store/store.h"
 
 struct supervisor;
@@ -47,7 +48,7 @@ void supervisor_cancel(struct supervisor *s, const char *job_id);
 void supervisor_set_grace(struct supervisor *s, double seconds);
 
 /* Stop taking jobs, let running workers checkpoint and go back to the queue, wait.  Afterwards all
- * functions may still be called: supervisor_inspect answers CANCELED, the others do nothing. */
+ * functions may still be called: supervisor_ask answers CANCELED, the others do nothing. */
 void supervisor_quiesce(struct supervisor *s);
 
 /* supervisor_quiesce, then free: nobody calls anything any more. */
@@ -56,11 +57,15 @@ void supervisor_stop(struct supervisor *s);
 /* Workers that run a job now; workers of jobs and questions that crashed since the start. */
 void supervisor_counters(struct supervisor *s, uint64_t *running, uint64_t *crashed);
 
-/* Ask a short-lived worker one question about a file: kind "inspect" with this spec text.  *answer:
- * JSON text (mem_free).  Errors of the worker come back as they were (INVALID with its words); a
- * worker that crashes or takes longer than `seconds` is INVALID: the file is to blame.  CANCELED
- * while the service stops.  Callable from any thread that may wait; at most 4 run at once, others
- * wait. */
+/* Ask a short-lived worker one question about a file.  *answer: JSON text (mem_free).  Errors of
+ * the worker come back as they were (INVALID with its words); a worker that crashes or takes too
+ * long or too much is INVALID: the file is to blame.  CANCELED while the service stops, and when
+ * the answer is not wanted any more.  Callable from any thread that may wait; some run at once,
+ * others wait (inspector.h). */
+enum status supervisor_ask(struct supervisor *s, const struct inquiry *inquiry, char **answer,
+                           struct error *err) WARN_UNUSED;
+
+/* What is this file? */
 enum status supervisor_inspect(struct supervisor *s, const char *spec_json, const char *path,
                                double seconds, char **answer, struct error *err) WARN_UNUSED;
 

@@ -205,6 +205,42 @@ test('a link with settings fills the form; what the preset says as well is left 
   page.blameless();
 });
 
+test('the PSNR to expect is told before the start; where there is none, why; and what is over is not told', async () => {
+  const dataset = await service.upload(service.sample('picture', { size: 64, file: 'ahead.png' }), 'image');
+  const set = { field: { encoding: { sigma: 'auto' }, network: { width: 32 } }, train: { steps: 40, batch_size: 64 } };
+  const body = { dataset_id: dataset.id, preset: 'paper', ...set };
+  while ((await service.post('/v1/estimates', body)).estimate.seconds === null); /* waits for the machine to be measured */
+  const { forecast, tuning } = await service.post('/v1/estimates?forecast=true', body);
+  const end = (key) => forecast.series[key].at(-1)[1].toFixed(1);
+  const page = await openPage(service, { path: addressOf(dataset, { preset: 'paper', set: JSON.stringify(set) }) });
+  const expected = page.locator('.fit-expected');
+  await expected.getByText(`≈ ${end('psnr')} dB (test ${end('test_psnr')})`, { exact: true }).waitFor();
+  assert.equal(await expected.locator('dt').textContent(), 'Expected PSNR');
+  await page.getByText(`A forecast, from the data; sigma ${tuning.sigma.chosen} would be chosen`).click();
+  await page.locator('.fit-why .hint', { hasText: 'before training' }).waitFor();
+  assert.deepEqual(await accessibilityFindings(page), []);
+
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/v1/estimates?forecast=true', async (route) => {
+    await held;
+    await route.continue().catch(() => {}); /* the page has let go of it */
+  }, { times: 1 });
+  await page.locator('summary', { hasText: 'Training' }).click();
+  const asked = page.waitForRequest((r) => r.url().includes('forecast=true') && r.postData().includes('"seed":7'));
+  await page.getByLabel('Seed', { exact: true }).fill('7');
+  await asked;
+  await page.getByText('Looking at the data').waitFor();
+  await page.getByLabel('hashgrid').check();
+  await page.getByText('No forecast of the PSNR').waitFor();
+  release();
+  await page.getByText("None is known for encoding 'hashgrid'").waitFor();
+  assert.equal(await expected.isVisible(), false);
+  await page.getByLabel('gaussian').check();
+  await expected.getByText('≈').waitFor();
+  page.blameless();
+});
+
 test('the progress of an upload is shown, and it can be stopped', async () => {
   const page = await openPage(service);
   const file = service.sample('picture', { size: 512, file: 'large.png' });

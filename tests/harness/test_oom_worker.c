@@ -1,10 +1,10 @@
 /*
- * Workers out of memory: fits of every task, and uploads of every kind, again and again while the
- * worker's first, second, … allocation fails, once and then for good.
+ * Workers out of memory: fits of every task, uploads of every kind, and forecasts, again and again
+ * while the worker's first, second, … allocation fails, once and then for good.
  *
  * A fit succeeds all the same, or ends as `failed: out_of_memory` at its first attempt; an upload
- * is taken, or refused in words.  No worker ever dies of it, and the same again then succeeds. (The
- * service itself has memory enough: test_oom is about that.)
+ * is taken, a forecast made, or refused in words.  No worker ever dies of it, and the same again
+ * then succeeds. (The service itself has memory enough: test_oom is about that.)
  *
  * HARNESS_N: tries of a fit or upload in each of the two ways, spread by HARNESS_SEED over its
  * allocations; "all" (make oom_worker): allocations at a stride that makes some hundred tries.
@@ -123,7 +123,28 @@ static void fits_end_in_words_when_their_worker_has_no_memory(void **state)
     }
 }
 
-/* --- uploads --- */
+/* --- questions: uploads and forecasts --- */
+
+/* True: it was answered well. */
+static bool try_question(const struct request *request, long good, enum failing how, long nth,
+                         struct tally *t)
+{
+    starved_arm_workers(&starved, how, nth);
+    struct answer a = service_send(&starved.service, request);
+    const long n_failed = starved_disarm_workers(&starved);
+    const bool is_good = a.status == good;
+    /* what a worker died of is refused with 422, too: in other words */
+    if (!is_good && (n_failed == 0 || a.status != 422 ||
+                     !strstr((const char *)a.body.data, "takes too much memory")))
+        starved_fail(&starved, "allocation %ld: %s is answered %ld: %.300s", nth, request->path,
+                     a.status, a.body.data ? (const char *)a.body.data : "");
+    t->n_tries++;
+    t->n_failed += n_failed;
+    t->n_good += is_good;
+    t->n_refused += !is_good;
+    answer_free(&a);
+    return is_good;
+}
 
 static bool try_upload(enum specimen kind, enum failing how, long nth, struct tally *t)
 {
@@ -132,22 +153,23 @@ static bool try_upload(enum specimen kind, enum failing how, long nth, struct ta
                                     .content_type = "application/octet-stream",
                                     .body = file.data,
                                     .n_body = file.n};
-    starved_arm_workers(&starved, how, nth);
-    struct answer a = service_send(&starved.service, &request);
-    const long n_failed = starved_disarm_workers(&starved);
-    const bool is_good = a.status == 201;
-    /* a file whose decoder died is refused with 422, too: in other words */
-    if (!is_good && (n_failed == 0 || a.status != 422 ||
-                     !strstr((const char *)a.body.data, "takes too much memory")))
-        starved_fail(&starved, "allocation %ld: an upload to %s is answered %ld: %.300s", nth,
-                     request.path, a.status, a.body.data ? (const char *)a.body.data : "");
-    t->n_tries++;
-    t->n_failed += n_failed;
-    t->n_good += is_good;
-    t->n_refused += !is_good;
-    answer_free(&a);
+    const bool is_good = try_question(&request, 201, how, nth, t);
     bytes_free(&file);
     return is_good;
+}
+
+static bool try_forecast(enum failing how, long nth, struct tally *t)
+{
+    char body[256];
+    snprintf(body, sizeof body,
+             "{\"dataset_id\":\"%s\",\"preset\":\"paper\",\"field\":{\"encoding\":{\"sigma\":"
+             "\"auto\"}}}",
+             datasets[SPECIMEN_IMAGE]);
+    const struct request request = {.path = "/v1/estimates?forecast=true",
+                                    .content_type = "application/json",
+                                    .body = body,
+                                    .n_body = strlen(body)};
+    return try_question(&request, 200, how, nth, t);
 }
 
 static void uploads_are_refused_in_words_when_their_worker_has_no_memory(void **state)
@@ -165,6 +187,21 @@ static void uploads_are_refused_in_words_when_their_worker_has_no_memory(void **
         assert_true(try_upload((enum specimen)kind, FAIL_ONCE, LONG_MAX, &(struct tally){0}));
         print_tally(strchr(specimen_path((enum specimen)kind), '=') + 1, n, &t);
     }
+}
+
+static void forecasts_are_refused_in_words_when_their_worker_has_no_memory(void **state)
+{
+    (void)state;
+    struct tally t = {0};
+    unsigned n_done = 0;
+    assert_true(try_forecast(FAIL_ONCE, LONG_MAX, &(struct tally){0}));
+    const long n = starved_seen_by_workers(&starved);
+    assert_true(n > 0);
+    for (long nth = 0; next_nth(&nth, &n_done, n);)
+        for (int how = FAIL_ONCE; how <= FAIL_ON; how++)
+            try_forecast((enum failing)how, nth, &t);
+    assert_true(try_forecast(FAIL_ONCE, LONG_MAX, &(struct tally){0}));
+    print_tally("forecast", n, &t);
 }
 
 static int set_up(void **state)
@@ -192,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fits_end_in_words_when_their_worker_has_no_memory),
         cmocka_unit_test(uploads_are_refused_in_words_when_their_worker_has_no_memory),
+        cmocka_unit_test(forecasts_are_refused_in_words_when_their_worker_has_no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

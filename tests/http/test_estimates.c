@@ -1,7 +1,10 @@
 /* What a job would be and cost: as the job itself says it, refused as the job is, and nothing kept.
  */
+#include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +14,8 @@
 
 static struct service service;
 static char dataset[ID_TEXT];
+
+static const char with_forecast[] = "/v1/estimates?forecast=true";
 
 static int start(void **state)
 {
@@ -118,10 +123,12 @@ static void what_a_job_is_refused_for_is_told_with_the_same_words(void **state)
     const size_t n = count_items(&service, "/v1/jobs");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         json_t *asked = errors_of(post("/v1/estimates", cases[i].body), cases[i].status);
+        json_t *ahead = errors_of(post(with_forecast, cases[i].body), cases[i].status);
         json_t *posted = errors_of(post("/v1/jobs", cases[i].body), cases[i].status);
-        if (!json_equal(asked, posted))
+        if (!json_equal(asked, posted) || !json_equal(ahead, posted))
             fail_msg("%s: %s, not %s", cases[i].body, json_dumps(asked, 0), json_dumps(posted, 0));
         json_decref(asked);
+        json_decref(ahead);
         json_decref(posted);
     }
     assert_int_equal(count_items(&service, "/v1/jobs"), n);
@@ -158,6 +165,162 @@ static void the_place_in_the_queue_counts_those_that_wait(void **state)
     json_decref(first);
 }
 
+/* --- the forecast --- */
+
+/* A fit of a moment; encoding: members of it. */
+#define FIT_OF(preset, encoding)                                                                   \
+    "{\"dataset_id\":\"@\",\"preset\":\"" preset "\",\"field\":{\"encoding\":{" encoding "},"      \
+    "\"network\":{\"n_hidden_layers\":2,\"width\":32}},"                                           \
+    "\"train\":{\"steps\":40,\"batch_size\":64,\"time_limit_seconds\":null}}"
+
+/* The job of a body at its end. */
+static json_t *fit(const char *body)
+{
+    char id[ID_TEXT];
+    json_t *job = answer_json(post("/v1/jobs", body), 202);
+    snprintf(id, sizeof(id), "%s", member_text(job, "id"));
+    json_decref(job);
+    return wait_for_job(&service, id, "succeeded");
+}
+
+/* The same values at steps of this estimate's pace. */
+static void check_series(const json_t *plan, const json_t *job, const char *path)
+{
+    const json_t *early = member_get(plan, path), *told = member_get(job, path);
+    const double by_estimate = member_number(plan, "forecast.seconds_per_step"),
+                 by_first_steps = member_number(job, "forecast.seconds_per_step");
+    assert_true(json_array_size(early) > 2);
+    assert_int_equal(json_array_size(early), json_array_size(told));
+    for (size_t i = 0; i < json_array_size(early); i++) {
+        const json_t *a = json_array_get(early, i), *b = json_array_get(told, i);
+        assert_true(json_equal(json_array_get(a, 1), json_array_get(b, 1)));
+        const double step = json_number_value(json_array_get(a, 0)) / by_estimate;
+        assert_true(fabs(json_number_value(json_array_get(b, 0)) / by_first_steps - step) < 0.01);
+    }
+}
+
+static void the_forecast_is_that_of_the_job(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {FIT_OF("paper", "\"sigma\":4"),
+                                         FIT_OF("paper", "\"sigma\":\"auto\"")};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *plan = answer_json(post(with_forecast, bodies[i]), 200);
+        json_t *job = fit(bodies[i]);
+        assert_int_equal(json_object_size(plan), 11);
+        assert_string_equal(member_text(plan, "forecast.method"), "ntk");
+        assert_true(json_is_null(member_get(plan, "forecast.revised")));
+        assert_true(fabs(member_number(plan, "forecast.seconds_per_step") * 40 /
+                             member_number(plan, "estimate.training_seconds") -
+                         1) < 1); /* the latter to a tenth of a second */
+        check_series(plan, job, "forecast.series.psnr");
+        check_series(plan, job, "forecast.series.test_psnr");
+        if (i == 0)
+            assert_true(json_is_null(member_get(plan, "tuning")));
+        else
+            assert_true(json_equal(member_get(plan, "tuning.sigma.curve"),
+                                   member_get(job, "tuning.sigma.curve")));
+        json_decref(plan);
+        json_decref(job);
+    }
+}
+
+static void where_there_is_none_the_reason_is_that_of_the_job(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        FIT_OF("fast", "\"type\":\"hashgrid\""),
+        FIT_OF("paper", "\"trainable\":true"),
+        "{\"dataset_id\":\"@\",\"task\":\"ct\",\"preset\":\"paper\",\"train\":{\"steps\":2}}",
+        "{\"dataset_id\":\"@\",\"task\":\"ct\",\"preset\":\"paper\",\"train\":{\"steps\":2},"
+        "\"field\":{\"encoding\":{\"sigma\":\"auto\"}}}",
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        json_t *plan = answer_json(post(with_forecast, bodies[i]), 200);
+        json_t *job = fit(bodies[i]);
+        assert_true(json_is_null(member_get(plan, "forecast.method")));
+        assert_true(json_equal(member_get(plan, "forecast"), member_get(job, "forecast")));
+        assert_int_equal(json_is_null(member_get(plan, "tuning")),
+                         json_is_null(member_get(job, "tuning")));
+        json_decref(plan);
+        json_decref(job);
+    }
+    json_t *plan = answer_json(post(with_forecast, "{\"dataset_id\":\"@\",\"preset\":\"paper\","
+                                                   "\"train\":{\"steps\":null,"
+                                                   "\"target_psnr\":99}}"),
+                               200);
+    assert_non_null(strstr(member_text(plan, "forecast.reason"), "how long its steps take"));
+    json_decref(plan);
+}
+
+static void what_the_data_do_not_allow_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t values[16 * 16 * sizeof(float)] = {0, 0, 0, 64}; /* a 2 among zeros */
+    char picture[ID_TEXT], body[512];
+    struct bytes npy = make_npy("<f4", "16, 16", values, sizeof(values));
+    json_t *row = answer_json(post_dataset(&service, "?kind=image", npy.data, npy.n), 201);
+    snprintf(picture, sizeof(picture), "%s", member_text(row, "id"));
+    json_decref(row);
+    bytes_free(&npy);
+    snprintf(body, sizeof(body),
+             "{\"dataset_id\":\"%s\",\"preset\":\"paper\",\"field\":{\"encoding\":{\"sigma\":"
+             "\"auto\"}},\"train\":{\"loss\":\"bce\"}}",
+             picture);
+    answer_problem(post(with_forecast, body), 422, "/train/loss");
+    answer_status(post("/v1/estimates", body), 200);
+    answer_problem(post("/v1/estimates?forecast=yes", body), 422, "/forecast");
+    answer_problem(post("/v1/estimates?forecasts=true", body), 422, "/forecasts");
+    json_t *plan = answer_json(post("/v1/estimates?forecast=false", body), 200);
+    assert_null(json_object_get(plan, "forecast"));
+    json_decref(plan);
+}
+
+struct crowd {
+    atomic_size_t n_good, n_refused, n_wrong;
+};
+
+static void *ask_for_forecast(void *argument)
+{
+    struct crowd *crowd = argument;
+    struct answer a = post(with_forecast, FIT_OF("paper", "\"sigma\":\"auto\""));
+    if (a.status == 200)
+        atomic_fetch_add(&crowd->n_good, 1);
+    else if (a.status == 429 && strstr(a.headers, "\r\nRetry-After: "))
+        atomic_fetch_add(&crowd->n_refused, 1);
+    else
+        atomic_fetch_add(&crowd->n_wrong, 1);
+    answer_free(&a);
+    return NULL;
+}
+
+static size_t n_answered(struct crowd *crowd)
+{
+    return atomic_load(&crowd->n_good) + atomic_load(&crowd->n_refused) +
+           atomic_load(&crowd->n_wrong);
+}
+
+/* Two workers at once at most, and handlers left over for all else; places come back. */
+static void many_forecasts_at_once_take_turns(void **state)
+{
+    (void)state;
+    enum { N = 24, ALL = 64 };
+    struct crowd crowd = {0};
+    pthread_t threads[N];
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_for_forecast, &crowd), 0);
+    while (n_answered(&crowd) < N) {
+        pid_t workers[ALL];
+        assert_true(service_workers(&service, workers, ALL) <= 2);
+        pause_briefly();
+    }
+    for (size_t i = 0; i < N; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&crowd.n_wrong), 0);
+    assert_true(atomic_load(&crowd.n_good) > 0);
+    answer_status(post(with_forecast, FIT_OF("paper", "\"sigma\":4")), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +328,10 @@ int main(void)
         cmocka_unit_test(what_a_job_is_refused_for_is_told_with_the_same_words),
         cmocka_unit_test(what_cannot_be_known_is_null),
         cmocka_unit_test(the_place_in_the_queue_counts_those_that_wait),
+        cmocka_unit_test(the_forecast_is_that_of_the_job),
+        cmocka_unit_test(where_there_is_none_the_reason_is_that_of_the_job),
+        cmocka_unit_test(what_the_data_do_not_allow_is_refused),
+        cmocka_unit_test(many_forecasts_at_once_take_turns),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

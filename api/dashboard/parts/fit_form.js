@@ -3,7 +3,8 @@
  *   #/datasets/ID?task=ct&preset=paper&set={"field":{…},"train":{…},"measure":{…}}&labels={"series":"kodak"}
  *
  * each of them as POST /v1/jobs takes it (set and labels as JSON); all may be left out, and what the preset says as well
- * is dropped.  After each change the body is sent to POST /v1/estimates: time and memory, or what is wrong where.
+ * is dropped.  After each change the body is sent to POST /v1/estimates: time and memory, or what is wrong where; and
+ * then once more for the forecast of its quality, which takes the service a look at the data.
  *
  *   await makeFitForm(page, dataset, api, presets)   api: /openapi.json; presets: items of /v1/presets */
 
@@ -146,14 +147,15 @@ export function makeFitForm(page, dataset, api, presets) {
   }
 
   async function ask() {
-    asking?.abort();
     const mine = (asking = new AbortController());
+    const asked = body();
     bar.busy('asking');
     try {
-      const plan = await post('/v1/estimates', body(), { signal: mine.signal });
+      const plan = await post('/v1/estimates', asked, { signal: mine.signal });
       tell([]);
       settings.resolved(plan.spec);
       bar.show(plan);
+      expect(asked, mine);
     } catch (error) {
       if (mine !== asking || error.name === 'AbortError') return;
       refused(error);
@@ -161,7 +163,18 @@ export function makeFitForm(page, dataset, api, presets) {
     if (mine === asking) bar.busy(null);
   }
 
+  /* Nothing waits for it, and what it says of is over once anything is changed. */
+  async function expect(asked, mine) {
+    try {
+      const plan = await post('/v1/estimates?forecast=true', asked, { signal: mine.signal });
+      if (mine === asking) bar.expect(plan);
+    } catch (error) {
+      if (mine === asking && error.name !== 'AbortError') bar.expectNone(error.message);
+    }
+  }
+
   function changed() {
+    asking?.abort();
     suggest();
     back.hidden = !Object.keys(settings.set).length;
     terminal.show(curlOfPost('/v1/jobs', body()));

@@ -30,7 +30,20 @@ static enum status inspect(struct worker *w, struct error *err)
     return STATUS_OK;
 }
 
-static const struct job_kind kinds[] = {{"inspect", inspect, SYSCALLS_OF_A_DECODER}};
+/* The words that come with the question. */
+static enum status foresee(struct worker *w, struct error *err)
+{
+    char answer[256];
+    if (!strstr(worker_spec(w), "say"))
+        return inspect(w, err);
+    snprintf(answer, sizeof answer, "{\"words\":\"%s, %s\",\"info\":%s}", worker_dataset_kind(w),
+             worker_media_type(w), worker_info(w));
+    worker_result(w, "", 0, answer, "{}", NULL, 0);
+    return STATUS_OK;
+}
+
+static const struct job_kind kinds[] = {{"inspect", inspect, SYSCALLS_OF_A_DECODER},
+                                        {"foresee", foresee, SYSCALLS_OF_A_DECODER}};
 
 static char path[512]; /* of the file that is asked about */
 
@@ -108,11 +121,39 @@ static void a_file_that_is_not_there_is_an_error(void **state)
                   STATUS_IO);
 }
 
+static void the_other_kind_is_told_of_the_dataset(void **state)
+{
+    struct service *f = *state;
+    struct inquiry q = {.kind = INQUIRY_FORESEE,
+                        .spec_json = "{\"say\":1}",
+                        .path = path,
+                        .dataset_kind = "image",
+                        .media_type = "image/png",
+                        .info_json = "{\"shape\":[1]}",
+                        .seconds = 60};
+    char *answer = NULL;
+    assert_ok(supervisor_ask(f->supervisor, &q, &answer, &f->err));
+    assert_string_equal(answer, "{\"words\":\"image, image/png\",\"info\":{\"shape\":[1]}}");
+    mem_free(answer);
+    q.spec_json = "{\"crash\":1}";
+    assert_status(supervisor_ask(f->supervisor, &q, &answer, &f->err), STATUS_INVALID);
+    assert_string_equal(
+        f->err.message,
+        "nothing can be foreseen of these data: its decoder ended with signal 9 (KILL)");
+    q.spec_json = "{\"hang\":1}";
+    q.seconds = 0.05;
+    error_clear(&f->err);
+    assert_status(supervisor_ask(f->supervisor, &q, &answer, &f->err), STATUS_INVALID);
+    assert_non_null(strstr(f->err.message, "a forecast from the data takes longer than"));
+}
+
 /* --- many at once, and the stop --- */
 
 struct asker {
     struct service *f;
     const char *question;
+    enum inquiry_kind kind;
+    const struct stop *stop;
     enum status status;
     char *answer;
 };
@@ -120,8 +161,44 @@ struct asker {
 static void *ask_one(void *argument)
 {
     struct asker *a = argument;
-    a->status = supervisor_inspect(a->f->supervisor, a->question, path, 60, &a->answer, NULL);
+    const struct inquiry q = {
+        .kind = a->kind, .spec_json = a->question, .path = path, .seconds = 60, .stop = a->stop};
+    a->status = supervisor_ask(a->f->supervisor, &q, &a->answer, NULL);
     return NULL;
+}
+
+static bool is_raised(const void *flag)
+{
+    return atomic_load((const atomic_bool *)flag);
+}
+
+/* However many hang there: a file is inspected meanwhile.  All of them, those under way and those
+ * that wait, end when nobody waits for them any more. */
+static void forecasts_leave_room_and_end_when_they_are_not_wanted(void **state)
+{
+    struct service *f = *state;
+    enum { N = 6 };
+    atomic_bool is_unwanted = false;
+    const struct stop stop = {is_raised, &is_unwanted};
+    struct asker askers[N];
+    pthread_t threads[N];
+    char *answer = NULL;
+    for (size_t i = 0; i < N; i++) {
+        askers[i] = (struct asker){
+            .f = f, .question = "{\"hang\":1}", .kind = INQUIRY_FORESEE, .stop = &stop};
+        pthread_create(&threads[i], NULL, ask_one, &askers[i]);
+    }
+    for (size_t i = 0; i < INSPECTOR_THREADS; i++) {
+        assert_ok(supervisor_inspect(f->supervisor, "{}", path, 60, &answer, &f->err));
+        mem_free(answer);
+    }
+    atomic_store(&is_unwanted, true);
+    for (size_t i = 0; i < N; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(askers[i].status, STATUS_CANCELED);
+        assert_null(askers[i].answer);
+    }
+    expect_crashes(f, 0);
 }
 
 static void more_askers_than_threads_are_all_answered(void **state)
@@ -174,6 +251,8 @@ int main(int argc, char **argv)
         TEST(a_worker_that_crashes_blames_the_file),
         TEST(a_worker_that_takes_too_long_blames_the_file),
         TEST(a_file_that_is_not_there_is_an_error),
+        TEST(the_other_kind_is_told_of_the_dataset),
+        TEST(forecasts_leave_room_and_end_when_they_are_not_wanted),
         TEST(more_askers_than_threads_are_all_answered),
         TEST(the_stop_cancels_all_questions),
     };
