@@ -12,8 +12,9 @@ const service = await startService();
 
 /* --- what is there to see --- */
 
-const upload = (name, kind, options) => service.upload(service.sample(name, options), kind, name);
+const upload = (name, kind, options) => service.upload(service.sample(name, options), kind, options?.file ?? name);
 const picture = await upload('picture', 'image');
+const small = await upload('picture', 'image', { size: 256, seed: 3, file: 'balloons' });
 const text = await upload('text', 'image');
 const volume = await upload('phantom3d', 'volume');
 const shape = await upload('shape', 'shape');
@@ -26,7 +27,7 @@ const gaussian = (sigma, steps) => ({
 const pictureJob = await service.fit({ dataset_id: picture.id });
 const mappings = [];
 for (const type of ['none', 'basic', 'positional', 'gaussian']) {
-  mappings.push(await service.fit({ dataset_id: text.id, preset: 'paper', field: { encoding: { type } }, train: { steps: 200, batch_size: 8192 } }));
+  mappings.push(await service.fit({ dataset_id: small.id, preset: 'paper', field: { encoding: { type } }, train: { steps: 500, batch_size: 8192 } }));
 }
 const learned = await service.fit({ dataset_id: picture.id, ...gaussian(10, 400) });
 const volumeJob = await service.fit({ dataset_id: volume.id, train: { time_limit_seconds: 10 } });
@@ -34,9 +35,9 @@ const shapeJob = await service.fit({ dataset_id: shape.id, train: { time_limit_s
 const viewsJob = await service.fit({ dataset_id: views.id, train: { time_limit_seconds: 30 } });
 const signalJob = await service.fit({ dataset_id: signal.id });
 const sweep = await service.post('/v1/sweeps', {
-  dataset_ids: [text.id],
-  base: { preset: 'paper', train: { steps: 150, batch_size: 4096, holdout: 'odd_pixels' } },
-  grid: { '/field/encoding/sigma': [1, 4, 14, 40, 120] },
+  dataset_ids: [small.id],
+  base: { preset: 'paper', train: { steps: 400, batch_size: 8192, holdout: 'odd_pixels' } },
+  grid: { '/field/encoding/sigma': [1, 3, 8, 20, 60] },
 });
 for (;;) {
   const { status } = await service.ask(`/v1/sweeps/${sweep.id}`);
@@ -50,17 +51,23 @@ await service.post('/v1/jobs', { dataset_id: text.id, ...gaussian(14, 2000) });
 
 /* --- the pages: [name, address, a text or selector to wait for, what to do before] --- */
 
+/* So that what sticks to the window's edge is at the page's. */
+async function asTallAsItIs(page) {
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width: page.viewportSize().width, height });
+}
+
 const settle = (page) => page.waitForLoadState('networkidle', { timeout: 8000 }).catch(() => {});
 const pages = [
   ['start', '#/'],
-  ['fit', `#/datasets/${picture.id}`],
+  ['fit', `#/datasets/${picture.id}`, asTallAsItIs],
   ['job', `#/jobs/${learned.id}`],
   ['running', `#/jobs/${running.id}`, (page) => page.waitForTimeout(6000)],
   ['jobs', '#/jobs'],
   ['datasets', '#/datasets'],
   ['fields', '#/fields'],
   ['picture', `#/fields/${pictureJob.field_id}`],
-  ['zoom', `#/fields/${pictureJob.field_id}?x=300&y=210&zoom=8&mode=curtain`],
+  ['zoom', `#/fields/${pictureJob.field_id}?x=150&y=250&zoom=8&mode=curtain`],
   ['volume', `#/fields/${volumeJob.field_id}`],
   ['shape', `#/fields/${shapeJob.field_id}`],
   ['views', `#/fields/${viewsJob.field_id}`],
@@ -78,10 +85,6 @@ for (const [name, path, before] of pages.filter(([name]) => !only.length || only
       const page = await openPage(service, { path, width, height, dark });
       await settle(page);
       await before?.(page);
-      /* As tall as its content, so that what sticks to the window's edge is at the page's. */
-      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
-      await page.setViewportSize({ width, height: Math.min(Math.max(tall, height), 4000) });
-      await page.waitForTimeout(1500);
       await page.screenshot({
         path: join(out, `${name}-${wide}-${dark ? 'dark' : 'light'}.jpg`), type: 'jpeg', quality: 82, fullPage: true,
       });

@@ -19,6 +19,16 @@ function forecastLines(forecast, axis) {
   return forecast.revised ? [forecastLine('forecast, revised', forecast.revised, axis, 3)] : [first];
 }
 
+const LOOK_AHEAD = 3; /* times what has been measured: a forecast of hours would press minutes into the chart's edge */
+
+/* A line's part up to x, its last piece cut there. */
+function upTo(line, most) {
+  const n = line.points.findIndex(([x]) => x > most);
+  if (n <= 0) return n < 0 ? line : { ...line, points: line.points.slice(0, 1) };
+  const [[x0, y0], [x1, y1]] = line.points.slice(n - 1, n + 1);
+  return { ...line, points: [...line.points.slice(0, n), [most, y0 + ((y1 - y0) * (most - x0)) / (x1 - x0)]] };
+}
+
 function baselineLine(job, lines) {
   const xs = lines.flatMap((l) => (l.points.length ? [l.points[0][0], l.points.at(-1)[0]] : []));
   const value = job.metrics?.baseline_psnr;
@@ -64,7 +74,9 @@ export function makeJobCharts({ task, view, onView }) {
     last = [job, series];
     const measured = Object.entries(QUALITIES).filter(([key]) => series.has(key))
       .map(([key, name], i) => ({ name, points: series.line(key, view.axis), colour: i + 1 }));
-    const all = [...measured, ...forecastLines(job.forecast, view.axis)];
+    const latest = Math.max(0, ...['loss', 'psnr'].map((key) => series.line(key, view.axis).at(-1)?.[0] ?? 0));
+    const most = view.scale === 'log' || latest === 0 ? Infinity : LOOK_AHEAD * latest;
+    const all = [...measured, ...forecastLines(job.forecast, view.axis).map((line) => upTo(line, most))];
     charts.quality.draw([...all, ...baselineLine(job, all)]);
     charts.loss.draw([{ name: 'loss', points: series.line('loss', view.axis), colour: 2 }]);
     charts.spectrum.draw(series);
