@@ -32,8 +32,11 @@ const pane = (page) => page.locator('.pane').first();
 async function rested(page, least = 0) {
   await page.waitForFunction((least) => {
     const at = document.querySelector('.pane');
-    const zoom = Number(new URLSearchParams(location.hash.split('?')[1]).get('zoom'));
-    return at?.getAttribute('aria-busy') === 'false' && (least === 0 || (zoom >= least && Math.abs(zoom / at.dataset.zoom - 1) < 1e-3));
+    const said = new URLSearchParams(location.hash.split('?')[1]);
+    const zoom = Number(said.get('zoom'));
+    const isHere = zoom >= least && Math.abs(zoom / at?.dataset.zoom - 1) < 1e-3 &&
+      ['x', 'y'].every((key) => Math.abs(said.get(key) - at.dataset[key]) < 2e-3);
+    return at?.getAttribute('aria-busy') === 'false' && (least === 0 || isHere);
   }, least);
 }
 
@@ -89,8 +92,11 @@ test('a field is seen far past its data by wheel and by keys: what is on the scr
   await pane(page).focus();
   for (let i = 0; i < 4; i++) await page.keyboard.press('+');
   await rested(page, 24);
-  await page.keyboard.press('ArrowRight');
-  await page.keyboard.press('ArrowDown');
+  for (const key of ['ArrowRight', 'ArrowDown']) {
+    const before = page.url();
+    await page.keyboard.press(key);
+    await page.waitForFunction((before) => location.href !== before, before);
+  }
   await page.locator('.cross').first().waitFor({ state: 'visible' });
   await page.mouse.move(5, 5);
   await page.evaluate(() => document.querySelector('.pane').classList.remove('by-keys'));

@@ -120,6 +120,7 @@ test('a running sweep is followed, and canceled after one question', async () =>
   await page.getByText(/4 canceled/).waitFor();
   await page.getByRole('button', { name: 'Delete…' }).waitFor();
   await page.getByRole('link', { name: 'Again, changed' }).click();
+  await page.locator('fieldset.axis').nth(1).waitFor();
   await page.getByText('4 jobs').waitFor();
   assert.equal(await page.locator('fieldset.axis').count(), 2);
   await page.blameless();
