@@ -86,7 +86,7 @@ for (const [name, path, before] of pages.filter(([name]) => !only.length || only
       await settle(page);
       await before?.(page);
       await page.screenshot({
-        path: join(out, `${name}-${wide}-${dark ? 'dark' : 'light'}.jpg`), type: 'jpeg', quality: 82, fullPage: true,
+        path: join(out, `${name}-${wide}-${dark ? 'dark' : 'light'}.jpg`), type: 'jpeg', quality: 72, fullPage: true,
       });
       for (const offence of page.offences()) console.log(`${name}: ${offence}`);
       await page.context().close();
