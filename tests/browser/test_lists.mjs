@@ -148,6 +148,34 @@ test('a list follows what runs', async () => {
   await page.blameless();
 });
 
+test('what began later has its name, stays out of a search that it does not match, and goes when it is deleted elsewhere', async () => {
+  const page = await openPage(service, { path: '#/jobs' });
+  await byId(page, jobs.short.id).waitFor();
+  const late = await fit(await service.upload(grey(N), 'image', 'late'), { steps: 10000000 });
+  await byId(page, late.id).getByRole('link', { name: 'late', exact: true }).waitFor();
+  await page.getByLabel('Search').fill('balloons');
+  await byId(page, late.id).waitFor({ state: 'detached' });
+  await page.waitForResponse((r) => /q=balloons.*status=running/.test(r.url()));
+  assert.equal(await byId(page, late.id).count(), 0);
+  await page.getByRole('link', { name: 'Running' }).click();
+  await page.getByText('No jobs match “balloons”').waitFor();
+
+  await page.getByLabel('Search').fill('late');
+  await byId(page, late.id).waitFor();
+  let goOn;
+  const gone = new Promise((resolve) => (goOn = resolve));
+  await page.route(/status=running/, async (route) => {
+    await gone;
+    await route.continue();
+  });
+  await service.post(`/v1/jobs/${late.id}/cancel`, {});
+  await service.ended(late.id);
+  await service.ask(`/v1/jobs/${late.id}`, { method: 'DELETE' });
+  goOn();
+  await byId(page, late.id).waitFor({ state: 'detached' });
+  page.forgive(); /* the browser reports the 404 */
+});
+
 test('fields are deleted; nothing left is said with what to do', async () => {
   const page = await openPage(service, { path: '#/fields' });
   await byId(page, jobs.longer.field_id).waitFor();

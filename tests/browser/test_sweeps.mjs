@@ -158,6 +158,21 @@ test('what is wrong is said where it is wrong, before anything starts', async ()
   page.forgive(); /* the browser reports the 422 */
 });
 
+test('a range and what an address gives keep all their digits', async () => {
+  const page = await openPage(service, { path: form({ grid: JSON.stringify({ '/train/seed': [123456, 123457] }) }) });
+  const values = page.getByLabel('Values', { exact: true });
+  await page.getByText('2 jobs').waitFor();
+  assert.equal(await values.inputValue(), '123456, 123457');
+  await page.getByLabel('Setting').selectOption('/train/steps');
+  await page.getByLabel('From').fill('1000');
+  await page.getByLabel('to', { exact: true }).fill('262144');
+  await page.getByLabel('in', { exact: true }).fill('3');
+  await page.getByRole('button', { name: 'Fill in' }).click();
+  assert.equal(await values.inputValue(), '1000, 16191, 262144');
+  assert.match(decodeURIComponent(page.url()), /\[1000,16191,262144\]/);
+  await page.blameless();
+});
+
 test('on a phone the form and the sweep fit', async () => {
   const { items } = await service.ask('/v1/sweeps');
   const page = await openPage(service, { path: form({ grid: JSON.stringify({ '/field/encoding/sigma': [1, 2] }) }), width: 390, height: 844 });

@@ -49,11 +49,21 @@ async function askQueue(ask, oldest) {
 function follow(page, list) {
   let running = null;
   let next = 0;
-  const fixed = Object.fromEntries([...page.query].filter(([k]) => ['q', 'dataset_id', 'sweep_id', 'label'].includes(k)));
-  const ask = (status, cursor) => get(`/v1/jobs?${new URLSearchParams({ ...fixed, status, limit: PAGE, ...(cursor ? { cursor } : {}) })}`, { signal: page.signal });
+  const ask = (status, cursor) => {
+    const given = Object.fromEntries([...page.query].filter(([k]) => ['q', 'dataset_id', 'sweep_id', 'label'].includes(k)));
+    return get(`/v1/jobs?${new URLSearchParams({ ...given, status, limit: PAGE, ...(cursor ? { cursor } : {}) })}`, { signal: page.signal });
+  };
+
+  /* As it became, or null; one that was deleted elsewhere goes from the list. */
+  const askOne = (id) => get(`/v1/jobs/${id}`, { signal: page.signal }).catch((error) => {
+    if (error.status === 404) list.rows.delete(id);
+    return null;
+  });
 
   async function look() {
+    const { turn } = list;
     const { items: now } = await ask('running');
+    if (turn !== list.turn) return; /* another search is seen by now */
     const ids = now.map((j) => j.id).join();
     const open = [...list.rows.values()].filter((r) => isOpen(r.item));
     const waiting = open.filter((r) => r.item.status === 'queued');
@@ -62,7 +72,8 @@ function follow(page, list) {
     const queue = changed && waiting.length ? await askQueue(ask, waiting.map((r) => r.item.id).sort()[0]) : { found: [], down: '' };
     const met = new Set([...now, ...queue.found].map((j) => j.id));
     const lost = changed ? open.filter((r) => !met.has(r.item.id) && r.item.id >= queue.down).slice(0, 20) : [];
-    const ended = await Promise.all(lost.map((r) => get(`/v1/jobs/${r.item.id}`, { signal: page.signal }).catch(() => null)));
+    const ended = await Promise.all(lost.map((r) => askOne(r.item.id)));
+    if (turn !== list.turn) return;
     await list.take([...queue.found, ...ended].filter((j) => j && list.rows.has(j.id)));
     for (const row of lost) if (ENDED.has(row.item.status)) row.renew();
     await list.take(now.filter((j) => list.rows.has(j.id) || !page.query.get('status') || page.query.get('status') === 'running'), { onTop: true });

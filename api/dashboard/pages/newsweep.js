@@ -10,7 +10,7 @@ import { doubled, makeAxis, spaced } from '/assets/parts/axis.js';
 import { makeDatasetPicker } from '/assets/parts/dataset_picker.js';
 import { Directory } from '/assets/parts/directory.js';
 import { TASKS } from '/assets/parts/fit_form.js';
-import { at, put, valueText } from '/assets/parts/schema.js';
+import { at, put, exactText } from '/assets/parts/schema.js';
 import { makeSettings } from '/assets/parts/settings_form.js';
 import { curlOfPost, makeTerminal } from '/assets/parts/terminal.js';
 import { count, duration } from '/assets/words.js';
@@ -213,7 +213,7 @@ class Form {
     const n = this.count();
     this.problem.say(null);
     this.steps.value = at(this.settings.set, '/train/steps') ?? '';
-    this.steps.placeholder = valueText(at(this.presets.find((p) => p.task === this.task.value && p.name === this.preset.value)?.parameters ?? {}, '/train/steps') ?? 'by time');
+    this.steps.placeholder = exactText(at(this.presets.find((p) => p.task === this.task.value && p.name === this.preset.value)?.parameters ?? {}, '/train/steps') ?? 'by time');
     this.terminal.show(curlOfPost('/v1/sweeps', body));
     const json = (v) => (Object.keys(v).length ? JSON.stringify(v) : null);
     this.page.remember({ dataset: body.dataset_ids.join(','), task: body.base.task ?? null, preset: this.preset.value, set: json(this.settings.set), grid: json(body.grid), name: this.name.value.trim() });
@@ -266,7 +266,7 @@ class Form {
     const [, room, key, index] = /^\/(grid|base)\/?([^/]*)\/?(\d*)/.exec(pointer) ?? [];
     if (room === 'base') return { base: pointer.slice('/base'.length) };
     const axis = room === 'grid' && this.axes.find((a) => a.pointer() === key.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return axis ? { axis, rest: index === '' ? '' : `${valueText(axis.values()[Number(index)] ?? '')}: ` } : {};
+    return axis ? { axis, rest: index === '' ? '' : `${exactText(axis.values()[Number(index)] ?? '')}: ` } : {};
   }
 
   tell(error, placeOf) {

@@ -97,6 +97,7 @@ export async function open(page) {
     plot?.close();
     const choice = chooseAxis(page, sweep, () => {
       drawPlot();
+      plotPlace.querySelector('select').focus();
       pictures.draw(sweep, axisOf(page, sweep), names);
     });
     plot = makePlot(sweep, axisOf(page, sweep));

@@ -5,7 +5,7 @@
  *   settingsOf(api, task)   what can be an axis: Map of pointer → { name, schema, group, types: mappings that have it } */
 
 import { el } from '/assets/dom.js';
-import { choices, follow, isChoice, isList, parse, rangeText, spoken, variants } from '/assets/parts/schema.js';
+import { choices, exactText, follow, isChoice, isList, parse, rangeText, spoken, variants } from '/assets/parts/schema.js';
 import { settingName, valueText } from '/assets/parts/setting.js';
 import { number } from '/assets/words.js';
 
@@ -95,7 +95,7 @@ export function makeAxis({ api, task, pointer, values, changed, remove }) {
 
   function drawNumbers(schema) {
     const whole = [schema.type].flat()[0] === 'integer';
-    const list = el('input', { type: 'text', autocomplete: 'off', spellcheck: false, value: given.map((v) => valueText(v)).join(', '), placeholder: '1, 2, 4', oninput: () => take(readList(schema, list.value)) });
+    const list = el('input', { type: 'text', autocomplete: 'off', spellcheck: false, value: given.map(exactText).join(', '), placeholder: '1, 2, 4', oninput: () => take(readList(schema, list.value)) });
     const field = (name, value, props = {}) => [el('input', { type: 'text', inputMode: 'decimal', size: 6, value, ...props }), name];
     const numbers = given.filter((v) => typeof v === 'number');
     const [from, to, n] = [field('from', numbers[0] ?? ''), field('to', numbers[numbers.length - 1] ?? ''), field('values', numbers.length || 5)];
@@ -109,7 +109,7 @@ export function makeAxis({ api, task, pointer, values, changed, remove }) {
         return;
       }
       say(null);
-      list.value = spaced(low, high, Math.round(count), log, whole).map((v) => valueText(v)).join(', ');
+      list.value = spaced(low, high, Math.round(count), log, whole).map(exactText).join(', ');
       take(readList(schema, list.value));
     } }, 'Fill in');
     place.replaceChildren(el('label', { class: 'axis-list' }, 'Values ', list),

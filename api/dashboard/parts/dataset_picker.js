@@ -67,7 +67,7 @@ export function makeDatasetPicker(page, { datasets, chosen, changed }) {
     if (mine !== turn) return;
     cursor = next;
     more.hidden = !cursor;
-    for (const dataset of items) add(dataset, chosen.includes(dataset.id));
+    for (const dataset of items) add(dataset, false); /* open() has added the chosen ones */
     arrange();
   }
 

@@ -11,6 +11,8 @@ export class Directory {
     this.path = path;
     this.signal = signal;
     this.limit = limit;
+    this.walk = Promise.resolve();
+    this.askedAnew = new Set(); /* ids newer than the first page: that is read again once for each */
     this.forget();
   }
 
@@ -18,22 +20,28 @@ export class Directory {
   forget() {
     this.known = new Map();
     this.cursor = '';
-    this.oldest = null; /* id that the walk has come to */
+    this.newest = null; /* id that the walk began at */
+    this.oldest = null; /* id that it has come to */
     this.pages = 0;
-    this.walk = Promise.resolve();
   }
 
   /* The thing, or null where it is gone, or so far back that it is not looked for. */
   async find(id) {
     if (!id) return null;
-    const mine = this.known;
-    const look = this.walk.then(async () => {
-      while (mine === this.known && !mine.has(id) && this.cursor !== null && this.pages < MOST_PAGES
-        && (this.oldest === null || id < this.oldest)) await this.readPage();
-    });
+    const look = this.walk.then(() => this.walkTo(id));
     this.walk = look.catch(() => {}); /* the next one tries again */
-    await look;
-    return mine.get(id) ?? null;
+    return look;
+  }
+
+  async walkTo(id) {
+    if (this.newest !== null && id > this.newest && !this.askedAnew.has(id)) {
+      this.askedAnew.add(id);
+      this.forget();
+    }
+    const { known } = this;
+    while (known === this.known && !known.has(id) && this.cursor !== null && this.pages < MOST_PAGES
+      && (this.oldest === null || id < this.oldest)) await this.readPage();
+    return known.get(id) ?? null;
   }
 
   async readPage() {
@@ -42,6 +50,7 @@ export class Directory {
     const { items, next_cursor: next } = await get(`${this.path}?limit=${this.limit}${cursor}`, { signal: this.signal });
     if (known !== this.known) return;
     for (const item of items) known.set(item.id, item);
+    this.newest ??= items[0]?.id ?? '';
     this.oldest = items[items.length - 1]?.id ?? '';
     this.cursor = next;
     this.pages++;

@@ -14,7 +14,7 @@ import { go } from '/assets/page.js';
 import { duration } from '/assets/words.js';
 import { makeLabels } from '/assets/parts/labels.js';
 import { makePlanBar } from '/assets/parts/plan_bar.js';
-import { at, spoken, valueText } from '/assets/parts/schema.js';
+import { at, spoken, exactText } from '/assets/parts/schema.js';
 import { makeSettings } from '/assets/parts/settings_form.js';
 import { curlOfPost, makeTerminal } from '/assets/parts/terminal.js';
 import { suggestionFor } from '/assets/parts/without_grid.js';
@@ -123,7 +123,7 @@ export function makeFitForm(page, dataset, api, presets) {
     const open = Object.entries(wanted).filter(([pointer]) => at(settings.set, pointer) === undefined);
     suggestion.hidden = !open.length;
     if (!open.length) return;
-    const text = open.map(([pointer, v]) => `${spoken(pointer.split('/').pop()).toLowerCase()} ${valueText(v)}`).join(', ');
+    const text = open.map(([pointer, v]) => `${spoken(pointer.split('/').pop()).toLowerCase()} ${exactText(v)}`).join(', ');
     suggestion.replaceChildren(
       el('p', {}, `The preset '${preset.name}' is made for a grid: its network is small and its steps are large. Without a grid this does better: ${text}.`),
       el('button', { type: 'button', onclick: () => settings.change(Object.fromEntries(open)) }, 'Use these settings'));

@@ -56,6 +56,7 @@ export class List {
     this.cursor = null;
     this.turn = 0; /* goes up when all is asked for anew */
     this.pictures = new Thumbnails(page);
+    this.links = [];
     this.problem = problemPlace();
   }
 
@@ -196,6 +197,7 @@ export class List {
 
   tell() {
     const { kind, rows, shown } = this;
+    this.renewLinks();
     const isAsked = ['q', kind.emptyView ? null : kind.views?.key, ...(kind.filters ?? []).map((f) => f.key), ...Object.keys(kind.fixed ?? {})].some((k) => k && this.arg(k));
     const sorting = this.sorting();
     const parts = [];
@@ -251,14 +253,23 @@ export class List {
   /* --- search, views, filters --- */
 
   views() {
-    const { kind, page } = this;
+    const { kind } = this;
     if (!kind.views) return null;
     const { key, name, options } = kind.views;
-    const others = Object.fromEntries([...page.query].filter(([k]) => k !== key && k !== 'sort'));
-    return el('nav', { class: 'views', 'aria-label': name }, options.map(([value, text]) => el('a', {
-      href: address(page.path, { ...others, [key]: value }),
+    return el('nav', { class: 'views', 'aria-label': name }, options.map(([value, text]) => this.link({ [key]: value, sort: null }, {
       'aria-current': this.arg(key) === value ? 'page' : null,
     }, text)));
+  }
+
+  /* A link to what is seen by then, search and filters with it, but for `changes`. */
+  link(changes, props, text) {
+    const link = el('a', props, text);
+    this.links.push({ link, changes });
+    return link;
+  }
+
+  renewLinks() {
+    for (const { link, changes } of this.links) link.href = address(this.page.path, { ...Object.fromEntries(this.page.query), ...changes });
   }
 
   tools() {
@@ -268,6 +279,7 @@ export class List {
       type: 'search', id: 'list-search', value: this.arg('q'), maxLength: 128, placeholder: 'name, or how an id begins', autocomplete: 'off',
       oninput: () => {
         page.remember({ q: search.value.trim() });
+        this.renewLinks();
         clearTimeout(timer);
         timer = setTimeout(() => this.again(), PAUSE);
       },
@@ -289,7 +301,8 @@ export class List {
     kind.columns.filter((c) => c.value).flatMap((c) => [el('option', { value: c.key }, `${c.name} ↑`), el('option', { value: `-${c.key}` }, `${c.name} ↓`)]));
     const fixed = Object.entries(kind.fixed ?? {}).filter(([k]) => this.arg(k)).map(([k, text]) => el('span', { class: 'fixed' },
       `${text} `, el('code', {}, this.arg(k)),
-      el('a', { href: address(page.path, Object.fromEntries([...page.query].filter(([key]) => key !== k))), 'aria-label': `Without ${text} ${this.arg(k)}` }, ' ✕')));
+      this.link({ [k]: null }, { 'aria-label': `Without ${text} ${this.arg(k)}` }, ' ✕')));
+    this.renewLinks();
     return el('div', { class: 'tools' }, el('label', {}, 'Search ', search), filters, el('label', { class: 'sort-choice' }, 'Sort ', this.sortChoice), fixed);
   }
 

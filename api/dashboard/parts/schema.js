@@ -50,7 +50,8 @@ export function rangeText(schema) {
   return text && text[0].toUpperCase() + text.slice(1);
 }
 
-export function valueText(value) {
+/* With all its digits, so that parse() gives it back; valueText of setting.js rounds. */
+export function exactText(value) {
   if (value === null) return 'none';
   if (typeof value === 'string') return value;
   return typeof value === 'number' ? String(value) : JSON.stringify(value);

@@ -11,7 +11,7 @@ const NAMES = {
 
 export const settingName = (pointer) => NAMES[pointer] ?? pointer.split('/').pop().replaceAll('_', ' ');
 
-/* "gaussian, σ 10", "64", "true" */
+/* "gaussian, σ 10", "64", "true": to be looked at, rounded; what is read back is written by exactText of schema.js. */
 export function valueText(value) {
   if (value === null) return 'none';
   if (typeof value === 'number') return number(value, 5);

@@ -9,7 +9,7 @@
  *   row.say(text or null)      what is wrong */
 
 import { el } from '/assets/dom.js';
-import { choices, isChoice, isList, parse, rangeText, spoken, valueText } from '/assets/parts/schema.js';
+import { choices, isChoice, isList, parse, rangeText, spoken, exactText } from '/assets/parts/schema.js';
 
 const LONG = 110; /* letters of an explanation that are shown at once */
 
@@ -20,8 +20,8 @@ const EXAMPLES = { b: 'such as [[1, 0], [0, 1]]', a: 'such as [1, 0.5]', parts: 
 
 function baseText(name, base, resolved) {
   if (base === undefined) return EXAMPLES[name] ?? '';
-  if (base === 'auto' && resolved !== undefined && resolved !== 'auto') return `auto: ${valueText(resolved)}`;
-  return valueText(resolved === undefined ? base : resolved);
+  if (base === 'auto' && resolved !== undefined && resolved !== 'auto') return `auto: ${exactText(resolved)}`;
+  return exactText(resolved === undefined ? base : resolved);
 }
 
 /* What a setting means: the first sentences, the others behind "more". */
@@ -38,7 +38,7 @@ function meaning(name, schema, id) {
 /* A choice begins with "what the preset says". */
 function makeChoice(schema, about) {
   const preset = el('option', { value: '' });
-  const select = el('select', about, preset, choices(schema).map((v) => el('option', { value: JSON.stringify(v) }, valueText(v))));
+  const select = el('select', about, preset, choices(schema).map((v) => el('option', { value: JSON.stringify(v) }, exactText(v))));
   return {
     input: select,
     fill: (value) => (select.value = value === undefined ? '' : JSON.stringify(value)),
@@ -53,7 +53,7 @@ function makeText(schema, about) {
   input.spellcheck = false;
   return {
     input,
-    fill: (value) => (input.value = value === undefined ? '' : valueText(value)),
+    fill: (value) => (input.value = value === undefined ? '' : exactText(value)),
     given: () => parse(schema, input.value),
     hint: (text) => (input.placeholder = text),
   };
@@ -68,7 +68,7 @@ function makeSlider({ low, high, log }, label, slid) {
   slider.fill = (v) => {
     if (typeof v !== 'number') return;
     slider.value = place(Math.max(v, low));
-    slider.setAttribute('aria-valuetext', valueText(v));
+    slider.setAttribute('aria-valuetext', exactText(v));
   };
   return slider;
 }

@@ -59,7 +59,7 @@ export function makePictures(page, problem) {
   const compare = el('a', { class: 'button', hidden: true }, 'Compare, zoom linked');
   const choice = el('select', { onchange: () => {
     page.remember({ of: choice.value });
-    redraw();
+    redraw().catch(say);
   } });
   const chooser = el('label', {}, 'Dataset ', choice);
   const region = makeRegion({
@@ -77,6 +77,7 @@ export function makePictures(page, problem) {
   let signals = null;
   let figures = [];
   let drawn = '';
+  let turn = 0; /* goes up with each look that is drawn: what an earlier one still waits for is not shown */
   let last = null;
   let asking = new AbortController();
   page.onLeave(() => {
@@ -183,30 +184,48 @@ export function makePictures(page, problem) {
   }
 
   async function redraw() {
-    const { sweep, pointer, names } = last;
+    const given = last;
+    const { sweep, pointer, names } = given;
     fillChoice(sweep, names);
+    const datasetId = choice.value;
     const cells = chooseCells(sweep, pointer);
-    const found = await Promise.all(cells.map(({ cell }) => (cell.n ? jobOf(cell, choice.value) : null)));
-    const look = JSON.stringify([choice.value, pointer, sweep.best, cells.map((c) => [c.cell.setting, c.role]), found.map((j) => j?.id)]);
+    const found = await Promise.all(cells.map(({ cell }) => (cell.n ? jobOf(cell, datasetId) : null)));
+    if (given !== last || datasetId !== choice.value) return; /* a later one is on its way */
+    const look = JSON.stringify([datasetId, pointer, sweep.best, cells.map((c) => [c.cell.setting, c.role]), found.map((j) => j?.id)]);
     if (look === drawn) return;
     drawn = look;
+    const mine = ++turn;
+    try {
+      await drawFound(given, cells, found, datasetId);
+    } catch (error) {
+      if (mine !== turn) return;
+      drawn = ''; /* it is tried again */
+      throw error;
+    }
+  }
+
+  async function drawFound({ sweep, pointer, names }, cells, found, datasetId) {
+    const mine = turn;
     const first = found.find((j) => j);
     element.hidden = !first;
     if (!first) return;
-    const dataset = await names.datasets.find(choice.value);
-    figures = cells.map((c, i) => makeFigure(sweep, pointer, c, found[i]));
-    figures.look = lookOf(first.task, dataset?.info?.depth > 1 ? 3 : 2);
-    figures.dataset = dataset;
-    if (figures.look === 'signal') {
+    const dataset = await names.datasets.find(datasetId);
+    if (mine !== turn) return;
+    const newer = cells.map((c, i) => makeFigure(sweep, pointer, c, found[i]));
+    newer.look = lookOf(first.task, dataset?.info?.depth > 1 ? 3 : 2);
+    newer.dataset = dataset;
+    if (newer.look === 'signal') {
       await drawSignals(dataset, cells, found, pointer);
       return;
     }
-    region.element.hidden = figures.look !== 'picture' || !dataset;
-    if (figures.look === 'picture' && dataset?.kind === 'image') {
-      const data = await dataFigure(dataset);
+    const data = newer.look === 'picture' && dataset?.kind === 'image' ? await dataFigure(dataset) : null;
+    if (mine !== turn) return;
+    region.element.hidden = newer.look !== 'picture' || !dataset;
+    if (data) {
       region.show(data.bitmap);
-      figures.push(data);
+      newer.push(data);
     }
+    figures = newer;
     row.replaceChildren(...figures.map((f) => f.element));
     const fields = found.filter(Boolean).map((j) => j.field_id);
     compare.hidden = fields.length < 2 || figures.look === 'space';

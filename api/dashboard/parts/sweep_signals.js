@@ -13,6 +13,7 @@ export function makeSignals(page) {
   const options = { signal: page.signal };
   const chart = makeChart({ title: 'The first channel, as each learned it', empty: 'Nothing learned yet.', height: 300, last: false });
   const data = new Map(); /* dataset id → points */
+  let turn = 0; /* the latest that is wanted is drawn */
   page.onLeave(() => chart.close());
 
   async function dataPoints(dataset) {
@@ -35,8 +36,10 @@ export function makeSignals(page) {
   return {
     element: el('div', { class: 'sweep-signals' }, chart.element),
     async draw(dataset, cells) {
+      const mine = ++turn;
       const lines = await Promise.all(cells.filter((c) => c.fieldId).map(async (c, i) => ({ name: c.name, colour: i + 1, points: await curve(c.fieldId) })));
-      chart.draw([{ name: 'the data', dashed: true, colour: 6, points: await dataPoints(dataset) }, ...lines]);
+      const points = await dataPoints(dataset);
+      if (mine === turn) chart.draw([{ name: 'the data', dashed: true, colour: 6, points }, ...lines]);
     },
   };
 }
