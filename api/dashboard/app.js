@@ -152,10 +152,12 @@ function listen() {
     const link = e.target.closest?.('a[data-file]');
     if (!link || !hasToken()) return; /* without a token the browser follows it by itself */
     e.preventDefault();
+    if (link.getAttribute('aria-busy') === 'true') return;
+    link.setAttribute('aria-busy', 'true');
     save(link).catch((error) => {
       const place = link.closest('.page, main')?.querySelector('.problem');
       if (place) showProblem(place, error);
-    });
+    }).finally(() => link.removeAttribute('aria-busy'));
   });
   /* A file that misses the place for it must not replace the page. */
   for (const type of ['dragover', 'drop']) document.addEventListener(type, (e) => e.preventDefault());

@@ -62,15 +62,20 @@ export async function send(path, options = {}) {
 
 export const currentToken = () => token;
 
+/* Into a file of the reader's. */
+export function saveBlob(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60000); /* the browser reads it after the click */
+}
+
 /* A link that is followed by the browser carries no token: fetch what it names, and save that. */
 export async function save(link) {
   const response = await send(link.getAttribute('href'));
   if (!response.ok) throw new Error(`the service answered ${response.status}`);
   const given = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '');
-  const url = URL.createObjectURL(await response.blob());
-  const copy = document.createElement('a');
-  copy.href = url;
-  copy.download = given?.[1] ?? link.dataset.file;
-  copy.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60000); /* the browser reads it after the click */
+  saveBlob(await response.blob(), given?.[1] ?? link.dataset.file);
 }

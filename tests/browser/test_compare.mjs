@@ -71,6 +71,40 @@ test('four fields and the original are moved by moving one, and said to differ i
   again.blameless();
 });
 
+test('one field and an original that cannot be had leave the others alone, and it is said', async () => {
+  const context = (await openPage(service)).context();
+  await context.route(new RegExp(`/dzi/${fields[1]}_files/`), (route) => route.fulfill({ status: 404, body: '' }));
+  await context.route(`**/v1/datasets/${dataset.id}/content`, (route) => route.fulfill({ status: 503, body: '' }));
+  const page = await openCompare(fields, { context });
+  await page.getByText('Field 2: a part of it could not be had.').waitFor();
+  await page.getByText('The original: the service answered 503').waitFor();
+  await page.waitForFunction(() => document.querySelectorAll('.pane').length === 4);
+  await page.waitForFunction(() => [0, 2, 3].every((i) => document.querySelectorAll('.pane')[i].getAttribute('aria-busy') === 'false'));
+  assert.ok((await pixels(page, page.locator('.pane').nth(3))).spread() > 4);
+  await context.unroute(`**/v1/datasets/${dataset.id}/content`);
+  const original = page.getByRole('checkbox', { name: 'Original' });
+  for (let i = 0; i < 3; i++) await original.click(); /* off, on, off, faster than it comes */
+  await original.check();
+  await page.waitForFunction(() => document.querySelectorAll('.pane').length === 5);
+  assert.equal(await page.getByText('The original: the service').count(), 0);
+  page.forgive();
+});
+
+test('a slice that is refused is told, and the next one comes', async () => {
+  const page = await openCompare(volumes);
+  await linked(page, 2, 1);
+  await page.route(`**/v1/fields/${volumes[0]}/slice*`, (route) => route.fulfill({ status: 503, body: '' }));
+  await page.getByLabel('at', { exact: true }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.getByText('Field 1: the service answered 503').waitFor();
+  await page.unroute(`**/v1/fields/${volumes[0]}/slice*`);
+  const slice = page.waitForResponse((r) => r.url().includes(`${volumes[0]}/slice`) && r.status() === 200);
+  await page.keyboard.press('ArrowLeft');
+  await slice;
+  await page.getByText('Field 1: the service').waitFor({ state: 'hidden' });
+  page.forgive();
+});
+
 test('fields are chosen from the list of those of one dataset', async () => {
   const page = await openCompare([]);
   await page.getByLabel('Dataset').selectOption({ label: 'picture.png, 4 fields' });

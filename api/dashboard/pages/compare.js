@@ -26,12 +26,13 @@ function makePictures() {
   return {
     size: (field) => ({ width: field.domain.shape[1], height: field.domain.shape[0] }),
     show: (pane, field) => pane.show(tilesOf(field), { stay: true }),
+    forget: () => {},
     controls: null,
   };
 }
 
-/* Slices across one axis at one place, in all panes. */
-function makeSlices(page, onMove) {
+/* Slices across one axis at one place, in all panes.  trying(field, act): tells what fails. */
+function makeSlices(page, trying) {
   const axis = AXES.includes(page.query.get('axis')) ? page.query.get('axis') : 'z';
   const given = Number(page.query.get('pos') ?? NaN);
   let pos = given >= 0 && given <= 1 ? given : 0.5;
@@ -49,17 +50,20 @@ function makeSlices(page, onMove) {
     const entry = shown.get(pane);
     if (entry.isAsking) return void (entry.again = true);
     entry.isAsking = true;
-    do {
-      entry.again = false;
-      pane.cover({ bitmap: await picture(entry.field) }, 1);
-    } while (entry.again && !page.signal.aborted);
-    entry.isAsking = false;
+    try {
+      do {
+        entry.again = false;
+        pane.cover({ bitmap: await picture(entry.field) }, 1);
+      } while (entry.again && !page.signal.aborted);
+    } finally {
+      entry.isAsking = false;
+    }
   }
 
   const range = el('input', { type: 'range', min: '0', max: '1', step: '0.005', value: pos, oninput: () => {
     pos = Number(range.value);
     page.remember({ pos });
-    for (const pane of shown.keys()) refresh(pane).catch(onMove);
+    for (const [pane, { field }] of shown) trying(field, () => refresh(pane)).catch(() => {});
   } });
   const select = el('select', { onchange: () => {
     page.remember({ x: null, y: null, zoom: null });
@@ -75,9 +79,10 @@ function makeSlices(page, onMove) {
     },
     async show(pane, field) {
       if (!shown.has(pane)) await pane.show(null);
-      shown.set(pane, { field });
+      shown.set(pane, { ...shown.get(pane), field });
       await refresh(pane);
     },
+    forget: (pane) => shown.delete(pane),
     controls: el('div', { class: 'actions slice-row' }, el('label', {}, 'Across axis ', select), el('label', { class: 'wide' }, 'at ', range)),
   };
 }
@@ -116,10 +121,34 @@ function makeFigure(field, onRemove) {
   };
 }
 
-async function openPanes(page, place, fields, dataset, problem) {
+/* What fails of several, told in one place, each until it has succeeded: trying(what, act). */
+function makeTrying(problem, nameOf) {
+  const failures = new Map();
+  const tell = (name, error) => {
+    if (error?.name === 'AbortError') return;
+    if (error) failures.set(name, error.message);
+    else failures.delete(name);
+    problem.say(failures.size ? new Error([...failures].map(([n, message]) => `${n}: ${message}`).join('\n')) : null);
+  };
+  const trying = async (what, act) => {
+    try {
+      await act();
+      tell(nameOf(what), null);
+    } catch (error) {
+      tell(nameOf(what), error);
+      throw error;
+    }
+  };
+  return { tell: (what, error) => tell(nameOf(what), error), trying };
+}
+
+async function openPanes(page, place, fields, dataset) {
   const options = { signal: page.signal };
   const look = lookOfField(fields[0]);
-  const kind = look === 'volume' ? makeSlices(page, (error) => error.name !== 'AbortError' && problem.say(error)) : makePictures();
+  const problem = problemPlace();
+  const nameOf = (field) => (field ? `Field ${fields.findIndex((f) => f.id === field.id) + 1}` : 'The original');
+  const { tell, trying } = makeTrying(problem, nameOf);
+  const kind = look === 'volume' ? makeSlices(page, trying) : makePictures();
   const current = new Map(fields.map((f) => [f.id, f]));
   const panes = [];
   const link = linkPanes(() => panes);
@@ -155,7 +184,10 @@ async function openPanes(page, place, fields, dataset, problem) {
       },
       onPoint: (point) => look === 'picture' && probe.at(point && point.map((v) => Number(v.toFixed(3)))),
     });
-    if (page.signal.aborted) pane.close();
+    if (page.signal.aborted) {
+      pane.close();
+      page.signal.throwIfAborted();
+    }
     return pane;
   }
 
@@ -170,9 +202,18 @@ async function openPanes(page, place, fields, dataset, problem) {
   async function showField(figure, field) {
     if (field.bytes === null || page.signal.aborted) return;
     if (figure.pane) return kind.show(figure.pane, field);
-    figure.pane = await openPane(figure.stage, `Field ${fields.findIndex((f) => f.id === field.id) + 1}`, await kind.size(field));
-    await kind.show(figure.pane, field);
-    join(figure.pane);
+    const pane = await openPane(figure.stage, nameOf(field), await kind.size(field));
+    pane.viewer.addHandler('tile-load-failed', () => !page.signal.aborted && tell(field, new Error('a part of it could not be had.')));
+    figure.pane = pane;
+    try {
+      await kind.show(pane, field);
+    } catch (error) {
+      figure.pane = null;
+      kind.forget(pane);
+      pane.close();
+      throw error;
+    }
+    join(pane);
   }
 
   /* --- on the page --- */
@@ -181,7 +222,7 @@ async function openPanes(page, place, fields, dataset, problem) {
   const button = (text, name, act) => el('button', { type: 'button', 'aria-label': name, title: name, onclick: () => all(act) }, text);
   const withOriginal = el('input', { type: 'checkbox', checked: page.query.get('original') !== '0', onchange: () => {
     page.remember({ original: withOriginal.checked ? null : '0' });
-    showOriginal().catch((error) => error.name !== 'AbortError' && problem.say(error));
+    trying(null, showOriginal).catch(() => {});
   } });
   const originalStage = el('div', { class: 'stage deep' });
   const hasOriginal = look === 'picture' && dataset?.kind === 'image';
@@ -192,26 +233,28 @@ async function openPanes(page, place, fields, dataset, problem) {
     el('div', { class: 'actions viewer-bar' }, originalBox, sweepLink(page),
       el('span', { class: 'actions zoom' }, button('−', 'Zoom out', (p) => p.zoomBy(0.5)), button('+', 'Zoom in', (p) => p.zoomBy(2)),
         button('Whole', 'Whole picture', (p) => p.whole()), button('8×', '8×: eight pixels of the screen for one of the data', (p) => p.lookAt({ ...p.look(), zoom: 8 })), zoomText)),
-    ...(kind.controls ? [kind.controls] : []), grid);
+    ...(kind.controls ? [kind.controls] : []), problem, grid);
   describe();
 
   let originalPane = null;
   async function showOriginal() {
     const field = fields.find((f) => f.domain);
-    const isWanted = hasOriginal && field && withOriginal.checked;
-    originalFigure.hidden = !isWanted;
-    if (Boolean(isWanted) === Boolean(originalPane)) return;
-    if (originalPane) {
+    const isMissing = () => hasOriginal && field && withOriginal.checked && !originalPane; /* looked at again after each wait */
+    originalFigure.hidden = !hasOriginal || !field || !withOriginal.checked;
+    if (originalPane && !withOriginal.checked) {
       panes.splice(panes.indexOf(originalPane), 1);
       originalPane.close();
       originalPane = null;
-      return;
     }
+    if (!isMissing()) return;
     const original = await loadOriginal(dataset, field, page.signal);
-    originalPane = await openPane(originalStage, 'The original', await kind.size(field));
-    await originalPane.show(null);
-    originalPane.cover(original, 1);
-    join(originalPane);
+    if (!isMissing()) return;
+    const pane = await openPane(originalStage, nameOf(null), await kind.size(field));
+    if (isMissing()) await pane.show(null);
+    if (!isMissing()) return pane.close();
+    originalPane = pane;
+    pane.cover(original, 1);
+    join(pane);
   }
 
   for (const field of fields) {
@@ -221,11 +264,12 @@ async function openPanes(page, place, fields, dataset, problem) {
       if (!newer) return figure.gone();
       current.set(newer.id, newer);
       describe();
-      await showField(figure, newer);
+      await trying(newer, () => showField(figure, newer));
     });
   }
-  await showOriginal();
-  for (const [i, field] of fields.entries()) await showField(figures[i], field);
+  /* One that cannot be shown leaves the others alone. */
+  await trying(null, showOriginal).catch(() => {});
+  for (const [i, field] of fields.entries()) await trying(field, () => showField(figures[i], field)).catch(() => {});
 }
 
 /* --- the page --- */
@@ -265,5 +309,5 @@ export async function open(page) {
   });
   const choose = el('details', { class: 'card', open: !fields.length }, el('summary', {}, 'Choose fields'), picker);
   more.append(choose, makeMappings({ page, datasets: datasets.items, chosen: fields[0]?.dataset_id }));
-  if (fields.length) await openPanes(page, place, fields, datasets.items.find((d) => d.id === fields[0].dataset_id) ?? null, problem);
+  if (fields.length) await openPanes(page, place, fields, datasets.items.find((d) => d.id === fields[0].dataset_id) ?? null);
 }

@@ -25,6 +25,7 @@ import { makeCopyAs } from '/assets/parts/copy_as.js';
 import { makeDownloads } from '/assets/parts/downloads.js';
 import { follow } from '/assets/parts/follow.js';
 import { lookOfField } from '/assets/parts/looks.js';
+import { unitOf } from '/assets/views/planes.js';
 
 const VIEWERS = { picture: 'picture', signal: 'signal', volume: 'volume', space: 'orbit' };
 const SAMPLES = { picture: 'pixels', signal: 'samples', volume: 'voxels' };
@@ -33,20 +34,6 @@ const NAMES = { psnr: 'PSNR', test_psnr: 'Test PSNR', ssim: 'SSIM', loss: 'Loss'
   baseline_psnr: 'PSNR of the classic way', residual: 'Residual', distance_error: 'Error of the distance', mse: 'MSE', test_mse: 'Test MSE' };
 
 const metricText = (key, value) => (key.endsWith('psnr') ? decibels(value) : number(value));
-
-/* By the first column. */
-const determinant = (m) => (m.length === 1 ? m[0][0] : m.reduce((sum, row, i) => {
-  const rest = m.filter((_, k) => k !== i).map((r) => r.slice(1));
-  return sum + (i % 2 ? -1 : 1) * row[0] * determinant(rest);
-}, 0));
-
-/* unit = inverse(matrix) (source - offset), by Cramer's rule. */
-export function unitOf(domain, point) {
-  const { matrix, offset } = domain.source_from_unit;
-  const right = point.map((p, i) => p - offset[i]);
-  const whole = determinant(matrix);
-  return offset.map((_, axis) => determinant(matrix.map((row, i) => row.map((v, k) => (k === axis ? right[i] : v)))) / whole);
-}
 
 /* --- the panel --- */
 

@@ -290,8 +290,10 @@ class JobPage {
   }
 }
 
+const MOST_EARLIER = 20; /* jobs that an address may ask for */
+
 async function earlierJobs(page) {
-  const ids = (page.query.get('after') ?? '').split(',').filter((id) => /^job_\w+$/.test(id));
+  const ids = (page.query.get('after') ?? '').split(',').filter((id) => /^job_\w+$/.test(id)).slice(0, MOST_EARLIER);
   const jobs = await Promise.all(ids.map((id) => get(`/v1/jobs/${id}`, { signal: page.signal }).catch(() => null)));
   return jobs.filter(Boolean);
 }

@@ -9,12 +9,14 @@ export function confirmButton({ text, question, yes, act, problem, bad = true })
   const ask = el('button', { type: 'button', class: bad ? 'bad' : '', onclick: () => show(true) }, text);
   const keep = el('button', { type: 'button', onclick: () => show(false) }, 'Keep as it is');
   const go = actionButton(yes, problem, async () => {
+    const hadFocus = hasFocus(); /* a disabled button loses it */
     await act();
-    show(false);
+    show(false, hadFocus);
   }, { class: 'bad' });
 
-  function show(asking) {
-    const hadFocus = place.contains(document.activeElement);
+  const hasFocus = () => place.contains(document.activeElement);
+
+  function show(asking, hadFocus = hasFocus()) {
     place.replaceChildren(...(asking ? [el('span', { role: 'status' }, question), go, keep] : [ask]));
     if (hadFocus) (asking ? keep : ask).focus();
   }

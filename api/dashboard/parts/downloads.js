@@ -5,6 +5,7 @@
 
 import { fetchBytes } from '/assets/api.js';
 import { actionButton, el } from '/assets/dom.js';
+import { saveBlob } from '/assets/session.js';
 import { count } from '/assets/words.js';
 
 const MOST_PIXELS = 16 * 1024 * 1024;
@@ -14,9 +15,7 @@ async function saveAnswer({ file, request }, signal) {
   const headers = { ...(request.body && { 'Content-Type': 'application/json' }), ...(request.accept && { Accept: request.accept }) };
   const body = request.body && JSON.stringify(request.body);
   const response = await fetchBytes(request.path, { method: request.method ?? 'GET', signal, headers, body });
-  const url = URL.createObjectURL(await response.blob());
-  el('a', { href: url, download: file }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60000); /* the browser reads it after the click */
+  saveBlob(await response.blob(), file);
 }
 
 const link = (text, path, file) => el('a', { class: 'button', href: path, download: file, 'data-file': file }, text);

@@ -55,6 +55,16 @@ export function makeDrop(page, uploaded) {
   const state = el('p', { class: 'visually-hidden', role: 'status' });
   const place = el('section', { class: 'drop card', id: 'drop', 'aria-label': 'Upload a file' }, asking, work, state, problem);
 
+  let isBusy = false; /* from the first look at a file until it is there or refused */
+  async function busily(act) {
+    isBusy = true;
+    try {
+      await act();
+    } finally {
+      isBusy = false;
+    }
+  }
+
   function show(...children) {
     asking.hidden = children.length > 0;
     work.replaceChildren(...children);
@@ -76,7 +86,7 @@ export function makeDrop(page, uploaded) {
     const form = el('form', {
       onsubmit: (e) => {
         e.preventDefault();
-        send(file, new FormData(form).get('kind'));
+        if (!isBusy) busily(() => send(file, new FormData(form).get('kind')));
       },
     },
     el('fieldset', {},
@@ -121,11 +131,14 @@ export function makeDrop(page, uploaded) {
   }
 
   async function take(files, entries = []) {
-    if (work.hasChildNodes() && work.querySelector('progress')) return; /* one after the other */
+    if (isBusy) return problem.say(new Error('One file after the other: this one is still on its way.'));
     problem.say(null);
     const reason = refusal(files, entries);
     if (reason) return refuse(new Error(reason));
-    const [file] = files;
+    await busily(() => look(files[0]));
+  }
+
+  async function look(file) {
     try {
       const found = await sniff(file);
       if (page.signal.aborted) return;

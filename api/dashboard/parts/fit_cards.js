@@ -24,7 +24,7 @@ export async function makeFitCards(page, { n, queries, title }) {
   function makeCard(job) {
     const card = {
       img: el('img', { alt: '' }), name: el('b'), note: el('span', { class: 'hint' }), settings: el('span', { class: 'hint' }),
-      quality: el('span', { class: 'fit-quality' }), bar: el('progress', { max: 1, 'aria-label': 'Done' }), pictured: -Infinity, final: false,
+      quality: el('span', { class: 'fit-quality' }), bar: el('progress', { max: 1, 'aria-label': 'Done' }), pictured: -Infinity, final: false, isAsking: false,
     };
     card.element = el('li', {}, el('a', { href: `#/jobs/${job.id}` },
       el('span', { class: 'fit-thumb' }, card.img), el('span', { class: 'fit-line' }, card.name, card.quality), card.settings, card.note, card.bar));
@@ -41,15 +41,27 @@ export async function makeFitCards(page, { n, queries, title }) {
   }
 
   /* A field's picture where one GET gives it; else that of the data. */
-  async function picture(card, job, dataset) {
-    const isFinal = ENDED.has(job.status);
-    const trained = job.started_at ? (Date.now() - Date.parse(job.started_at)) / 1000 : 0;
-    if (card.final || (!isFinal && trained - card.pictured < Math.max(FIRST_PICTURE, card.pictured / 2))) return;
-    card.pictured = trained;
-    card.final = isFinal;
+  async function paint(card, job, dataset) {
     const path = await fieldPath(job) ?? (dataset && `/v1/datasets/${dataset.id}/preview?width=${WIDTH}`);
     if (path && path !== card.path) await showPicture(card.img, path, { signal: page.signal });
     card.path = path;
+  }
+
+  /* The last one is asked for until it has come or is refused for good. */
+  async function picture(card, job, dataset) {
+    const isFinal = ENDED.has(job.status);
+    const trained = job.started_at ? (Date.now() - Date.parse(job.started_at)) / 1000 : 0;
+    if (card.final || card.isAsking || (!isFinal && trained - card.pictured < Math.max(FIRST_PICTURE, card.pictured / 2))) return;
+    card.pictured = trained;
+    card.isAsking = true;
+    try {
+      await paint(card, job, dataset);
+      card.final = isFinal;
+    } catch (error) {
+      card.final = isFinal && error.status >= 400 && error.status < 500 && error.status !== 429;
+    } finally {
+      card.isAsking = false;
+    }
   }
 
   async function fill(card, job) {
@@ -70,6 +82,7 @@ export async function makeFitCards(page, { n, queries, title }) {
     const now = items.map((job) => job.id + ENDED.has(job.status)).join();
     if (now !== seen) [datasets, fields].forEach((d) => d.forget());
     seen = now;
+    for (const id of cards.keys()) if (!items.some((job) => job.id === id)) cards.delete(id);
     for (const job of items) if (!cards.has(job.id)) cards.set(job.id, makeCard(job));
     const elements = items.map((job) => cards.get(job.id).element);
     if (elements.some((e, i) => list.children[i] !== e) || list.children.length !== elements.length) list.replaceChildren(...elements);

@@ -47,9 +47,9 @@ export function follow(page, first, onNewer) {
     });
     if (newer && newer.step === field.step && newer.state === field.state && newer.bytes === field.bytes) return;
     if (!(await isDue(newer))) return;
-    field = newer;
     shownAt = performance.now();
     before = spent();
     await onNewer(newer);
+    field = newer; /* what failed is tried again */
   });
 }

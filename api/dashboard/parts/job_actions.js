@@ -3,6 +3,7 @@
 import { del, fetchBytes, post } from '/assets/api.js';
 import { actionButton, el } from '/assets/dom.js';
 import { address, go } from '/assets/page.js';
+import { saveBlob } from '/assets/session.js';
 import { ENDED } from '/assets/words.js';
 
 const MOST_STEPS = 10000000;
@@ -25,9 +26,7 @@ const fileName = (job, dataset) => (dataset?.name ?? job.id).replace(/\.\w+(\.gz
 /* A plot is asked for by its Accept header, which no link sends. */
 async function savePlot(job, name, signal) {
   const response = await fetchBytes(`/v1/jobs/${job.id}/metrics?width=1280&height=720`, { signal, headers: { Accept: 'image/png' } });
-  const url = URL.createObjectURL(await response.blob());
-  el('a', { href: url, download: `${name}-curves.png` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60000); /* the browser reads it after the click */
+  saveBlob(await response.blob(), `${name}-curves.png`);
 }
 
 /* actions.draw(job) when its state has changed; onChange(job) when the service has answered with it. */
@@ -35,6 +34,7 @@ export function makeJobActions({ page, dataset, hasField, problem, onChange, ear
   const element = el('div', { class: 'actions job-actions' });
   let job = null;
   let drawn = null;
+  let keepsFocus = false; /* a button that had it and was disabled has lost it */
 
   const back = (selector) => () => {
     fill();
@@ -42,6 +42,7 @@ export function makeJobActions({ page, dataset, hasField, problem, onChange, ear
   };
 
   async function cancel() {
+    keepsFocus = element.contains(document.activeElement);
     onChange({ ...await post(`/v1/jobs/${job.id}/cancel`, {}, { signal: page.signal }), isCanceling: true });
   }
 
@@ -87,7 +88,8 @@ export function makeJobActions({ page, dataset, hasField, problem, onChange, ear
       const state = `${job.status} ${hasField()}`;
       if (state === drawn) return;
       drawn = state;
-      const hadFocus = element.contains(document.activeElement);
+      const hadFocus = element.contains(document.activeElement) || (keepsFocus && document.activeElement === document.body);
+      keepsFocus = false;
       fill();
       if (hadFocus) element.querySelector('a, button')?.focus(); /* the keyboard stays among the actions */
     },

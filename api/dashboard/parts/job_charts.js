@@ -56,17 +56,19 @@ export function makeJobCharts({ task, view, onView }) {
       loss: makeChart({ title: 'Loss (logarithmic)', x, y: { log: true } }),
       spectrum: makeSpectrum({ axis: view.axis, unit: { volume: 'voxel', signal: 'sample' }[task] ?? 'pixel' }),
     };
-    const choose = (change) => {
+    const choose = (label, change) => {
       view = { ...view, ...change };
       onView(view);
       close();
       make();
       if (last) draw(...last);
+      element.querySelector(`[aria-label="${label}"] [aria-pressed="true"]`).focus({ preventScroll: true });
     };
+    const group = (label, key, options) => choice(label, options, view[key], (value) => choose(label, { [key]: value }));
     element.replaceChildren(
       el('div', { class: 'curve-axes' }, el('h2', {}, 'Curves'),
-        choice('Horizontal axis', [['seconds', 'Seconds'], ['steps', 'Steps']], view.axis, (axis) => choose({ axis })),
-        choice('Its scale', [['linear', 'Linear'], ['log', 'Logarithmic']], view.scale, (scale) => choose({ scale }))),
+        group('Horizontal axis', 'axis', [['seconds', 'Seconds'], ['steps', 'Steps']]),
+        group('Its scale', 'scale', [['linear', 'Linear'], ['log', 'Logarithmic']])),
       el('div', { class: 'charts' }, charts.quality.element, charts.loss.element), charts.spectrum.element);
   }
 

@@ -35,7 +35,9 @@ export function makeMappings({ page, datasets, chosen }) {
     const body = { dataset_id: dataset.value, ...base() };
     try {
       const { estimate } = await post('/v1/estimates', body, options);
-      if (body.dataset_id === dataset.value) hint.textContent = `About ${duration(MAPPINGS.length * estimate.seconds)} of training on this machine, one after the other.`;
+      if (body.dataset_id !== dataset.value || body.train.steps !== Number(steps.value)) return;
+      const isKnown = Number.isFinite(estimate.seconds);
+      hint.textContent = isKnown ? `About ${duration(MAPPINGS.length * estimate.seconds)} of training on this machine, one after the other.` : '';
     } catch (error) {
       if (error.name !== 'AbortError') problem.say(error);
     }

@@ -91,11 +91,16 @@ export const countsOf = (domain) => [...domain.shape].slice(0, 3).reverse();
 export const voxelOf = (u, n) => Math.min(Math.max(Math.floor(u * n), 0), n - 1);
 export const unitOfVoxel = (i, n) => (Math.min(Math.max(i, 0), n - 1) + 0.5) / n;
 
-/* Solved by Cramer's rule: the point of an address. */
-export function unitOf({ source_from_unit: { matrix, offset } }, source) {
-  const det = (a, b, c) => a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0]);
-  const columns = [0, 1, 2].map((c) => columnOf(matrix, c));
-  const right = source.map((v, i) => v - offset[i]);
-  const whole = det(...columns);
-  return columns.map((_, axis) => det(...columns.map((c, k) => (k === axis ? right : c))) / whole);
+/* By the first column. */
+const determinant = (m) => (m.length === 1 ? m[0][0] : m.reduce((sum, row, i) => {
+  const rest = m.filter((_, k) => k !== i).map((r) => r.slice(1));
+  return sum + (i % 2 ? -1 : 1) * row[0] * determinant(rest);
+}, 0));
+
+/* unit = inverse(matrix) (source - offset), by Cramer's rule; in any number of dimensions. */
+export function unitOf(domain, point) {
+  const { matrix, offset } = domain.source_from_unit;
+  const right = point.map((p, i) => p - offset[i]);
+  const whole = determinant(matrix);
+  return offset.map((_, axis) => determinant(matrix.map((row, i) => row.map((v, k) => (k === axis ? right[i] : v)))) / whole);
 }
