@@ -252,6 +252,8 @@ test('the progress of an upload is shown, and it can be stopped', async () => {
     const bar = document.querySelector('.drop progress');
     return bar && bar.value > 0 && bar.value < 1;
   });
+  await dropFile(page, '#drop', file);
+  await page.getByText('One file after the other').waitFor();
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByText('Stopped. Nothing was kept.').waitFor();
   assert.ok(!(await service.ask('/v1/datasets')).items.some((d) => d.name === 'large.png'));

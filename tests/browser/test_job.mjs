@@ -237,6 +237,9 @@ test('a job in the queue tells its place, and can be canceled there', async () =
   await page.getByRole('button', { name: 'Cancel' }).click();
   await state(page, 'Canceled');
   assert.equal(await page.getByRole('link', { name: 'Look into the field' }).count(), 0);
+  await page.waitForFunction(() => document.activeElement.closest('.job-actions'));
+  await page.getByRole('button', { name: 'Logarithmic' }).click();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Logarithmic');
   await cancel(first.id);
   page.blameless();
 });
