@@ -121,7 +121,7 @@ $O/%.bin.o: %
 	@mkdir -p $(@D)
 	$(LD) -r -b binary -z noexecstack -o $@ $< && $(READ_ONLY) $@
 # The dashboard's files, and the libraries it uses, of the versions in api/dashboard/package-lock.json.
-$O/api/dashboard_files.c: api/dashboard/table.sh $(dashboard)
+$O/api/dashboard_files.c: api/dashboard/table.sh $(dashboard) $(sort $(dir $(filter api/dashboard/%,$(dashboard))))
 	@mkdir -p $(@D)
 	api/dashboard/table.sh $(dashboard) > $@
 $O/api/dashboard_files.o: $O/api/dashboard_files.c

@@ -46,6 +46,7 @@ function markNavigation(name) {
   }
 }
 
+/* False: somebody went on to another before it was there. */
 async function openPage() {
   page?.leave();
   const wanted = readAddress(modernized(location.hash));
@@ -57,11 +58,12 @@ async function openPage() {
   try {
     if (!name) throw new Error(`There is no page '${wanted.path}'.`);
     const { open } = await import(`/assets/pages/${name}.js`);
-    if (mine !== page) return;
+    if (mine !== page) return false;
     $('house').replaceChildren(mine.place);
+    scrollTo(0, 0);
     await open(mine);
   } catch (error) {
-    if (mine !== page || error.name === 'AbortError') return;
+    if (mine !== page || error.name === 'AbortError') return false;
     $('house').replaceChildren(mine.place);
     const place = document.createElement('p');
     place.className = 'problem';
@@ -72,14 +74,14 @@ async function openPage() {
     home.textContent = 'To the start page';
     mine.place.append(place, home);
   }
+  return mine === page;
 }
 
-/* Keyboard and screen reader go on from the new page's heading. */
+/* Keyboard and screen reader go on from the new page's heading, but for who is at something in it already. */
 async function turnPage() {
-  await openPage();
-  scrollTo(0, 0);
+  if (!(await openPage())) return;
   const heading = $('house').querySelector('h1');
-  if (heading) {
+  if (heading && !$('house').contains(document.activeElement)) {
     heading.tabIndex = -1;
     heading.focus({ preventScroll: true });
   }

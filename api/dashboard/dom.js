@@ -16,14 +16,6 @@ export function el(tag, properties = {}, ...children) {
   return node;
 }
 
-/* The same for a drawing. */
-export function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children.flat(Infinity));
-  return node;
-}
-
 /* A place for what went wrong: say(error) shows it where it belongs, say(null) takes it away. */
 export function problemPlace() {
   const place = el('p', { class: 'problem', role: 'alert', hidden: true });
@@ -42,6 +34,7 @@ export function actionButton(text, problem, act, properties = {}) {
     onclick: async (e) => {
       const button = e.currentTarget;
       problem.say(null);
+      const hadFocus = document.activeElement === button; /* which a disabled one loses */
       button.disabled = true;
       try {
         await act(e);
@@ -49,6 +42,7 @@ export function actionButton(text, problem, act, properties = {}) {
         if (error.name !== 'AbortError') problem.say(error);
       } finally {
         button.disabled = false;
+        if (hadFocus && button.isConnected && document.activeElement === document.body) button.focus();
       }
     },
   }, text);

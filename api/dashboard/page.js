@@ -1,3 +1,5 @@
+const WRITE_MS = 200; /* between two addresses: see remember() */
+
 /* A page that is open: its place, what its address says, and everything that ends when it is left.
  *
  *   page.place       the element it fills
@@ -30,10 +32,19 @@ export class Page {
       if (value === null || value === undefined || value === '') this.query.delete(key);
       else this.query.set(key, String(value));
     }
-    if (this.signal.aborted || location.hash !== this.hash) return; /* somebody is on the way to another address */
+    this.isUnwritten = true;
+    if (!this.writing) this.writeAddress();
+  }
+
+  /* Browsers take only so many new addresses in a second: while a slider moves, one in WRITE_MS and the last. */
+  writeAddress() {
+    this.writing = null;
+    if (!this.isUnwritten || this.signal.aborted || location.hash !== this.hash) return; /* somebody is on the way to another */
+    this.isUnwritten = false;
     const text = this.query.toString();
     history.replaceState(null, '', `#/${this.path}${text ? `?${text}` : ''}`);
     this.hash = location.hash;
+    this.writing = setTimeout(() => this.writeAddress(), WRITE_MS);
   }
 
   every(ms, f) {

@@ -55,7 +55,7 @@ export function check(status, used) {
 /* fetch() with the token. */
 export async function send(path, options = {}) {
   const used = token;
-  const response = await fetch(path, { ...options, headers: { ...options.headers, ...headers() } });
+  const response = await fetch(path, { method: 'GET', ...options, headers: { ...options.headers, ...headers() } });
   check(response.status, used);
   return response;
 }

@@ -470,12 +470,12 @@ static enum status run_step(struct run *r, bool *over, enum trainer_stop *stoppe
     *over = is_over(t, stopped_by);
     if (!*over && is_evaluation_due(r))
         status = look(r, over, stopped_by, err);
+    if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
+        report_loss(r); /* with the pace of the steps so far, which a forecast is made with */
     if (status == STATUS_OK && !*over && t->step == r->bands.next)
         status = look_at_bands(r, err);
     if (status == STATUS_OK && !*over && t->seconds >= r->next_snapshot)
         status = give_snapshot(r, err);
-    if (status == STATUS_OK && (*over || t->seconds >= r->next_loss))
-        report_loss(r);
     if (status == STATUS_OK && !*over && t->seconds >= r->next_checkpoint)
         status = give_checkpoint(r, err);
     return status;

@@ -5,7 +5,7 @@
  * keep: settings that stay as dashed curves beside those of the sliders. */
 
 import { post } from '/assets/api.js';
-import { actionButton, el, problemPlace } from '/assets/dom.js';
+import { el, problemPlace } from '/assets/dom.js';
 import { number } from '/assets/words.js';
 import { makeChart } from '/assets/parts/chart.js';
 import { noise } from '/assets/parts/noise.js';
@@ -47,7 +47,7 @@ const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 /* --- settings --- */
 
 function readSettings(query) {
-  const mapping = query.get('mapping') in MAPPINGS ? query.get('mapping') : 'gaussian';
+  const mapping = Object.hasOwn(MAPPINGS, query.get('mapping')) ? query.get('mapping') : 'gaussian';
   const settings = { mapping, seed: Math.max(0, Math.trunc(Number(query.get('seed')) || 0)) };
   for (const [name, s] of Object.entries(SLIDERS)) {
     const given = query.has(name) ? Number(query.get(name)) : NaN;
@@ -172,13 +172,19 @@ export async function open(page) {
     type: 'button',
     onclick: () => {
       const { alpha, seed, time, ...own } = settings;
-      kept.push({ settings: own, answer });
+      kept.push({ settings: own, answer: answered === JSON.stringify(question(settings)) ? answer : null });
+      if (!kept.at(-1).answer) askKept(kept.at(-1));
       kept.splice(0, Math.max(0, kept.length - KEPT_MAX));
       listKept();
       draw();
       remember();
     },
   }, 'Keep these curves');
+
+  async function askKept(k) {
+    k.answer = await post('/v1/ntk', question(k.settings), { signal: page.signal }).catch(() => null);
+    draw();
+  }
 
   function listKept() {
     keptList.replaceChildren(...kept.map((k) => el('li', {}, nameOf(k.settings), ' ', el('button', {
@@ -225,7 +231,8 @@ export async function open(page) {
 
   /* --- asking and drawing --- */
 
-  let answer = null; /* of /v1/ntk */
+  let answer = null; /* of /v1/ntk … */
+  let answered = null; /* … to this question */
   let course = null; /* of /v1/ntk/regression, with the signal it was asked about */
 
   function draw() {
@@ -301,8 +308,10 @@ export async function open(page) {
     const signal = signalOf();
     const step = N_SIGNAL / N_TRAIN;
     const x = Array.from({ length: N_TRAIN }, (_, i) => i / N_TRAIN);
-    const kernel = post('/v1/ntk', question(settings), { signal: page.signal }).then((a) => {
+    const asked = question(settings);
+    const kernel = post('/v1/ntk', asked, { signal: page.signal }).then((a) => {
       answer = a;
+      answered = JSON.stringify(asked);
       draw();
       page.place.dispatchEvent(new CustomEvent('kernel-drawn'));
     });
@@ -345,10 +354,7 @@ export async function open(page) {
   showKnobs();
   listKept();
   await ask();
-  for (const k of kept.filter((one) => !one.answer)) {
-    k.answer = await post('/v1/ntk', question(k.settings), { signal: page.signal }).catch(() => null);
-    draw();
-  }
+  for (const k of kept.filter((one) => !one.answer)) await askKept(k);
 }
 
 /* Settings that the address keeps; what is not understood is left out. */

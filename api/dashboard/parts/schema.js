@@ -88,11 +88,14 @@ export function at(object, pointer) {
   return steps(pointer).reduce((o, name) => o?.[name], object);
 }
 
-/* Sets it, or takes it away (undefined) with every object that is empty then. */
+/* Sets it, or takes it away (undefined) with every object that is empty then.  Pointers come from addresses, too: nothing
+ * but the object's own members is ever touched. */
 export function put(object, pointer, value) {
   const [name, ...rest] = steps(pointer);
+  if (name === '__proto__') return;
   if (rest.length) {
-    if (typeof object[name] !== 'object' || object[name] === null) object[name] = typeof object[name] === 'string' ? { type: object[name] } : {};
+    const own = Object.hasOwn(object, name) ? object[name] : null;
+    if (typeof own !== 'object' || own === null) object[name] = typeof own === 'string' ? { type: own } : {};
     put(object[name], `/${rest.join('/')}`, value);
     if (!Object.keys(object[name]).length) delete object[name];
   } else if (value === undefined) delete object[name];

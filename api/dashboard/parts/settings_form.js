@@ -165,7 +165,7 @@ export function makeSettings(api, changed) {
         for (const input of chips.querySelectorAll('input')) input.checked = input.value === type;
         about.textContent = kinds.get(type)?.description ?? '';
         const names = Object.keys(kinds.get(type)?.properties ?? {}).filter((n) => n !== 'type');
-        const first = KNOBS[type] ?? names;
+        const first = Object.hasOwn(KNOBS, type) ? KNOBS[type] : names;
         for (const name of [...first, ...names.filter((n) => !first.includes(n))]) {
           addRow(first.includes(name) ? knobs : more, `${ENCODING}/${name}`, follow(api, kinds.get(type).properties[name]));
         }
@@ -237,7 +237,7 @@ export function makeSettings(api, changed) {
     for (const pointer of unions.keys()) {
       const mine = at(settings.set, pointer);
       if (mine === undefined || typeOf(pointer) !== presetUnion(pointer).type) continue;
-      const { type, ...members } = typeof mine === 'string' ? { type: mine } : mine;
+      const { type, ...members } = typeof mine === 'string' ? { type: mine } : mine ?? {};
       put(settings.set, pointer, Object.keys(members).length ? members : undefined);
     }
     const walk = (object, path) => {
@@ -253,7 +253,8 @@ export function makeSettings(api, changed) {
   /* --- outside --- */
 
   settings.use = (newPreset, set) => {
-    settings.set = structuredClone(set);
+    const { task, dataset_id, labels, preset: named, ...own } = set; /* have inputs of their own */
+    settings.set = structuredClone(own);
     preset = newPreset;
     draw();
   };

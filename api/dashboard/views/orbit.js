@@ -122,7 +122,7 @@ export async function openView(place, { field: first, dataset, page, tell }) {
   const home = stands ? poseOf(stands[0]) : defaultCamera(field, dataset);
   const reach = distance(defaultCamera(field, dataset));
   let camera = fromQuery(page.query) ?? home;
-  let output = OUTPUTS[page.query.get('output')] ? page.query.get('output') : 'color';
+  let output = Object.hasOwn(OUTPUTS, page.query.get('output')) ? page.query.get('output') : 'color';
   let side = SHARP_SIDE; /* of the frame that is seen */
 
   const problem = problemPlace();

@@ -62,8 +62,8 @@ export async function openView(place, { field: first, dataset, page, tell }) {
     return null;
   });
   const modes = original ? MODES : { field: MODES.field };
-  let mode = modes[page.query.get('mode')] ? page.query.get('mode') : original ? 'curtain' : 'field';
-  const wantedChannel = CHANNELS[page.query.get('channel')] ? page.query.get('channel') : 'value';
+  let mode = Object.hasOwn(modes, page.query.get('mode')) ? page.query.get('mode') : original ? 'curtain' : 'field';
+  const wantedChannel = Object.hasOwn(CHANNELS, page.query.get('channel')) ? page.query.get('channel') : 'value';
   let channel = 'value';
   let split = Math.min(Math.max(numberOf(page.query, 'split', 0.5), 0), 1);
 
