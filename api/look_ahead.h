@@ -18,7 +18,7 @@ struct look_ahead {
     struct tune_choice chosen; /* n is 0: nothing was left to the data */
     double choice_seconds;     /* that the survey and the choice took */
     struct forecast forecast;  /* n is 0: there is none, for this reason: */
-    char no_forecast[200];
+    char no_forecast[sizeof(((struct error *)NULL)->message)];
 };
 
 /* OK: yes.  UNSUPPORTED, with the reason and no place: nothing is left to them, and of these
