@@ -75,19 +75,25 @@ const pages = [
   ['compare', `#/compare?fields=${mappings.map((j) => j.field_id).join(',')}`],
   ['sweeps', '#/sweeps'],
   ['sweep', `#/sweeps/${sweep.id}`],
+  ['newsweep', `#/sweeps?new=1&dataset=${small.id}`, asTallAsItIs],
   ['kernel', '#/kernel?sigma=5&keep=' + encodeURIComponent('[{"mapping":"basic"}]')],
   ['service', '#/service'],
 ];
 
+/* One that asks for tokens. */
+const guarded = await startService({ host: '0.0.0.0' });
+pages.push(['sign-in', '#/']);
+
 for (const [name, path, before] of pages.filter(([name]) => !only.length || only.includes(name))) {
   for (const dark of [false, true]) {
     for (const [wide, width, height] of [['wide', 1280, 800], ['narrow', 390, 844]]) {
-      const page = await openPage(service, { path, width, height, dark });
+      const page = await openPage(name === 'sign-in' ? guarded : service, { path, width, height, dark });
       await settle(page);
       await before?.(page);
       await page.screenshot({
         path: join(out, `${name}-${wide}-${dark ? 'dark' : 'light'}.jpg`), type: 'jpeg', quality: 72, fullPage: true,
       });
+      if (name === 'sign-in') page.forgive(); /* the browser reports the 401 */
       for (const offence of page.offences()) console.log(`${name}: ${offence}`);
       await page.context().close();
     }
@@ -95,4 +101,5 @@ for (const [name, path, before] of pages.filter(([name]) => !only.length || only
   console.log(name);
 }
 await closeBrowser();
+await guarded.stop();
 await service.stop();
