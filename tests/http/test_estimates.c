@@ -228,12 +228,14 @@ static void the_forecast_is_that_of_the_job(void **state)
 static void where_there_is_none_the_reason_is_that_of_the_job(void **state)
 {
     (void)state;
+    static const char tuned[] =
+        "{\"dataset_id\":\"@\",\"task\":\"ct\",\"preset\":\"paper\",\"train\":{\"steps\":2},"
+        "\"field\":{\"encoding\":{\"sigma\":\"auto\"}}}";
     static const char *const bodies[] = {
         FIT_OF("fast", "\"type\":\"hashgrid\""),
         FIT_OF("paper", "\"trainable\":true"),
         "{\"dataset_id\":\"@\",\"task\":\"ct\",\"preset\":\"paper\",\"train\":{\"steps\":2}}",
-        "{\"dataset_id\":\"@\",\"task\":\"ct\",\"preset\":\"paper\",\"train\":{\"steps\":2},"
-        "\"field\":{\"encoding\":{\"sigma\":\"auto\"}}}",
+        tuned,
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         json_t *plan = answer_json(post(with_forecast, bodies[i]), 200);
