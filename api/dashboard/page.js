@@ -1,4 +1,7 @@
-const WRITE_MS = 200; /* between two addresses: see remember() */
+/* Browsers take only so many new addresses in a time (one of them 100 in half a minute): some at once, then one in WRITE_MS,
+ * and always the last. */
+const WRITE_BURST = 20;
+const WRITE_MS = 400;
 
 /* A page that is open: its place, what its address says, and everything that ends when it is left.
  *
@@ -18,6 +21,8 @@ export class Page {
     this.id = id;
     this.query = query;
     this.hash = location.hash;
+    this.writes = WRITE_BURST;
+    this.wroteAt = performance.now();
     this.ending = new AbortController();
     this.signal = this.ending.signal;
   }
@@ -36,15 +41,21 @@ export class Page {
     if (!this.writing) this.writeAddress();
   }
 
-  /* Browsers take only so many new addresses in a second: while a slider moves, one in WRITE_MS and the last. */
   writeAddress() {
     this.writing = null;
     if (!this.isUnwritten || this.signal.aborted || location.hash !== this.hash) return; /* somebody is on the way to another */
+    const now = performance.now();
+    this.writes = Math.min(WRITE_BURST, this.writes + (now - this.wroteAt) / WRITE_MS);
+    this.wroteAt = now;
+    if (this.writes < 1) {
+      this.writing = setTimeout(() => this.writeAddress(), WRITE_MS);
+      return;
+    }
+    this.writes--;
     this.isUnwritten = false;
     const text = this.query.toString();
     history.replaceState(null, '', `#/${this.path}${text ? `?${text}` : ''}`);
     this.hash = location.hash;
-    this.writing = setTimeout(() => this.writeAddress(), WRITE_MS);
   }
 
   every(ms, f) {
